@@ -1,0 +1,206 @@
+use std::fmt;
+
+use crate::{Timestamp, TokenId};
+
+/// Something that is no longer accepted, of which issuer, and until when that matters.
+///
+/// `until` is the latest expiry of any token that it concerns. It is kept longer by the most leeway that a
+/// verifier may grant, so that a token never outlives its revocation.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::{Revocation, Timestamp};
+///
+/// let revocation = Revocation::Token {
+///     issuer: "https://shop.example".into(),
+///     jti: "0d1b4Sg5TjWwXlBZ2wJ0cw".into(),
+///     until: Timestamp::from_unix_seconds(1_700_000_300),
+/// };
+/// assert_eq!(revocation.until().unix_seconds(), 1_700_000_300);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// One token, by its `jti`.
+    Token {
+        /// Who issued it.
+        issuer: String,
+        /// The token's name.
+        jti: String,
+        /// The token's `exp`.
+        until: Timestamp,
+    },
+    /// All tokens of a session, by their `sid`.
+    Session {
+        /// Who issued them.
+        issuer: String,
+        /// The session's name.
+        sid: String,
+        /// The latest `exp` of the session's access tokens.
+        until: Timestamp,
+    },
+    /// All tokens of a subject that were issued before a time, for tokens of other people's issuers that
+    /// carry no `sid`. Sessions of our own are ended one by one: a whole-second `iat` cannot tell a token
+    /// made before a logout from one made after it in the same second.
+    Subject {
+        /// Who issued them.
+        issuer: String,
+        /// The subject.
+        sub: String,
+        /// Tokens with an earlier `iat` are revoked.
+        issued_before: Timestamp,
+        /// The latest `exp` that such a token can have.
+        until: Timestamp,
+    },
+}
+
+impl Revocation {
+    /// The latest expiry of any token that this concerns.
+    pub fn until(&self) -> Timestamp {
+        match self {
+            Self::Token { until, .. }
+            | Self::Session { until, .. }
+            | Self::Subject { until, .. } => *until,
+        }
+    }
+
+    /// Whether this revokes what the key asks for.
+    ///
+    /// ```
+    /// use tower_jwt_auth_core::{Revocation, RevocationKey, Timestamp};
+    ///
+    /// let at = Timestamp::from_unix_seconds;
+    /// let issuer = "https://login.example";
+    /// let all = Revocation::Subject {
+    ///     issuer: issuer.into(), sub: "bob".into(), issued_before: at(100), until: at(400),
+    /// };
+    /// assert!(all.covers(&RevocationKey::Subject { issuer, sub: "bob", issued_at: at(99) }));
+    /// assert!(!all.covers(&RevocationKey::Subject { issuer, sub: "bob", issued_at: at(100) }));
+    /// ```
+    pub fn covers(&self, key: &RevocationKey<'_>) -> bool {
+        match (self, key) {
+            (Self::Token { issuer, jti, .. }, RevocationKey::Token { issuer: i, jti: j }) => {
+                issuer == i && jti == j
+            }
+            (Self::Session { issuer, sid, .. }, RevocationKey::Session { issuer: i, sid: s }) => {
+                issuer == i && sid == s
+            }
+            (
+                Self::Subject { issuer, sub, issued_before, .. },
+                RevocationKey::Subject { issuer: i, sub: s, issued_at },
+            ) => issuer == i && sub == s && issued_at < issued_before,
+            (
+                Self::Token { .. } | Self::Session { .. } | Self::Subject { .. },
+                RevocationKey::Token { .. }
+                | RevocationKey::Session { .. }
+                | RevocationKey::Subject { .. },
+            ) => false,
+        }
+    }
+}
+
+/// What is asked of a log: whether this has been revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RevocationKey<'a> {
+    /// A token by its `jti`.
+    Token {
+        /// Who issued it.
+        issuer: &'a str,
+        /// The token's name.
+        jti: &'a str,
+    },
+    /// A session by its `sid`.
+    Session {
+        /// Who issued the session's tokens.
+        issuer: &'a str,
+        /// The session's name.
+        sid: &'a str,
+    },
+    /// A token of a subject by the time at which it was issued.
+    Subject {
+        /// Who issued it.
+        issuer: &'a str,
+        /// The subject.
+        sub: &'a str,
+        /// The token's `iat`.
+        issued_at: Timestamp,
+    },
+}
+
+/// A sign of life that a node writes to the log and waits to read back.
+///
+/// Reading alone shows nothing: an isolated old primary answers reads as if all were well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Heartbeat {
+    /// The node that wrote it.
+    pub node: TokenId,
+    /// The node's own count.
+    pub beat: u64,
+    /// When the node wrote it, by the node's clock; when it may be purged.
+    pub at: Timestamp,
+}
+
+/// One entry of the log.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LogEntry {
+    /// Something was revoked.
+    Revocation(Revocation),
+    /// A node wrote to see whether it would read it.
+    Heartbeat(Heartbeat),
+}
+
+impl LogEntry {
+    /// When the entry has ceased to matter to anyone (to which the purger adds the most leeway).
+    pub fn until(&self) -> Timestamp {
+        match self {
+            Self::Revocation(revocation) => revocation.until(),
+            Self::Heartbeat(heartbeat) => heartbeat.at,
+        }
+    }
+}
+
+/// A place in the log, opaque to everyone but the store that made it.
+///
+/// It names the incarnation of the log too, so that a cursor into a log that has been restored from a backup
+/// is recognised as lost.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Cursor(Box<[u8]>);
+
+impl Cursor {
+    /// A cursor of these bytes.
+    pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
+        Self(bytes.into())
+    }
+
+    /// The bytes, for the store that made them.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cursor({} bytes)", self.0.len())
+    }
+}
+
+/// What reading the log gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LogPage {
+    /// Entries in an order in which none that was committed before is missed. Some may be seen twice.
+    Entries {
+        /// The entries; there may be none.
+        entries: Vec<LogEntry>,
+        /// Where to read on.
+        next: Cursor,
+        /// Whether more can be read at once.
+        more: bool,
+    },
+    /// The cursor points nowhere in this incarnation of the log: read everything again from the start, and
+    /// keep what was known.
+    CursorLost,
+}

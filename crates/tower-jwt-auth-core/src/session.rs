@@ -1,0 +1,275 @@
+use std::fmt;
+
+use subtle::ConstantTimeEq;
+
+use crate::{SessionId, Timestamp};
+
+/// SHA-256 of the 128 random bits that a session's refresh tokens carry.
+///
+/// The store keeps the hash, never the bits: a stolen database makes no token.
+#[derive(Clone, Copy)]
+pub struct SecretHash([u8; 32]);
+
+impl SecretHash {
+    /// The hash of these bytes, as it was computed or as a store kept it.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// The bytes, for a store to keep.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl PartialEq for SecretHash {
+    /// Takes the same time wherever the two differ.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for SecretHash {}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(..)")
+    }
+}
+
+/// Where a session was started from, for its owner to recognise it by. Nothing is decided by it.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::Device;
+///
+/// let device = Device::default().with_user_agent("Mozilla/5.0").with_address("192.0.2.7");
+/// assert_eq!(device.user_agent(), Some("Mozilla/5.0"));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Device {
+    user_agent: Option<String>,
+    address: Option<String>,
+}
+
+impl Device {
+    /// The longest text that is kept of a user agent or address, in bytes; what is longer is cut.
+    pub const MAX_LENGTH: usize = 512;
+
+    /// What the client calls itself (RFC 9110 §10.1.5).
+    #[must_use]
+    pub fn with_user_agent(mut self, user_agent: impl Into<String>) -> Self {
+        self.user_agent = Some(cut(user_agent.into()));
+        self
+    }
+
+    /// The address of the client, as the application knows it.
+    #[must_use]
+    pub fn with_address(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(cut(address.into()));
+        self
+    }
+
+    /// What the client called itself.
+    pub fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
+    }
+
+    /// The address of the client.
+    pub fn address(&self) -> Option<&str> {
+        self.address.as_deref()
+    }
+}
+
+fn cut(mut text: String) -> String {
+    let mut end = text.len().min(Device::MAX_LENGTH);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text.truncate(end);
+    text
+}
+
+/// Why a session was ended before its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EndReason {
+    /// Its owner signed out, of this session or of several.
+    Logout,
+    /// A spent refresh token was presented again.
+    Reuse,
+    /// A new sign-in on the same client took its place.
+    Replaced,
+    /// The subject had more sessions than allowed.
+    Limit,
+    /// The application refused to renew it.
+    Refused,
+}
+
+impl EndReason {
+    /// The name to store and to log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::Reuse => "reuse",
+            Self::Replaced => "replaced",
+            Self::Limit => "limit",
+            Self::Refused => "refused",
+        }
+    }
+
+    /// The reason of this name, as [`as_str`](Self::as_str) gave it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Logout, Self::Reuse, Self::Replaced, Self::Limit, Self::Refused]
+            .into_iter()
+            .find(|reason| reason.as_str() == name)
+    }
+}
+
+/// When and why a session was ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// When, by the store's clock.
+    pub at: Timestamp,
+    /// Why.
+    pub reason: EndReason,
+}
+
+/// Everything that a store keeps of a session.
+///
+/// The struct is complete on purpose: a store that forgets a part does not compile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionParts {
+    /// The name of the session, unique in the store.
+    pub id: SessionId,
+    /// The issuer whose session this is; subjects of different issuers have nothing to do with each other.
+    pub issuer: String,
+    /// The user, as the `sub` claim names them.
+    pub subject: String,
+    /// The hash of the session's secret.
+    pub secret_hash: SecretHash,
+    /// How many times the refresh token has been rotated.
+    pub generation: u64,
+    /// When the session started.
+    pub created_at: Timestamp,
+    /// When the current generation came to be.
+    pub rotated_at: Timestamp,
+    /// When the session ends unless it is refreshed before.
+    pub idle_until: Timestamp,
+    /// When the session ends in any case.
+    pub expires_at: Timestamp,
+    /// The latest `exp` of any access token made for the session.
+    pub access_until: Timestamp,
+    /// The last generation that was granted a late retry.
+    pub late_retry: Option<u64>,
+    /// Set once the session has been ended.
+    pub ended: Option<Ended>,
+    /// When the user last proved who they are.
+    pub auth_time: Timestamp,
+    /// The `client_id` of the session's access tokens (RFC 9068 §2.2).
+    pub client_id: String,
+    /// The scope of the session's access tokens, space-separated (RFC 6749 §3.3); empty for none.
+    pub scope: String,
+    /// The application's own claims: a JSON object.
+    pub claims: String,
+    /// Where the session was started from.
+    pub device: Device,
+}
+
+/// One sign-in on one device, as the store keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    parts: SessionParts,
+}
+
+impl Session {
+    /// The session that these parts make up.
+    pub fn from_parts(parts: SessionParts) -> Self {
+        Self { parts }
+    }
+
+    /// All parts, for a store to keep.
+    pub fn into_parts(self) -> SessionParts {
+        self.parts
+    }
+
+    /// All parts, to read.
+    pub fn parts(&self) -> &SessionParts {
+        &self.parts
+    }
+
+    /// The name of the session: the `sid` of its tokens.
+    pub fn id(&self) -> SessionId {
+        self.parts.id
+    }
+
+    /// The user, as the `sub` claim names them.
+    pub fn subject(&self) -> &str {
+        &self.parts.subject
+    }
+
+    /// How many times the refresh token has been rotated.
+    pub fn generation(&self) -> u64 {
+        self.parts.generation
+    }
+
+    /// When the session started.
+    pub fn created_at(&self) -> Timestamp {
+        self.parts.created_at
+    }
+
+    /// When the session was last refreshed, or when it started.
+    pub fn last_seen(&self) -> Timestamp {
+        self.parts.rotated_at
+    }
+
+    /// When the session ends if it is not refreshed before.
+    pub fn valid_until(&self) -> Timestamp {
+        self.parts.idle_until.min(self.parts.expires_at)
+    }
+
+    /// When the user last proved who they are.
+    pub fn auth_time(&self) -> Timestamp {
+        self.parts.auth_time
+    }
+
+    /// The scope of the session's access tokens, space-separated; empty for none.
+    pub fn scope(&self) -> &str {
+        &self.parts.scope
+    }
+
+    /// Where the session was started from.
+    pub fn device(&self) -> &Device {
+        &self.parts.device
+    }
+
+    /// Whether the session can still be refreshed at this time.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.parts.ended.is_none() && now < self.valid_until()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_hash() {
+        assert_eq!(format!("{:?}", SecretHash::from_bytes([7; 32])), "SecretHash(..)");
+    }
+
+    #[test]
+    fn long_device_texts_are_cut_at_a_character() {
+        let device = Device::default().with_user_agent("é".repeat(400));
+        assert_eq!(device.user_agent().map(str::len), Some(512));
+    }
+
+    #[test]
+    fn end_reasons_have_names_that_lead_back() {
+        for reason in [EndReason::Logout, EndReason::Reuse, EndReason::Replaced, EndReason::Limit] {
+            assert_eq!(EndReason::from_name(reason.as_str()), Some(reason));
+        }
+        assert_eq!(EndReason::from_name("whim"), None);
+    }
+}

@@ -1,0 +1,311 @@
+use std::error::Error as StdError;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use crate::{
+    Cursor, EndReason, LogEntry, LogPage, Revocation, RevocationKey, SecretHash, Session,
+    SessionId, Timestamp,
+};
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// It cannot be reached, or not just now. The same call may go through later.
+    #[error("the store is out of reach")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// What it holds makes no sense, or it was asked for something that it cannot hold.
+    #[error("the store holds something that cannot be read")]
+    Corrupt(#[source] Box<dyn StdError + Send + Sync>),
+    /// There is a session of that name already. Nothing was changed.
+    #[error("a session of that name exists")]
+    Conflict,
+}
+
+impl StoreError {
+    /// The store cannot be reached, for this reason.
+    pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Unavailable(source.into())
+    }
+
+    /// The store holds something that cannot be read, for this reason.
+    pub fn corrupt(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Corrupt(source.into())
+    }
+}
+
+/// A session and the time by the store's clock at which it was read.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The row.
+    pub session: Session,
+    /// The store's time.
+    pub now: Timestamp,
+}
+
+/// One step of a session to its next generation.
+#[derive(Clone, Debug)]
+pub struct Advance {
+    /// The session.
+    pub id: SessionId,
+    /// The hash of the secret that was presented.
+    pub secret_hash: SecretHash,
+    /// The generation that was presented and must be current.
+    pub from_generation: u64,
+    /// How long the session lives from now without being refreshed.
+    pub idle: Duration,
+    /// The `exp` of the access token that is being made with this step.
+    pub access_until: Timestamp,
+}
+
+/// A retry of the generation before the current one, later than the grace window.
+#[derive(Clone, Debug)]
+pub struct LateRetry {
+    /// The session.
+    pub id: SessionId,
+    /// The hash of the secret that was presented.
+    pub secret_hash: SecretHash,
+    /// The generation that was presented: one less than the current one.
+    pub generation: u64,
+    /// The `exp` of the access token that is being made with this retry.
+    pub access_until: Timestamp,
+}
+
+/// Which sessions to end.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Which<'a> {
+    /// This one, whoever's it is.
+    One {
+        /// The session.
+        id: SessionId,
+    },
+    /// This one, if the secret that was presented is its own.
+    Presented {
+        /// The session.
+        id: SessionId,
+        /// The hash of the secret that was presented.
+        secret_hash: SecretHash,
+    },
+    /// This one, if it is the subject's.
+    Owned {
+        /// The issuer of the subject.
+        issuer: &'a str,
+        /// The subject.
+        subject: &'a str,
+        /// The session.
+        id: SessionId,
+    },
+    /// All of the subject's.
+    All {
+        /// The issuer of the subject.
+        issuer: &'a str,
+        /// The subject.
+        subject: &'a str,
+    },
+    /// All of the subject's but this one.
+    Others {
+        /// The issuer of the subject.
+        issuer: &'a str,
+        /// The subject.
+        subject: &'a str,
+        /// The session to keep.
+        keep: SessionId,
+    },
+}
+
+/// The durable record of what has been revoked, in the order in which it happened.
+///
+/// # Contract
+///
+/// - An entry that [`append`](Self::append) has acknowledged must survive whatever the store survives.
+/// - Entries are idempotent: the same one twice means the same as once. One that names the same thing with
+///   another `until` must not shorten what was there.
+/// - A reader that goes from cursor to cursor must see every entry that was committed, in spite of writers
+///   that commit in another order than they began. Seeing one twice does no harm.
+/// - An entry must not be removed before [`purge_log`](Self::purge_log) is told so.
+#[async_trait]
+pub trait RevocationLog: Send + Sync + 'static {
+    /// Writes the entries, all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is not certain that they were written.
+    async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError>;
+
+    /// Reads at most `limit` entries (at least one is asked for) after the cursor, or from the start.
+    ///
+    /// Must answer [`LogPage::CursorLost`] for a cursor of another incarnation of the log (it was restored,
+    /// failed over to a copy that lacked something, or emptied) and for one beyond its end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the log cannot be read.
+    async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError>;
+
+    /// Waits until there may be something to read after the cursor.
+    ///
+    /// It only saves time: it may return for nothing, and whoever calls it reads on a timer as well. It must
+    /// be safe to drop at any moment.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the log cannot be watched.
+    async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError>;
+
+    /// Whether any of these has been revoked, from the log itself and never from a copy of it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the log cannot be asked.
+    async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError>;
+
+    /// Removes at most `limit` entries whose `until` is before the given time; tells how many it removed.
+    ///
+    /// Cursors stay valid.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when nothing could be removed.
+    async fn purge_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+}
+
+/// Where sessions are kept.
+///
+/// # Contract
+///
+/// - What a call has acknowledged must survive whatever the store survives; what it answered with an error
+///   may or may not have happened, but never by halves.
+/// - Time is the store's own: the engine's clock where several machines share it, so that a node whose clock
+///   is off does not turn a replay into reuse.
+/// - [`end`](Self::end) changes the rows and appends to the log in one transaction.
+#[async_trait]
+pub trait SessionStore: RevocationLog {
+    /// Adds a session.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Conflict`] when there is one of that name, which must be left as it is.
+    async fn insert(&self, new: &Session) -> Result<(), StoreError>;
+
+    /// Reads a session, ended and expired ones too, from where it was last written (never from a replica).
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store cannot be asked.
+    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError>;
+
+    /// Moves a session to its next generation in one conditional write, and returns the new row.
+    ///
+    /// The write must happen only if the session is of generation `from_generation`, has this secret, is not
+    /// ended and is neither idle nor expired by the store's clock; otherwise nothing changes and the answer
+    /// is `None`. It sets `rotated_at` to the store's time, `idle_until` to that time plus `idle` but not
+    /// beyond `expires_at`, and raises `access_until`, never lowering it. Of several at a time one wins.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is not certain whether it happened.
+    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError>;
+
+    /// Remembers a late retry in one conditional write, and returns the row.
+    ///
+    /// The write must happen only if the session's generation is one more than the one retried, it has this
+    /// secret, is not ended and is neither idle nor expired, and no late retry was granted for the generation
+    /// before the retried one; otherwise nothing changes and the answer is `None`. It sets `late_retry` and
+    /// raises `access_until`, and nothing else: a retry does not slide the idle expiry.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is not certain whether it happened.
+    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError>;
+
+    /// Ends sessions, and appends a [`Revocation::Session`] until its `access_until` for each one ended, in
+    /// one transaction. Returns those entries.
+    ///
+    /// Sessions that have been ended before are left as they are and not counted; expired ones are ended,
+    /// since their last access token may still live.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is not certain whether it happened.
+    async fn end(
+        &self,
+        which: &Which<'_>,
+        reason: EndReason,
+    ) -> Result<Vec<Revocation>, StoreError>;
+
+    /// The live sessions of a subject, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store cannot be asked.
+    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError>;
+
+    /// Removes at most `limit` sessions that were over, with their last access token, before the given time;
+    /// tells how many it removed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when nothing could be removed.
+    async fn purge_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+}
+
+#[async_trait]
+impl<T: RevocationLog + ?Sized> RevocationLog for Arc<T> {
+    async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
+        (**self).append(entries).await
+    }
+
+    async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+        (**self).read(after, limit).await
+    }
+
+    async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
+        (**self).changed(after).await
+    }
+
+    async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+        (**self).is_revoked(keys).await
+    }
+
+    async fn purge_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        (**self).purge_log(before, limit).await
+    }
+}
+
+#[async_trait]
+impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
+    async fn insert(&self, new: &Session) -> Result<(), StoreError> {
+        (**self).insert(new).await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+        (**self).load(id).await
+    }
+
+    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+        (**self).advance(step).await
+    }
+
+    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+        (**self).late_retry(retry).await
+    }
+
+    async fn end(
+        &self,
+        which: &Which<'_>,
+        reason: EndReason,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        (**self).end(which, reason).await
+    }
+
+    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
+        (**self).list(issuer, subject).await
+    }
+
+    async fn purge_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        (**self).purge_sessions(before, limit).await
+    }
+}
