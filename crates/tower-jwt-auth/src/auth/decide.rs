@@ -1,0 +1,187 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONNECTION, COOKIE, ORIGIN, UPGRADE,
+};
+use http::{HeaderMap, Method, Request};
+use serde::de::DeserializeOwned;
+use tower_jwt_auth_core::{Clock, RevocationKey, Timestamp};
+
+use crate::bearer::{Found, TokenSource};
+use crate::challenge::{AuthError, Realm};
+use crate::error::TokenError;
+use crate::identity::Identity;
+use crate::origin::OriginPolicy;
+use crate::revocation::{RevocationList, Standing};
+use crate::verifier::Verifier;
+
+/// Everything that a decision depends on beside the request and the time.
+#[derive(Debug)]
+pub(super) struct Settings<C> {
+    pub(super) verifier: Verifier<C>,
+    pub(super) revocations: RevocationList,
+    pub(super) source: TokenSource,
+    pub(super) origins: OriginPolicy,
+    pub(super) realm: Realm,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) most_stale: Duration,
+    pub(super) when_unknown: WhenUnknown,
+    pub(super) preflights: Preflights,
+    pub(super) mode: Mode,
+}
+
+impl<C> Clone for Settings<C> {
+    fn clone(&self) -> Self {
+        Self {
+            verifier: self.verifier.clone(),
+            revocations: self.revocations.clone(),
+            source: self.source.clone(),
+            origins: self.origins.clone(),
+            realm: self.realm.clone(),
+            clock: Arc::clone(&self.clock),
+            most_stale: self.most_stale,
+            when_unknown: self.when_unknown,
+            preflights: self.preflights,
+            mode: self.mode,
+        }
+    }
+}
+
+/// Whether a request needs a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    Required,
+    Optional,
+}
+
+/// What becomes of CORS preflights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Preflights {
+    Judge,
+    Pass,
+}
+
+/// What becomes of a token when the revocation list is behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WhenUnknown {
+    AskStore,
+    Accept,
+}
+
+/// In the extensions of a request that carried no token where none is required.
+#[derive(Clone, Debug)]
+pub struct Anonymous {
+    #[cfg_attr(not(feature = "axum"), allow(dead_code))]
+    pub(crate) realm: Realm,
+}
+
+/// What becomes of a request.
+pub(super) enum Decision<C> {
+    /// It goes on, as this identity.
+    Accept(Identity<C>),
+    /// It goes on without an identity.
+    AcceptAnonymous,
+    /// It goes on unjudged: a preflight.
+    Pass,
+    /// It is refused.
+    Refuse(AuthError),
+    /// The store has to be asked whether this identity has been revoked.
+    Ask(Identity<C>),
+}
+
+impl<C: DeserializeOwned> Settings<C> {
+    /// Decides from what is at hand, without waiting.
+    pub(super) fn decide<B>(&self, request: &Request<B>, now: Timestamp) -> Decision<C> {
+        let headers = request.headers();
+        if self.preflights == Preflights::Pass && is_preflight(request.method(), headers) {
+            return Decision::Pass;
+        }
+        let token = match self.source.find(headers, request.uri()) {
+            Err(error) => return Decision::Refuse(error.into()),
+            Ok(Found::Nothing) => {
+                return match self.mode {
+                    Mode::Required => Decision::Refuse(AuthError::Missing),
+                    Mode::Optional => Decision::AcceptAnonymous,
+                };
+            }
+            Ok(Found::Explicit(token)) => token,
+            Ok(Found::Ambient(token)) => {
+                if is_unsafe(request.method(), headers)
+                    && let Err(error) = self.origins.check(headers, request.uri())
+                {
+                    return Decision::Refuse(error);
+                }
+                token
+            }
+        };
+        match self.verifier.verify(token, now) {
+            Err(error) => Decision::Refuse(error.into()),
+            Ok(identity) => self.judge_revocation(identity, now),
+        }
+    }
+
+    fn judge_revocation(&self, identity: Identity<C>, now: Timestamp) -> Decision<C> {
+        let keys = identity.revocation_keys();
+        match self.revocations.standing(keys, self.most_stale, now) {
+            Standing::Clear => Decision::Accept(identity),
+            Standing::Revoked => Decision::Refuse(TokenError::Revoked.into()),
+            Standing::Unknown => match self.when_unknown {
+                WhenUnknown::AskStore => Decision::Ask(identity),
+                WhenUnknown::Accept => Decision::Accept(identity),
+            },
+        }
+    }
+}
+
+/// Asks the store what the list cannot tell.
+pub(super) async fn ask<C>(
+    revocations: RevocationList,
+    identity: Identity<C>,
+) -> Result<Identity<C>, AuthError> {
+    let keys: Vec<RevocationKey<'_>> = identity.revocation_keys().collect();
+    match revocations.ask(&keys).await {
+        Ok(false) => Ok(identity),
+        Ok(true) => Err(TokenError::Revoked.into()),
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the revocation list is behind and the store does not answer"
+            );
+            Err(AuthError::Unavailable)
+        }
+    }
+}
+
+/// A CORS preflight (Fetch §3.2.2); it never carries credentials.
+fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    method == Method::OPTIONS
+        && headers.contains_key(ORIGIN)
+        && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// Whether a request may change something, or opens a WebSocket, through which it may later.
+fn is_unsafe(method: &Method, headers: &HeaderMap) -> bool {
+    let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let asks_upgrade = headers.contains_key(UPGRADE)
+        || headers.get_all(CONNECTION).iter().any(|value| {
+            value
+                .as_bytes()
+                .split(|byte| *byte == b',')
+                .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
+        })
+        || headers.contains_key("sec-websocket-key");
+    // WebSockets over HTTP/2 are opened with CONNECT (RFC 8441 §4), which is no read.
+    !is_read || asks_upgrade
+}
+
+/// Keeps what authenticates out of logs that show headers.
+pub(super) fn mark_sensitive(headers: &mut HeaderMap) {
+    for name in [AUTHORIZATION, COOKIE] {
+        if let http::header::Entry::Occupied(mut entry) = headers.entry(name) {
+            for value in entry.iter_mut() {
+                value.set_sensitive(true);
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tower_jwt_auth_core::{Clock, SystemClock};
+use tower_layer::Layer;
+
+use super::decide::{Mode, Preflights, Settings, WhenUnknown};
+use super::require::{RequireFreshLogin, RequireScope};
+use super::service::JwtAuth;
+use crate::bearer::TokenSource;
+use crate::challenge::Realm;
+use crate::error::ConfigError;
+use crate::origin::OriginPolicy;
+use crate::revocation::RevocationList;
+use crate::sessions::Sessions;
+use crate::verifier::Verifier;
+
+/// Checks the access token of every request and puts an [`Identity<C>`](crate::Identity) into its extensions.
+///
+/// Requests without a valid token do not reach the inner service.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Full;
+/// use tower::{ServiceBuilder, ServiceExt, service_fn};
+/// use tower_jwt_auth::{
+///     Identity, Issuer, JwtAuthLayer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey,
+/// };
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+/// let service = ServiceBuilder::new().layer(JwtAuthLayer::for_sessions(&sessions)).service_fn(
+///     async |request: Request<Full<Bytes>>| {
+///         let identity = request.extensions().get::<Identity<()>>().expect("the layer puts it in");
+///         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from(identity.subject().to_owned())))
+///     },
+/// );
+///
+/// let tokens = sessions.start(SignIn::new("alice", ())).await?;
+/// let request = Request::get("/")
+///     .header("authorization", format!("Bearer {}", tokens.access().as_str()))
+///     .body(Full::default())?;
+/// assert_eq!(service.clone().oneshot(request).await?.status(), StatusCode::OK);
+/// let request = Request::get("/").body(Full::default())?;
+/// assert_eq!(service.oneshot(request).await?.status(), StatusCode::UNAUTHORIZED);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct JwtAuthLayer<C> {
+    settings: Settings<C>,
+}
+
+impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
+    /// Checks with this verifier and this revocation list.
+    ///
+    /// A service that checks the tokens of other people's issuers and revokes none itself says so with
+    /// [`RevocationList::none`].
+    pub fn new(verifier: Verifier<C>, revocations: RevocationList) -> Self {
+        Self {
+            settings: Settings {
+                verifier,
+                revocations,
+                source: TokenSource::authorization_header(),
+                origins: OriginPolicy::same_origin(),
+                realm: Realm::default(),
+                clock: Arc::new(SystemClock::new()),
+                most_stale: Duration::from_secs(30),
+                when_unknown: WhenUnknown::AskStore,
+                preflights: Preflights::Judge,
+                mode: Mode::Required,
+            },
+        }
+    }
+
+    /// Checks the access tokens of these sessions, by their clock and revocation list.
+    pub fn for_sessions(sessions: &Sessions<C>) -> Self
+    where
+        C: Serialize,
+    {
+        let verifier = Verifier::new(sessions.issuer());
+        Self::new(verifier, sessions.revocations().clone())
+            .with_clock(Arc::clone(sessions.issuer().clock()))
+    }
+
+    /// Where to look for the token; in the `Authorization` header alone, unless set.
+    pub fn with_source(mut self, source: TokenSource) -> Self {
+        self.settings.source = source;
+        self
+    }
+
+    /// Which origins may cause requests that carry the token in a cookie; the same origin, unless set.
+    pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
+        self.settings.origins = origins;
+        self
+    }
+
+    /// The realm that challenges name (RFC 9110 §11.5); `api`, unless set.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Name`] when it is empty or not visible ASCII.
+    pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
+        self.settings.realm = Realm::new(realm)?;
+        Ok(self)
+    }
+
+    /// How old the revocation list may be to be believed; 30 seconds, unless set. Beyond it the store is asked
+    /// for every request, and what it cannot answer is refused with 503.
+    pub fn with_max_staleness(mut self, max_staleness: Duration) -> Self {
+        self.settings.most_stale = max_staleness;
+        self
+    }
+
+    /// Goes on with what the revocation list knows, however old or incomplete it is.
+    ///
+    /// Dangerous: while the store is out of reach, tokens that were revoked on other nodes are accepted until
+    /// they expire.
+    pub fn dangerous_accept_stale_revocations(mut self) -> Self {
+        self.settings.when_unknown = WhenUnknown::Accept;
+        self
+    }
+
+    /// Lets CORS preflights pass unjudged, for services that answer them inside. A CORS layer outside of this
+    /// one is the usual way.
+    pub fn allow_preflights(mut self) -> Self {
+        self.settings.preflights = Preflights::Pass;
+        self
+    }
+
+    /// Another clock, for tests.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.settings.clock = clock;
+        self
+    }
+
+    /// Lets requests without credentials pass. Those with a token that is not accepted are refused all the same.
+    pub fn optional(mut self) -> OptionalJwtAuthLayer<C> {
+        self.settings.mode = Mode::Optional;
+        OptionalJwtAuthLayer { settings: self.settings }
+    }
+
+    /// A layer, for inside of this one, that requires a scope; of several, separated by spaces, all.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Scope`] when it is none.
+    pub fn require_scope(&self, scope: &str) -> Result<RequireScope<C>, ConfigError> {
+        RequireScope::new(scope, self.settings.realm.clone())
+    }
+
+    /// A layer, for inside of this one, that requires that the user proved who they are no longer ago than
+    /// this (RFC 9470). Refreshing does not make a login fresh.
+    pub fn require_fresh_login(&self, max_age: Duration) -> RequireFreshLogin<C> {
+        RequireFreshLogin::new(max_age, self.settings.realm.clone())
+    }
+}
+
+impl<C> Clone for JwtAuthLayer<C> {
+    fn clone(&self) -> Self {
+        Self { settings: self.settings.clone() }
+    }
+}
+
+impl<S, C> Layer<S> for JwtAuthLayer<C> {
+    type Service = JwtAuth<S, C>;
+
+    fn layer(&self, inner: S) -> JwtAuth<S, C> {
+        JwtAuth::new(inner, self.settings.clone())
+    }
+}
+
+impl<C> fmt::Debug for JwtAuthLayer<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtAuthLayer").finish_non_exhaustive()
+    }
+}
+
+/// As [`JwtAuthLayer`], but a request without credentials passes, marked as [`Anonymous`](super::Anonymous).
+#[must_use]
+pub struct OptionalJwtAuthLayer<C> {
+    settings: Settings<C>,
+}
+
+impl<C> Clone for OptionalJwtAuthLayer<C> {
+    fn clone(&self) -> Self {
+        Self { settings: self.settings.clone() }
+    }
+}
+
+impl<S, C> Layer<S> for OptionalJwtAuthLayer<C> {
+    type Service = JwtAuth<S, C>;
+
+    fn layer(&self, inner: S) -> JwtAuth<S, C> {
+        JwtAuth::new(inner, self.settings.clone())
+    }
+}
+
+impl<C> fmt::Debug for OptionalJwtAuthLayer<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OptionalJwtAuthLayer").finish_non_exhaustive()
+    }
+}

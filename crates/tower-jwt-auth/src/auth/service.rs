@@ -1,0 +1,89 @@
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use serde::de::DeserializeOwned;
+use tower_jwt_auth_core::Clock as _;
+use tower_service::Service;
+
+use super::body::AuthBody;
+use super::decide::{Anonymous, Decision, Settings, ask, mark_sensitive};
+use super::future::{ResponseFuture, refusal};
+use crate::challenge::takes_body;
+
+/// The service that [`JwtAuthLayer`](super::JwtAuthLayer) makes of another one.
+#[must_use]
+pub struct JwtAuth<S, C> {
+    inner: S,
+    settings: Arc<Settings<C>>,
+}
+
+impl<S, C> JwtAuth<S, C> {
+    pub(super) fn new(inner: S, settings: Settings<C>) -> Self {
+        Self { inner, settings: Arc::new(settings) }
+    }
+}
+
+impl<S: Clone, C> JwtAuth<S, C> {
+    /// Takes out the service that was polled ready, and leaves one that was not.
+    fn take_ready(&mut self) -> S {
+        let fresh = self.inner.clone();
+        mem::replace(&mut self.inner, fresh)
+    }
+}
+
+impl<S, C, ReqBody, ResBody> Service<Request<ReqBody>> for JwtAuth<S, C>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    C: DeserializeOwned + Send + Sync + 'static,
+{
+    type Response = Response<AuthBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, ReqBody, C>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        let decision = self.settings.decide(&request, self.settings.clock.now());
+        mark_sensitive(request.headers_mut());
+        match decision {
+            Decision::Accept(identity) => {
+                request.extensions_mut().insert(identity);
+                ResponseFuture::inner(self.inner.call(request))
+            }
+            Decision::AcceptAnonymous => {
+                let realm = self.settings.realm.clone();
+                request.extensions_mut().insert(Anonymous { realm });
+                ResponseFuture::inner(self.inner.call(request))
+            }
+            Decision::Pass => ResponseFuture::inner(self.inner.call(request)),
+            Decision::Refuse(error) => {
+                // What was made ready for this request must not stay reserved: a concurrency limit counts it.
+                drop(self.take_ready());
+                let with_body = takes_body(request.headers());
+                ResponseFuture::refused(refusal(error, &self.settings.realm, with_body))
+            }
+            Decision::Ask(identity) => {
+                let decision = Box::pin(ask(self.settings.revocations.clone(), identity));
+                let realm = self.settings.realm.clone();
+                ResponseFuture::asking(decision, realm, self.take_ready(), request)
+            }
+        }
+    }
+}
+
+impl<S: Clone, C> Clone for JwtAuth<S, C> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), settings: Arc::clone(&self.settings) }
+    }
+}
+
+impl<S: fmt::Debug, C> fmt::Debug for JwtAuth<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JwtAuth").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}

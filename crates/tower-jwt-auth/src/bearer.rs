@@ -1,0 +1,256 @@
+//! Where the access token stands in a request (RFC 6750 §2).
+
+use http::header::{AUTHORIZATION, COOKIE};
+use http::{HeaderMap, Uri};
+
+use crate::cookies;
+use crate::error::{ConfigError, RequestError};
+use crate::jose::MAX_TOKEN_LENGTH;
+
+/// Where to look for the access token: the `Authorization` header, and what is turned on beside it.
+///
+/// What is not turned on is not looked at. A token in the header wins over one in a cookie; a header and a
+/// query parameter at once are refused (RFC 6750 §2).
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::TokenSource;
+///
+/// let source = TokenSource::authorization_header().or_cookie("__Host-access_token")?;
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct TokenSource {
+    cookie: Option<Box<str>>,
+    query: Option<Box<str>>,
+}
+
+/// What was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found<'r> {
+    Nothing,
+    /// The token, put there by the client's code.
+    Explicit(&'r str),
+    /// The token, sent along by the browser whoever caused the request.
+    Ambient(&'r str),
+}
+
+impl TokenSource {
+    /// Only `Authorization: Bearer …`.
+    pub fn authorization_header() -> Self {
+        Self::default()
+    }
+
+    /// A cookie too, where the header has no bearer token.
+    ///
+    /// Browsers send cookies with requests that other sites cause. Requests with an unsafe method, and
+    /// WebSocket upgrades, are therefore refused unless they come from the same origin or a listed one.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Name`] when this is no name for a cookie.
+    pub fn or_cookie(mut self, name: &str) -> Result<Self, ConfigError> {
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_token) {
+            let hint = "give a token as of RFC 9110 §5.6.2";
+            return Err(ConfigError::Name { what: "cookie's name", hint });
+        }
+        self.cookie = Some(name.into());
+        Ok(self)
+    }
+
+    /// The query parameter `access_token` too (RFC 6750 §2.3).
+    ///
+    /// Dangerous: addresses end up in logs, histories and `Referer` headers, and the token with them.
+    pub fn dangerous_or_query(mut self) -> Self {
+        self.query = Some("access_token".into());
+        self
+    }
+
+    /// Finds the token, without decoding anything of it.
+    pub(crate) fn find<'r>(
+        &self,
+        headers: &'r HeaderMap,
+        uri: &'r Uri,
+    ) -> Result<Found<'r>, RequestError> {
+        let mut fields = headers.get_all(AUTHORIZATION).into_iter();
+        let field = fields.next();
+        if fields.next().is_some() {
+            return Err(RequestError::SeveralTokens);
+        }
+        let from_header = match field {
+            Some(value) => bearer(value.as_bytes())?,
+            None => None,
+        };
+        let from_query = self.query.as_deref().map_or(Ok(None), |name| parameter(uri, name))?;
+        match (from_header, from_query) {
+            (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
+            (Some(token), None) | (None, Some(token)) => Ok(Found::Explicit(token)),
+            (None, None) => self.find_cookie(headers),
+        }
+    }
+
+    fn find_cookie<'r>(&self, headers: &'r HeaderMap) -> Result<Found<'r>, RequestError> {
+        let Some(name) = self.cookie.as_deref() else { return Ok(Found::Nothing) };
+        let mut found = None;
+        for header in headers.get_all(COOKIE) {
+            for value in cookies::values_in(header.as_bytes(), name) {
+                if found.replace(value).is_some() {
+                    return Err(RequestError::SeveralTokens);
+                }
+            }
+        }
+        found.map_or(Ok(Found::Nothing), |value| token(value).map(Found::Ambient))
+    }
+}
+
+/// The token of an `Authorization` field; none when it is of another scheme (RFC 6750 §2.1).
+fn bearer(field: &[u8]) -> Result<Option<&str>, RequestError> {
+    const SCHEME: &[u8] = b"Bearer";
+    let end = field.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(field.len());
+    let (scheme, rest) = field.split_at(end);
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return Ok(None);
+    }
+    let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+    token(&rest[spaces..]).map(Some)
+}
+
+/// The value of a query parameter; there may be one at most.
+fn parameter<'r>(uri: &'r Uri, name: &str) -> Result<Option<&'r str>, RequestError> {
+    let pairs = uri.query().unwrap_or_default().split('&');
+    let mut values =
+        pairs.filter_map(|pair| pair.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')));
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => token(value.as_bytes()).map(Some),
+        (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
+    }
+}
+
+/// Something that may be a token: not empty, not too long, without what separates one thing from another.
+fn token(bytes: &[u8]) -> Result<&str, RequestError> {
+    if bytes.len() > MAX_TOKEN_LENGTH {
+        return Err(RequestError::TooLong);
+    }
+    let is_part = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b';' | b'"');
+    if bytes.is_empty() || !bytes.iter().all(is_part) {
+        return Err(RequestError::Malformed);
+    }
+    std::str::from_utf8(bytes).map_err(|_| RequestError::Malformed)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(*name, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        headers
+    }
+
+    fn in_header(value: &str) -> Result<Option<String>, RequestError> {
+        let headers = headers(&[("authorization", value)]);
+        let source = TokenSource::authorization_header();
+        source.find(&headers, &Uri::from_static("/")).map(|found| match found {
+            Found::Explicit(token) => Some(token.to_owned()),
+            Found::Nothing => None,
+            Found::Ambient(_) => panic!("no cookie was sent"),
+        })
+    }
+
+    #[test]
+    fn the_scheme_is_matched_without_case() {
+        for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+            assert_eq!(in_header(&format!("{scheme} a.b.c")), Ok(Some("a.b.c".into())));
+        }
+        assert_eq!(in_header("Bearer   a.b.c"), Ok(Some("a.b.c".into())), "1*SP");
+    }
+
+    #[test]
+    fn other_schemes_are_no_credentials() {
+        for other in ["Basic x", "Digest a=b", "x", "", "Bearerx y", "Bearer-x y", "Bear er"] {
+            assert_eq!(in_header(other), Ok(None), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_one_token_is_malformed() {
+        for bad in [
+            "Bearer",
+            "Bearer ",
+            "Bearer  ",
+            "Bearer a b",
+            "Bearer a,b",
+            "Bearer a, Basic b",
+            "Bearer a ",
+            "Bearer\ta",
+            "Bearer a\t",
+            "Bearer \"a\"",
+            "Bearer a;",
+            "Bearer é",
+            "bearer ,",
+        ] {
+            assert_eq!(in_header(bad), Err(RequestError::Malformed), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn long_tokens_are_refused_unread() {
+        let longest = "a".repeat(MAX_TOKEN_LENGTH);
+        assert_eq!(in_header(&format!("Bearer {longest}")), Ok(Some(longest.clone())));
+        assert_eq!(in_header(&format!("Bearer {longest}a")), Err(RequestError::TooLong));
+    }
+
+    #[test]
+    fn two_fields_are_refused_whatever_they_say() {
+        for second in ["Bearer a", "Basic x"] {
+            let headers = headers(&[("authorization", "Bearer a"), ("authorization", second)]);
+            let found = TokenSource::default().find(&headers, &Uri::from_static("/")).err();
+            assert_eq!(found, Some(RequestError::SeveralTokens));
+        }
+    }
+
+    #[test]
+    fn a_query_parameter_is_looked_at_only_where_turned_on() {
+        let (none, uri) = (HeaderMap::new(), Uri::from_static("/x?a=b&access_token=q&c"));
+        let source = TokenSource::authorization_header();
+        assert_eq!(source.find(&none, &uri), Ok(Found::Nothing));
+        let source = source.dangerous_or_query();
+        assert_eq!(source.find(&none, &uri), Ok(Found::Explicit("q")));
+        let both = headers(&[("authorization", "Bearer h")]);
+        assert_eq!(source.find(&both, &uri), Err(RequestError::SeveralTokens));
+        let twice = Uri::from_static("/?access_token=q&access_token=r");
+        assert_eq!(source.find(&none, &twice), Err(RequestError::SeveralTokens));
+        let other = Uri::from_static("/?xaccess_token=q&access_tokens=r");
+        assert_eq!(source.find(&none, &other), Ok(Found::Nothing));
+    }
+
+    #[test]
+    fn a_cookie_is_looked_at_only_where_turned_on_and_yields_to_the_header() {
+        let uri = Uri::from_static("/");
+        let cookie = headers(&[("cookie", "x=1; t=c")]);
+        let source = TokenSource::authorization_header();
+        assert_eq!(source.find(&cookie, &uri), Ok(Found::Nothing));
+        let source = source.or_cookie("t").unwrap();
+        assert_eq!(source.find(&cookie, &uri), Ok(Found::Ambient("c")));
+        let both = headers(&[("authorization", "bearer h"), ("cookie", "t=c")]);
+        assert_eq!(source.find(&both, &uri), Ok(Found::Explicit("h")));
+        let basic = headers(&[("authorization", "Basic h"), ("cookie", "t=c")]);
+        assert_eq!(source.find(&basic, &uri), Ok(Found::Ambient("c")));
+        let mut twice = headers(&[("cookie", "t=c")]);
+        twice.append(COOKIE, HeaderValue::from_static("t=d"));
+        assert_eq!(source.find(&twice, &uri), Err(RequestError::SeveralTokens));
+        for bad in ["", "a b", "a;b", "a=b", "é"] {
+            assert!(TokenSource::default().or_cookie(bad).is_err(), "{bad}");
+        }
+    }
+}

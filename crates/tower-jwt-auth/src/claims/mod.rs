@@ -1,0 +1,36 @@
+//! The claims set: what is registered (RFC 7519 §4.1, RFC 9068 §2.2) and what is the application's own, read
+//! in one pass, and the rules for the former.
+
+mod parse;
+mod rules;
+mod splice;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) use self::parse::{Registered, parse};
+pub(crate) use self::rules::{Requirements, check};
+pub(crate) use self::splice::ApplicationClaims;
+pub use self::splice::ClaimsError;
+use crate::error::ConfigError;
+
+/// The type of access tokens (RFC 9068 §2.1).
+pub(crate) const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+/// The most leeway that can be granted.
+pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
+
+/// The claims that this library writes and reads; an application's own must go by other names.
+pub(crate) const REGISTERED: [&str; 11] =
+    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "auth_time", "scope"];
+
+/// A name that tokens carry, which must not be empty.
+pub(crate) fn name(
+    name: String,
+    what: &'static str,
+    hint: &'static str,
+) -> Result<Arc<str>, ConfigError> {
+    if name.is_empty() || name.contains(char::is_control) {
+        return Err(ConfigError::Name { what, hint });
+    }
+    Ok(name.into())
+}

@@ -1,0 +1,307 @@
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use tower_jwt_auth_core::Timestamp;
+
+use crate::error::{Part, TokenError};
+use crate::jose::{Names, Text};
+
+/// The registered claims of a token, as far as they are there.
+#[derive(Default)]
+pub(crate) struct Registered<'s> {
+    pub(crate) iss: Option<Cow<'s, str>>,
+    pub(crate) sub: Option<Cow<'s, str>>,
+    pub(crate) aud: Option<Audience<'s>>,
+    pub(crate) exp: Option<Timestamp>,
+    pub(crate) nbf: Option<Timestamp>,
+    pub(crate) iat: Option<Timestamp>,
+    pub(crate) jti: Option<Cow<'s, str>>,
+    pub(crate) sid: Option<Cow<'s, str>>,
+    pub(crate) client_id: Option<Cow<'s, str>>,
+    pub(crate) auth_time: Option<Timestamp>,
+    pub(crate) scope: Option<Cow<'s, str>>,
+    names: Names<'s>,
+    /// The claim being read, to be named if it is of the wrong type.
+    reading: Option<&'static str>,
+    /// The application's claims have all been read.
+    complete: bool,
+}
+
+/// The audience: one string or several (RFC 7519 §4.1.3).
+pub(crate) enum Audience<'s> {
+    One(Cow<'s, str>),
+    Several(Vec<Cow<'s, str>>),
+}
+
+impl Audience<'_> {
+    pub(crate) fn contains(&self, expected: &str) -> bool {
+        match self {
+            Self::One(one) => one == expected,
+            Self::Several(several) => several.iter().any(|one| one == expected),
+        }
+    }
+}
+
+/// Reads the registered claims and hands all others to the application's type, in one pass.
+///
+/// Whatever the application's type does, every member is read and none may come twice.
+pub(crate) fn parse<'s, C: Deserialize<'s>>(
+    json: &'s str,
+) -> Result<(Registered<'s>, C), TokenError> {
+    let mut registered = Registered::default();
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let intercept = Intercept { inner: &mut deserializer, registered: &mut registered };
+    let claims = C::deserialize(intercept).and_then(|claims| {
+        deserializer.end()?;
+        Ok(claims)
+    });
+    match (claims, registered.reading) {
+        (Ok(claims), _) if registered.complete => Ok((registered, claims)),
+        (Err(error), Some(claim)) if error.is_data() => Err(TokenError::Mistyped(claim)),
+        _ if registered.complete => Err(TokenError::Json(Part::Claims)),
+        // Either the application's type refused, or the JSON is broken; the second one is told apart.
+        (Ok(_), _) => Err(TokenError::Claims),
+        (Err(error), _) if error.is_data() && !registered.names.is_repeated() => {
+            Err(TokenError::Claims)
+        }
+        (Err(_), _) => Err(TokenError::Json(Part::Claims)),
+    }
+}
+
+impl<'s> Registered<'s> {
+    /// Reads the value of a registered claim; false for a claim that is not one.
+    fn read<A: MapAccess<'s>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
+        let mut text = |into: fn(&mut Self) -> &mut Option<Cow<'s, str>>, name| {
+            self.reading = Some(name);
+            *into(self) = Some(map.next_value::<Text<'s>>()?.0);
+            Ok(())
+        };
+        match name {
+            "iss" => text(|claims| &mut claims.iss, "iss")?,
+            "sub" => text(|claims| &mut claims.sub, "sub")?,
+            "jti" => text(|claims| &mut claims.jti, "jti")?,
+            "sid" => text(|claims| &mut claims.sid, "sid")?,
+            "client_id" => text(|claims| &mut claims.client_id, "client_id")?,
+            "scope" => text(|claims| &mut claims.scope, "scope")?,
+            "aud" => {
+                self.reading = Some("aud");
+                self.aud = Some(map.next_value()?);
+            }
+            "exp" => self.exp = Some(self.read_date("exp", map)?),
+            "nbf" => self.nbf = Some(self.read_date("nbf", map)?),
+            "iat" => self.iat = Some(self.read_date("iat", map)?),
+            "auth_time" => self.auth_time = Some(self.read_date("auth_time", map)?),
+            _ => return Ok(false),
+        }
+        self.reading = None;
+        Ok(true)
+    }
+
+    fn read_date<A: MapAccess<'s>>(
+        &mut self,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<Timestamp, A::Error> {
+        self.reading = Some(name);
+        Ok(map.next_value::<NumericDate>()?.0)
+    }
+}
+
+/// A deserializer that keeps the registered claims for itself and shows its visitor the others.
+struct Intercept<'r, 's, D> {
+    inner: D,
+    registered: &'r mut Registered<'s>,
+}
+
+impl<'r, 's, D: Deserializer<'s>> Intercept<'r, 's, D> {
+    fn map<V: Visitor<'s>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_map(InterceptMap { inner: visitor, registered: self.registered })
+    }
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Intercept<'_, 'de, D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.map(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    /// `()` stands for no claims of one'de own.
+    fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.map(Drain(PhantomData))?;
+        visitor.visit_unit()
+    }
+
+    fn deserialize_unit_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        self.deserialize_unit(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.deserialize_unit(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf seq tuple
+        tuple_struct map struct enum identifier
+    }
+}
+
+/// Both the visitor of the object and the access to it.
+struct InterceptMap<'r, 's, T> {
+    inner: T,
+    registered: &'r mut Registered<'s>,
+}
+
+impl<'s, V: Visitor<'s>> Visitor<'s> for InterceptMap<'_, 's, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    fn visit_map<A: MapAccess<'s>>(self, map: A) -> Result<V::Value, A::Error> {
+        let mut rest = InterceptMap { inner: map, registered: self.registered };
+        let claims = self.inner.visit_map(&mut rest)?;
+        // A type that stopped reading early must not leave members unseen.
+        while rest.next_key::<IgnoredAny>()?.is_some() {
+            rest.next_value::<IgnoredAny>()?;
+        }
+        rest.registered.complete = true;
+        Ok(claims)
+    }
+}
+
+impl<'s, A: MapAccess<'s>> MapAccess<'s> for InterceptMap<'_, 's, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'s>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, A::Error> {
+        while let Some(Text(name)) = self.inner.next_key()? {
+            self.registered.names.add(name.clone())?;
+            if self.registered.read(&name, &mut self.inner)? {
+                continue;
+            }
+            return match name {
+                Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
+                Cow::Owned(name) => seed.deserialize(StrDeserializer::new(&name)),
+            }
+            .map(Some);
+        }
+        Ok(None)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'s>>(&mut self, seed: T) -> Result<T::Value, A::Error> {
+        self.inner.next_value_seed(seed)
+    }
+}
+
+/// Reads an object and keeps nothing of it.
+struct Drain<'s>(PhantomData<&'s ()>);
+
+impl<'s> Visitor<'s> for Drain<'s> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'s>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+/// Seconds since the epoch, with or without a fraction (RFC 7519 §2); absurd ones are clamped, not refused.
+struct NumericDate(Timestamp);
+
+impl<'s> Deserialize<'s> for NumericDate {
+    fn deserialize<D: Deserializer<'s>>(deserializer: D) -> Result<Self, D::Error> {
+        struct DateVisitor;
+
+        impl Visitor<'_> for DateVisitor {
+            type Value = NumericDate;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("seconds since the epoch")
+            }
+
+            fn visit_u64<E>(self, seconds: u64) -> Result<NumericDate, E> {
+                let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+                Ok(NumericDate(Timestamp::from_unix_seconds(seconds)))
+            }
+
+            fn visit_i64<E>(self, seconds: i64) -> Result<NumericDate, E> {
+                Ok(NumericDate(Timestamp::from_unix_seconds(seconds)))
+            }
+
+            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<NumericDate, E> {
+                if !seconds.is_finite() {
+                    return Err(E::custom("not a number"));
+                }
+                // The cast saturates.
+                #[allow(clippy::cast_possible_truncation)]
+                let millis = (seconds * 1000.0).floor() as i64;
+                Ok(NumericDate(Timestamp::from_unix_millis(millis)))
+            }
+        }
+
+        // Not `deserialize_any`: with serde_json's `arbitrary_precision` that would not give numbers.
+        deserializer.deserialize_f64(DateVisitor)
+    }
+}
+
+impl<'s> Deserialize<'s> for Audience<'s> {
+    fn deserialize<D: Deserializer<'s>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AudienceVisitor<'s>(PhantomData<&'s ()>);
+
+        impl<'s> Visitor<'s> for AudienceVisitor<'s> {
+            type Value = Audience<'s>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or strings")
+            }
+
+            fn visit_borrowed_str<E>(self, one: &'s str) -> Result<Audience<'s>, E> {
+                Ok(Audience::One(Cow::Borrowed(one)))
+            }
+
+            fn visit_str<E>(self, one: &str) -> Result<Audience<'s>, E> {
+                Ok(Audience::One(Cow::Owned(one.to_owned())))
+            }
+
+            fn visit_seq<A: de::SeqAccess<'s>>(self, mut seq: A) -> Result<Audience<'s>, A::Error> {
+                let mut several = Vec::new();
+                while let Some(Text(one)) = seq.next_element()? {
+                    several.push(one);
+                }
+                Ok(Audience::Several(several))
+            }
+        }
+
+        deserializer.deserialize_any(AudienceVisitor(PhantomData))
+    }
+}
+
+#[cfg(test)]
+mod tests;

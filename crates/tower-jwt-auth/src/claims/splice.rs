@@ -1,0 +1,118 @@
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::REGISTERED;
+
+/// Why the application's own claims cannot be put into a token.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClaimsError {
+    /// They do not serialize to a JSON object (or to null, for none).
+    #[error("the claims do not serialize to a JSON object")]
+    NoObject,
+    /// One of them goes by a name that the library writes itself.
+    #[error("the claim {0} is written by the library: give yours another name")]
+    Registered(&'static str),
+    /// What a store kept of them is not what the application's type takes.
+    #[error("the claims that the store kept do not fit the application's type")]
+    Deserialize(#[source] serde_json::Error),
+    /// They could not be serialized.
+    #[error("the claims could not be serialized")]
+    Serialize(#[source] serde_json::Error),
+}
+
+/// The application's own claims: the members of a JSON object, none of a registered name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ApplicationClaims(Map<String, Value>);
+
+impl ApplicationClaims {
+    pub(crate) fn new<C: Serialize>(claims: &C) -> Result<Self, ClaimsError> {
+        match serde_json::to_value(claims).map_err(ClaimsError::Serialize)? {
+            Value::Null => Ok(Self::default()),
+            Value::Object(members) => Self::checked(members),
+            _ => Err(ClaimsError::NoObject),
+        }
+    }
+
+    /// As a store kept them.
+    pub(crate) fn from_json(json: &str) -> Result<Self, ClaimsError> {
+        match serde_json::from_str(json) {
+            Ok(Value::Object(members)) => Self::checked(members),
+            Ok(_) => Err(ClaimsError::NoObject),
+            Err(error) => Err(ClaimsError::Serialize(error)),
+        }
+    }
+
+    fn checked(members: Map<String, Value>) -> Result<Self, ClaimsError> {
+        match REGISTERED.into_iter().find(|name| members.contains_key(*name)) {
+            Some(name) => Err(ClaimsError::Registered(name)),
+            None => Ok(Self(members)),
+        }
+    }
+
+    /// As the application's own type.
+    pub(crate) fn to<C: DeserializeOwned>(&self) -> Result<C, ClaimsError> {
+        let members = &self.0;
+        match C::deserialize(members) {
+            Ok(claims) => Ok(claims),
+            // A type that serialized to null, as `()` does.
+            Err(_) if members.is_empty() => {
+                C::deserialize(Value::Null).map_err(ClaimsError::Deserialize)
+            }
+            Err(error) => Err(ClaimsError::Deserialize(error)),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        // `Display` of a map would need a clone; serializing one with string keys does not fail.
+        serde_json::to_string(&self.0).unwrap_or_else(|_| "{}".to_owned())
+    }
+
+    /// All claims of a token: these and the registered ones.
+    pub(crate) fn with_registered<R: Serialize>(
+        &self,
+        registered: &R,
+    ) -> Result<Vec<u8>, ClaimsError> {
+        #[derive(Serialize)]
+        struct All<'c, R> {
+            #[serde(flatten)]
+            registered: &'c R,
+            #[serde(flatten)]
+            own: &'c Map<String, Value>,
+        }
+        serde_json::to_vec(&All { registered, own: &self.0 }).map_err(ClaimsError::Serialize)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn registered_names_are_refused() {
+        for name in REGISTERED {
+            let claims = serde_json::json!({ name: 1, "mine": 2 });
+            let error = ApplicationClaims::new(&claims).unwrap_err();
+            assert!(matches!(error, ClaimsError::Registered(found) if found == name));
+            assert!(ApplicationClaims::from_json(&claims.to_string()).is_err());
+        }
+    }
+
+    #[test]
+    fn claims_are_an_object_or_nothing() {
+        assert!(ApplicationClaims::new(&()).is_ok());
+        assert!(matches!(ApplicationClaims::new(&1), Err(ClaimsError::NoObject)));
+        assert!(matches!(ApplicationClaims::new(&"x"), Err(ClaimsError::NoObject)));
+        assert!(ApplicationClaims::from_json("null").is_err());
+        assert!(ApplicationClaims::from_json(r#"{"a":"#).is_err());
+    }
+
+    #[test]
+    fn all_claims_stand_in_one_object() {
+        let own = ApplicationClaims::from_json(r#"{"name":"A \"quoted\" 😀"}"#).unwrap();
+        let all = own.with_registered(&serde_json::json!({ "iss": "i" })).unwrap();
+        let all: Value = serde_json::from_slice(&all).unwrap();
+        assert_eq!(all, serde_json::json!({ "iss": "i", "name": "A \"quoted\" 😀" }));
+    }
+}

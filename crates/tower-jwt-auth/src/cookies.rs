@@ -1,0 +1,39 @@
+//! The `Cookie` header, read byte by byte so that one odd cookie does not hide the rest.
+
+use http::HeaderMap;
+use http::header::COOKIE;
+
+/// The values of all cookies of this name in one header.
+pub(crate) fn values_in<'h, 'n>(
+    header: &'h [u8],
+    name: &'n str,
+) -> impl Iterator<Item = &'h [u8]> + use<'h, 'n> {
+    header.split(|byte| *byte == b';').filter_map(move |pair| {
+        let value = pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+        let unquoted = value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+        Some(unquoted.unwrap_or(value))
+    })
+}
+
+/// The values of all cookies of this name in all `Cookie` headers; HTTP/2 may split them (RFC 9113 §8.2.3).
+pub(crate) fn values<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h [u8]> {
+    let headers = headers.get_all(COOKIE).into_iter();
+    headers.flat_map(|header| values_in(header.as_bytes(), name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    #[test]
+    fn all_cookies_of_the_name_are_found_among_odd_ones() {
+        let mut headers = HeaderMap::new();
+        headers
+            .append(COOKIE, HeaderValue::from_bytes(b"a=\xff\xfe; t=1;t=\"2\"; tt=3;T=4").unwrap());
+        headers.append(COOKIE, HeaderValue::from_static("t; =x; t=; t=a=b"));
+        assert_eq!(values(&headers, "t"), [&b"1"[..], b"2", b"", b"a=b"]);
+        assert!(values(&headers, "missing").is_empty());
+    }
+}

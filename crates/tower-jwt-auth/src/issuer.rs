@@ -1,0 +1,259 @@
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use tower_jwt_auth_core::{Clock, SessionId, SystemClock, Timestamp, TokenId};
+
+use crate::claims::{ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, name};
+use crate::error::ConfigError;
+use crate::jose::MAX_TOKEN_LENGTH;
+use crate::keys::backend::Rejected;
+use crate::keys::{KeyRing, SigningKey, encode_base64url};
+
+/// Issues access tokens (RFC 9068): `typ: at+jwt`, good for five minutes unless set otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_jwt_auth::{Issuer, SigningKey};
+///
+/// let issuer =
+///     Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?
+///         .with_access_lifetime(Duration::from_secs(600))?;
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Issuer {
+    name: Arc<str>,
+    audience: Arc<str>,
+    keys: KeyRing,
+    client_id: Arc<str>,
+    access_lifetime: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl Issuer {
+    /// An issuer of this name (`iss`), for this audience (`aud`), with these keys.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Name`] when a name is empty.
+    pub fn new(
+        iss: impl Into<String>,
+        aud: impl Into<String>,
+        keys: impl Into<KeyRing>,
+    ) -> Result<Self, ConfigError> {
+        let issuer = name(iss.into(), "issuer", "give the address of the service")?;
+        let audience = name(aud.into(), "audience", "give the address of the API")?;
+        Ok(Self {
+            client_id: Arc::clone(&audience),
+            name: issuer,
+            audience,
+            keys: keys.into(),
+            access_lifetime: Duration::from_secs(300),
+            clock: Arc::new(SystemClock::new()),
+        })
+    }
+
+    /// How long an access token lives, in whole seconds. A logout does not wait for it; a change of scope does.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Duration`] below a second, above a day, or with a fraction.
+    pub fn with_access_lifetime(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
+        let allowed = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+        if !allowed.contains(&lifetime) || lifetime.subsec_nanos() != 0 {
+            let hint = "give whole seconds, from one second to one day";
+            let what = "life of access tokens";
+            return Err(ConfigError::Duration { what, given: lifetime, hint });
+        }
+        self.access_lifetime = lifetime;
+        Ok(self)
+    }
+
+    /// The `client_id` of sessions that name none of their own (RFC 9068 §2.2); the audience, unless set.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Name`] when it is empty.
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Result<Self, ConfigError> {
+        self.client_id = name(client_id.into(), "client id", "give a name for the client")?;
+        Ok(self)
+    }
+
+    /// Another clock, for tests.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The `iss` of its tokens.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn shared_name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
+    }
+
+    pub(crate) fn shared_audience(&self) -> Arc<str> {
+        Arc::clone(&self.audience)
+    }
+
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    pub(crate) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    pub(crate) fn access_lifetime(&self) -> Duration {
+        self.access_lifetime
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// When an access token that is made now expires.
+    pub(crate) fn access_expiry(&self, now: Timestamp) -> Timestamp {
+        now.floor_to_second() + self.access_lifetime
+    }
+
+    pub(crate) fn mint(&self, grant: &AccessGrant<'_>) -> Result<AccessToken, IssueError> {
+        let id = TokenId::random().map_err(|_| IssueError::Entropy)?;
+        let registered = AccessClaims {
+            iss: &self.name,
+            sub: grant.subject,
+            aud: &self.audience,
+            exp: grant.expires_at.unix_seconds(),
+            iat: grant.issued_at.unix_seconds(),
+            jti: id.to_string(),
+            client_id: grant.client_id,
+            sid: grant.session_id.to_string(),
+            auth_time: grant.auth_time.unix_seconds(),
+            scope: Some(grant.scope).filter(|scope| !scope.is_empty()),
+        };
+        let claims = grant.claims.with_registered(&registered)?;
+        let text = sign(self.keys.signing(), ACCESS_TOKEN_TYPE, &claims)?;
+        if text.len() > MAX_TOKEN_LENGTH {
+            return Err(IssueError::TooLong { length: text.len(), most: MAX_TOKEN_LENGTH });
+        }
+        let expires_in = grant.expires_at.since(grant.issued_at.floor_to_second());
+        Ok(AccessToken { text, id, expires_at: grant.expires_at, expires_in })
+    }
+}
+
+/// What an access token is made from.
+pub(crate) struct AccessGrant<'g> {
+    pub(crate) subject: &'g str,
+    pub(crate) session_id: SessionId,
+    pub(crate) client_id: &'g str,
+    pub(crate) auth_time: Timestamp,
+    pub(crate) scope: &'g str,
+    pub(crate) claims: &'g ApplicationClaims,
+    pub(crate) issued_at: Timestamp,
+    pub(crate) expires_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct AccessClaims<'g> {
+    iss: &'g str,
+    sub: &'g str,
+    aud: &'g str,
+    exp: i64,
+    iat: i64,
+    jti: String,
+    client_id: &'g str,
+    sid: String,
+    auth_time: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<&'g str>,
+}
+
+#[derive(Serialize)]
+struct HeaderOut<'h> {
+    typ: &'h str,
+    alg: &'h str,
+    kid: &'h str,
+}
+
+/// Puts header, claims and signature together (RFC 7515 §7.1).
+pub(crate) fn sign(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String, IssueError> {
+    let header = HeaderOut { typ, alg: key.algorithm().as_str(), kid: key.key_id() };
+    let header = serde_json::to_vec(&header).map_err(ClaimsError::Serialize)?;
+    let mut token = encode_base64url(&header);
+    token.push('.');
+    token.push_str(&encode_base64url(claims));
+    let signature = key.sign(token.as_bytes()).map_err(|Rejected| IssueError::Signature)?;
+    token.push('.');
+    token.push_str(&encode_base64url(&signature));
+    Ok(token)
+}
+
+/// Why a token could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IssueError {
+    /// The application's claims cannot be put into a token.
+    #[error(transparent)]
+    Claims(#[from] ClaimsError),
+    /// The token would be longer than verifiers and browsers take.
+    #[error("the token would have {length} bytes, {most} are the most: keep less in its claims")]
+    TooLong {
+        /// Its length in bytes.
+        length: usize,
+        /// The most that is taken.
+        most: usize,
+    },
+    /// The operating system gave no random numbers.
+    #[error("the operating system gave no random numbers")]
+    Entropy,
+    /// The key did not sign.
+    #[error("the key did not sign")]
+    Signature,
+}
+
+/// An access token: a secret. `Debug` does not show it.
+#[derive(Clone)]
+pub struct AccessToken {
+    text: String,
+    id: TokenId,
+    expires_at: Timestamp,
+    expires_in: Duration,
+}
+
+impl AccessToken {
+    /// The token itself, for the client and nobody else.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Its name: the `jti` claim.
+    pub fn id(&self) -> TokenId {
+        self.id
+    }
+
+    /// When it expires: the `exp` claim.
+    pub fn expires_at(&self) -> Timestamp {
+        self.expires_at
+    }
+
+    /// How long it lives, in whole seconds.
+    pub fn expires_in(&self) -> Duration {
+        self.expires_in
+    }
+}
+
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AccessToken")
+            .field("id", &self.id)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,64 @@
+//! The endpoint that publishes the issuer's public keys.
+
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use tower_service::Service;
+
+use crate::issuer::Issuer;
+
+/// Serves the issuer's JWK set (RFC 7517 §5). An issuer that signs with a secret publishes an empty one.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::{Issuer, SigningKey};
+///
+/// let issuer =
+///     Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// let app: axum::Router =
+///     axum::Router::new().route_service("/.well-known/jwks.json", issuer.jwks());
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct JwksService {
+    json: Bytes,
+}
+
+impl Issuer {
+    /// The endpoint that publishes the public keys.
+    pub fn jwks(&self) -> JwksService {
+        JwksService { json: self.keys().set().to_jwks().into() }
+    }
+}
+
+impl<B> Service<Request<B>> for JwksService {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<Full<Bytes>>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let body = if request.method() == Method::GET { self.json.clone() } else { Bytes::new() };
+        let mut response = Response::new(Full::new(body));
+        let headers = response.headers_mut();
+        if is_read {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/jwk-set+json"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+        } else {
+            headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        }
+        ready(Ok(response))
+    }
+}

@@ -1,0 +1,243 @@
+//! All that touches the cryptographic library: keys are prepared and checked once, when they are configured.
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED,
+    ECDSA_P384_SHA384_FIXED_SIGNING, ED25519, EcdsaKeyPair, EcdsaSigningAlgorithm,
+    EcdsaVerificationAlgorithm, Ed25519KeyPair, KeyPair, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256,
+    RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaParameters, RsaPublicKeyComponents,
+};
+use aws_lc_rs::{digest, hmac};
+
+use super::Algorithm;
+use super::algorithm::Family;
+
+/// The library did not take the key, or failed at its work.
+#[derive(Debug)]
+pub(crate) struct Rejected;
+
+/// The part of a key that is not secret, as a JWK shows it (RFC 7518 §6, RFC 8037 §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum PublicPart {
+    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Ec { x: Vec<u8>, y: Vec<u8> },
+    Ed { x: Vec<u8> },
+}
+
+/// A private key or secret, ready to sign.
+#[expect(clippy::large_enum_variant, reason = "there is one for a key, behind an Arc")]
+pub(crate) enum Signer {
+    Hmac(hmac::Key),
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+}
+
+/// A public key or secret, ready to verify.
+#[expect(clippy::large_enum_variant, reason = "there is one for a key, behind an Arc")]
+pub(crate) enum Checker {
+    Hmac(hmac::Key),
+    Public(ParsedPublicKey),
+}
+
+fn hmac_algorithm(algorithm: Algorithm) -> Result<hmac::Algorithm, Rejected> {
+    match algorithm {
+        Algorithm::HS256 => Ok(hmac::HMAC_SHA256),
+        Algorithm::HS384 => Ok(hmac::HMAC_SHA384),
+        Algorithm::HS512 => Ok(hmac::HMAC_SHA512),
+        _ => Err(Rejected),
+    }
+}
+
+fn rsa_algorithms(
+    algorithm: Algorithm,
+) -> Result<(&'static dyn RsaEncoding, &'static RsaParameters), Rejected> {
+    match algorithm {
+        Algorithm::RS256 => Ok((&RSA_PKCS1_SHA256, &RSA_PKCS1_2048_8192_SHA256)),
+        Algorithm::RS384 => Ok((&RSA_PKCS1_SHA384, &RSA_PKCS1_2048_8192_SHA384)),
+        Algorithm::RS512 => Ok((&RSA_PKCS1_SHA512, &RSA_PKCS1_2048_8192_SHA512)),
+        Algorithm::PS256 => Ok((&RSA_PSS_SHA256, &RSA_PSS_2048_8192_SHA256)),
+        Algorithm::PS384 => Ok((&RSA_PSS_SHA384, &RSA_PSS_2048_8192_SHA384)),
+        Algorithm::PS512 => Ok((&RSA_PSS_SHA512, &RSA_PSS_2048_8192_SHA512)),
+        _ => Err(Rejected),
+    }
+}
+
+fn ec_algorithms(
+    algorithm: Algorithm,
+) -> Result<(&'static EcdsaSigningAlgorithm, &'static EcdsaVerificationAlgorithm), Rejected> {
+    match algorithm {
+        Algorithm::ES256 => Ok((&ECDSA_P256_SHA256_FIXED_SIGNING, &ECDSA_P256_SHA256_FIXED)),
+        Algorithm::ES384 => Ok((&ECDSA_P384_SHA384_FIXED_SIGNING, &ECDSA_P384_SHA384_FIXED)),
+        _ => Err(Rejected),
+    }
+}
+
+/// The length of one coordinate of a point on the algorithm's curve, in bytes.
+pub(crate) fn coordinate_length(algorithm: Algorithm) -> Option<usize> {
+    match algorithm {
+        Algorithm::ES256 => Some(32),
+        Algorithm::ES384 => Some(48),
+        _ => None,
+    }
+}
+
+impl Signer {
+    /// Takes a shared secret, whose length has been checked.
+    pub(crate) fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Rejected> {
+        Ok(Self::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
+    }
+
+    /// Takes a private key: PKCS#8, for RSA also PKCS#1.
+    pub(crate) fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, Rejected> {
+        match algorithm.family() {
+            Family::Hmac => Err(Rejected),
+            Family::Rsa => {
+                let pair = RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der));
+                Ok(Self::Rsa(pair.map_err(|_| Rejected)?, rsa_algorithms(algorithm)?.0))
+            }
+            Family::Ec => EcdsaKeyPair::from_pkcs8(ec_algorithms(algorithm)?.0, der)
+                .map(Self::Ec)
+                .map_err(|_| Rejected),
+            Family::Ed => Ed25519KeyPair::from_pkcs8(der).map(Self::Ed).map_err(|_| Rejected),
+        }
+    }
+
+    /// Makes a new key: 2048 bits for RSA, a secret as long as the hash for HMAC.
+    pub(crate) fn generate(algorithm: Algorithm) -> Result<(Self, Option<Vec<u8>>), Rejected> {
+        match algorithm.family() {
+            Family::Hmac => {
+                let secret = random(algorithm.hmac_length().ok_or(Rejected)?)?;
+                Ok((Self::from_secret(algorithm, &secret)?, Some(secret)))
+            }
+            Family::Rsa => {
+                let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| Rejected)?;
+                Ok((Self::Rsa(pair, rsa_algorithms(algorithm)?.0), None))
+            }
+            Family::Ec => EcdsaKeyPair::generate(ec_algorithms(algorithm)?.0)
+                .map(|pair| (Self::Ec(pair), None))
+                .map_err(|_| Rejected),
+            Family::Ed => {
+                Ed25519KeyPair::generate().map(|pair| (Self::Ed(pair), None)).map_err(|_| Rejected)
+            }
+        }
+    }
+
+    /// The part that may be published; none of a secret may.
+    pub(crate) fn public_part(&self) -> Option<PublicPart> {
+        match self {
+            Self::Hmac(_) => None,
+            Self::Rsa(pair, _) => {
+                let RsaPublicKeyComponents { n, e } =
+                    RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+                Some(PublicPart::Rsa { n, e })
+            }
+            Self::Ec(pair) => PublicPart::from_point(pair.public_key().as_ref()),
+            Self::Ed(pair) => Some(PublicPart::Ed { x: pair.public_key().as_ref().to_vec() }),
+        }
+    }
+
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Rejected> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Hmac(key) => Ok(hmac::sign(key, message).as_ref().to_vec()),
+            Self::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &random, message, &mut signature).map_err(|_| Rejected)?;
+                Ok(signature)
+            }
+            Self::Ec(pair) => {
+                let signature = pair.sign(&random, message).map_err(|_| Rejected)?;
+                Ok(signature.as_ref().to_vec())
+            }
+            Self::Ed(pair) => {
+                let signature = pair.try_sign(message).map_err(|_| Rejected)?;
+                Ok(signature.as_ref().to_vec())
+            }
+        }
+    }
+}
+
+impl Checker {
+    /// Takes a shared secret, whose length has been checked.
+    pub(crate) fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, Rejected> {
+        Ok(Self::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
+    }
+
+    /// Takes the public part of a key; one that lies on no curve or is of another kind is rejected.
+    pub(crate) fn from_public(algorithm: Algorithm, part: &PublicPart) -> Result<Self, Rejected> {
+        let key = match part {
+            PublicPart::Rsa { n, e } => {
+                let key = RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() };
+                key.to_parsed_public_key(rsa_algorithms(algorithm)?.1)
+            }
+            PublicPart::Ec { x, y } => {
+                let length = coordinate_length(algorithm);
+                if Some(x.len()) != length || Some(y.len()) != length {
+                    return Err(Rejected);
+                }
+                let point = [&[4][..], x, y].concat();
+                ParsedPublicKey::new(ec_algorithms(algorithm)?.1, point)
+            }
+            PublicPart::Ed { x } if algorithm == Algorithm::EdDSA && x.len() == 32 => {
+                ParsedPublicKey::new(&ED25519, x)
+            }
+            PublicPart::Ed { .. } => return Err(Rejected),
+        };
+        key.map(Self::Public).map_err(|_| Rejected)
+    }
+
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Rejected> {
+        match self {
+            Self::Hmac(key) => hmac::verify(key, message, signature),
+            Self::Public(key) => key.verify_sig(message, signature),
+        }
+        .map_err(|_| Rejected)
+    }
+}
+
+impl PublicPart {
+    /// Takes an uncompressed point (SEC 1 §2.3.3).
+    pub(crate) fn from_point(point: &[u8]) -> Option<Self> {
+        let coordinates = point.strip_prefix(&[4])?;
+        let (x, y) = coordinates.split_at(coordinates.len() / 2);
+        Some(Self::Ec { x: x.to_vec(), y: y.to_vec() })
+    }
+
+    /// Takes an RSA public key: PKCS#1.
+    pub(crate) fn from_rsa_der(der: &[u8]) -> Result<Self, Rejected> {
+        let key = aws_lc_rs::rsa::PublicKey::from_der(der).map_err(|_| Rejected)?;
+        let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(&key);
+        Ok(Self::Rsa { n, e })
+    }
+}
+
+/// SHA-256.
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(part);
+    }
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
+/// HMAC with SHA-256, to derive keys and names of keys from a secret.
+pub(crate) fn hmac_sha256(secret: &[u8], label: &[u8]) -> [u8; 32] {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let mut hash = [0; 32];
+    hash.copy_from_slice(hmac::sign(&key, label).as_ref());
+    hash
+}
+
+/// Random bytes from the operating system's seed.
+pub(crate) fn random(length: usize) -> Result<Vec<u8>, Rejected> {
+    let mut bytes = vec![0; length];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Rejected)?;
+    Ok(bytes)
+}

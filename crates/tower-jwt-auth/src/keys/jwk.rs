@@ -1,0 +1,135 @@
+//! Keys as JSON (RFC 7517).
+
+use jsonwebtoken::jwk::{
+    AlgorithmParameters, CommonParameters, EllipticCurve, EllipticCurveKeyParameters,
+    EllipticCurveKeyType, Jwk, JwkSet, KeyAlgorithm, OctetKeyPairParameters, OctetKeyPairType,
+    PublicKeyUse, RSAKeyParameters, RSAKeyType,
+};
+
+use super::backend::{self, PublicPart, coordinate_length};
+use super::{Algorithm, VerifyingKey, decode_base64url, encode_base64url};
+use crate::error::ConfigError;
+
+fn curve(algorithm: Algorithm) -> (&'static str, EllipticCurve) {
+    match algorithm {
+        Algorithm::ES384 => ("P-384", EllipticCurve::P384),
+        Algorithm::ES256 => ("P-256", EllipticCurve::P256),
+        _ => ("Ed25519", EllipticCurve::Ed25519),
+    }
+}
+
+/// The SHA-256 thumbprint (RFC 7638 §3): the required members in lexicographic order, without white space.
+pub(super) fn thumbprint(algorithm: Algorithm, part: &PublicPart) -> String {
+    let crv = curve(algorithm).0;
+    let json = match part {
+        PublicPart::Rsa { n, e } => {
+            let (n, e) = (encode_base64url(n), encode_base64url(e));
+            format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
+        }
+        PublicPart::Ec { x, y } => {
+            let (x, y) = (encode_base64url(x), encode_base64url(y));
+            format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#)
+        }
+        PublicPart::Ed { x } => {
+            let x = encode_base64url(x);
+            format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#)
+        }
+    };
+    encode_base64url(&backend::sha256(&[json.as_bytes()]))
+}
+
+/// The JWK of a public key; a secret has none.
+fn to_jwk(key: &VerifyingKey) -> Option<Jwk> {
+    let (_, curve) = curve(key.algorithm());
+    let algorithm = match key.public_part()? {
+        PublicPart::Rsa { n, e } => AlgorithmParameters::RSA(RSAKeyParameters {
+            key_type: RSAKeyType::RSA,
+            n: encode_base64url(n),
+            e: encode_base64url(e),
+        }),
+        PublicPart::Ec { x, y } => AlgorithmParameters::EllipticCurve(EllipticCurveKeyParameters {
+            key_type: EllipticCurveKeyType::EC,
+            curve,
+            x: encode_base64url(x),
+            y: encode_base64url(y),
+        }),
+        PublicPart::Ed { x } => AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {
+            key_type: OctetKeyPairType::OctetKeyPair,
+            curve,
+            x: encode_base64url(x),
+        }),
+    };
+    let key_algorithm = key.algorithm().as_str().parse::<KeyAlgorithm>().ok();
+    let common = CommonParameters {
+        public_key_use: Some(PublicKeyUse::Signature),
+        key_algorithm,
+        key_id: Some(key.key_id().to_owned()),
+        ..CommonParameters::default()
+    };
+    Some(Jwk { common, algorithm })
+}
+
+/// The JWK set of those keys that are public.
+pub(crate) fn to_jwks<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> String {
+    let set = JwkSet { keys: keys.filter_map(to_jwk).collect() };
+    // A struct of strings always serializes.
+    serde_json::to_string(&set).unwrap_or_else(|_| r#"{"keys":[]}"#.to_owned())
+}
+
+/// The keys of a JWK set that are for signatures and of a kind known here; others are passed over
+/// (RFC 7517 §5).
+pub(super) fn from_jwks(json: &str) -> Result<Vec<VerifyingKey>, ConfigError> {
+    let set: JwkSet = serde_json::from_str(json)
+        .map_err(|_| ConfigError::Jwks { problem: "expected an object with the member keys" })?;
+    let mut keys = Vec::new();
+    for jwk in &set.keys {
+        keys.extend(from_jwk(jwk)?);
+    }
+    Ok(keys)
+}
+
+fn from_jwk(jwk: &Jwk) -> Result<Option<VerifyingKey>, ConfigError> {
+    if !matches!(jwk.common.public_key_use, None | Some(PublicKeyUse::Signature)) {
+        return Ok(None);
+    }
+    let named = match jwk.common.key_algorithm {
+        None => None,
+        Some(name) => match Algorithm::from_name(&name.to_string()) {
+            Some(algorithm) => Some(algorithm),
+            None => return Ok(None),
+        },
+    };
+    let bytes = |text: &str| {
+        decode_base64url(text).ok_or(ConfigError::Jwks { problem: "a number is not base64url" })
+    };
+    let (by_kind, part) = match &jwk.algorithm {
+        // Without `alg` an RSA key could be for six algorithms; one has to be chosen (RFC 8725 §3.1).
+        AlgorithmParameters::RSA(key) => {
+            (Algorithm::RS256, PublicPart::Rsa { n: bytes(&key.n)?, e: bytes(&key.e)? })
+        }
+        AlgorithmParameters::EllipticCurve(key) => {
+            let algorithm = match key.curve {
+                EllipticCurve::P256 => Algorithm::ES256,
+                EllipticCurve::P384 => Algorithm::ES384,
+                _ => return Ok(None),
+            };
+            (algorithm, PublicPart::Ec { x: bytes(&key.x)?, y: bytes(&key.y)? })
+        }
+        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
+            (Algorithm::EdDSA, PublicPart::Ed { x: bytes(&key.x)? })
+        }
+        // Secrets, and kinds and curves that are not known here.
+        _ => return Ok(None),
+    };
+    let algorithm = named.unwrap_or(by_kind);
+    let fits = algorithm.family() == by_kind.family()
+        && coordinate_length(algorithm) == coordinate_length(by_kind);
+    if !fits {
+        return Err(ConfigError::Jwks { problem: "a key's alg is not for its kind" });
+    }
+    let key = VerifyingKey::from_public_part(algorithm, part)?;
+    Ok(Some(match &jwk.common.key_id {
+        Some(key_id) => key.with_key_id(key_id),
+        None => key,
+    }))
+}

@@ -1,0 +1,180 @@
+use std::fmt;
+use std::sync::Arc;
+
+use jsonwebtoken::DecodingKey;
+
+use super::algorithm::Family;
+use super::backend::{Checker, PublicPart, Rejected};
+use super::signing::secret_key_id;
+use super::{Algorithm, check_secret_length, jwk};
+use crate::error::{ConfigError, TokenError};
+
+/// A key to verify with: a public key or a shared secret, for one algorithm (RFC 8725 §3.1).
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::{Algorithm, VerifyingKey};
+///
+/// let pem = b"-----BEGIN PUBLIC KEY-----
+/// MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=
+/// -----END PUBLIC KEY-----";
+/// let key = VerifyingKey::from_pem(Algorithm::EdDSA, pem)?;
+/// assert_eq!(key.algorithm(), Algorithm::EdDSA);
+/// assert!(VerifyingKey::from_pem(Algorithm::ES256, pem).is_err());
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct VerifyingKey {
+    algorithm: Algorithm,
+    key_id: Arc<str>,
+    checker: Arc<Checker>,
+    /// None for a secret.
+    public: Option<Arc<PublicPart>>,
+    signature_length: usize,
+}
+
+impl VerifyingKey {
+    /// A public key in PEM: `PUBLIC KEY` (SPKI), for RSA also PKCS#1 (`RSA PUBLIC KEY`).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when it is no public key for the algorithm, or an RSA key of less than 2048 bits.
+    pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
+        // Certificates and private keys would be half understood.
+        let is_public = pem.windows(11).any(|part| part == b"PUBLIC KEY-");
+        let key = match algorithm.family() {
+            _ if !is_public => return Err(mismatch(algorithm)),
+            Family::Hmac => return Err(mismatch(algorithm)),
+            Family::Rsa => DecodingKey::from_rsa_pem(pem),
+            Family::Ec => DecodingKey::from_ec_pem(pem),
+            Family::Ed => DecodingKey::from_ed_pem(pem),
+        };
+        let key = key.map_err(|_| mismatch(algorithm))?;
+        let bytes = key.try_get_as_bytes().map_err(|_| mismatch(algorithm))?;
+        let part = match algorithm.family() {
+            Family::Hmac => None,
+            Family::Rsa => PublicPart::from_rsa_der(bytes).ok(),
+            Family::Ec => PublicPart::from_point(bytes),
+            Family::Ed => Some(PublicPart::Ed { x: bytes.to_vec() }),
+        };
+        Self::from_public_part(algorithm, part.ok_or_else(|| mismatch(algorithm))?)
+    }
+
+    /// A public key in DER: SPKI, for RSA also PKCS#1.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
+        let text = base64_simd::STANDARD.encode_to_string(der);
+        let pem = |label: &str| format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
+        Self::from_pem(algorithm, pem("PUBLIC KEY").as_bytes()).or_else(|error| {
+            match algorithm.family() {
+                Family::Rsa => Self::from_pem(algorithm, pem("RSA PUBLIC KEY").as_bytes()),
+                Family::Hmac | Family::Ec | Family::Ed => Err(error),
+            }
+        })
+    }
+
+    /// A shared secret. Whoever holds it can sign, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`SigningKey::from_secret`](super::SigningKey::from_secret).
+    pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
+        let signature_length = check_secret_length(algorithm, secret)?;
+        let checker =
+            Checker::from_secret(algorithm, secret).map_err(|Rejected| mismatch(algorithm))?;
+        Ok(Self {
+            algorithm,
+            key_id: secret_key_id(secret).into(),
+            checker: Arc::new(checker),
+            public: None,
+            signature_length,
+        })
+    }
+
+    pub(crate) fn from_public_part(
+        algorithm: Algorithm,
+        part: PublicPart,
+    ) -> Result<Self, ConfigError> {
+        let signature_length = match &part {
+            PublicPart::Rsa { n, .. } => check_rsa_size(n)?,
+            PublicPart::Ec { x, y } => x.len() + y.len(),
+            PublicPart::Ed { .. } => 64,
+        };
+        let checker =
+            Checker::from_public(algorithm, &part).map_err(|Rejected| mismatch(algorithm))?;
+        Ok(Self {
+            algorithm,
+            key_id: jwk::thumbprint(algorithm, &part).into(),
+            checker: Arc::new(checker),
+            public: Some(Arc::new(part)),
+            signature_length,
+        })
+    }
+
+    /// The same key by another `kid`.
+    pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.key_id = key_id.into().into();
+        self
+    }
+
+    /// The algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The `kid`.
+    pub fn key_id(&self) -> &str {
+        &self.key_id
+    }
+
+    pub(crate) fn public_part(&self) -> Option<&PublicPart> {
+        self.public.as_deref()
+    }
+
+    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
+        if signature.len() != self.signature_length {
+            return Err(TokenError::Signature);
+        }
+        self.checker.verify(message, signature).map_err(|Rejected| TokenError::Signature)
+    }
+}
+
+/// The length of the key in bytes, which is that of its signatures.
+fn check_rsa_size(modulus: &[u8]) -> Result<usize, ConfigError> {
+    let leading = modulus.iter().take_while(|byte| **byte == 0).count();
+    let modulus = &modulus[leading..];
+    let bits =
+        modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
+    if (2048..=8192).contains(&bits) {
+        Ok(modulus.len())
+    } else {
+        Err(ConfigError::RsaKeySize { bits })
+    }
+}
+
+fn mismatch(algorithm: Algorithm) -> ConfigError {
+    let expected = match algorithm.family() {
+        Family::Hmac => "a shared secret, through from_secret",
+        Family::Rsa => "an RSA public key as SPKI or PKCS#1, not a certificate or private key",
+        Family::Ec if algorithm == Algorithm::ES256 => {
+            "a P-256 public key as SPKI, not a certificate or private key"
+        }
+        Family::Ec => "a P-384 public key as SPKI, not a certificate or private key",
+        Family::Ed => "an Ed25519 public key as SPKI, not a certificate or private key",
+    };
+    ConfigError::Key { algorithm, expected }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("algorithm", &self.algorithm)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}

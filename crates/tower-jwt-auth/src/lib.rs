@@ -1,0 +1,117 @@
+//! Tower middleware that issues, checks, refreshes, rotates and revokes JWT access and refresh tokens.
+//!
+//! - [`JwtAuthLayer`] checks the access token of every request and puts an [`Identity<C>`] into its extensions;
+//!   [`RequireScope`] and [`RequireFreshLogin`] ask for more of it.
+//! - [`Sessions`] starts, refreshes, ends and lists sessions. [`RefreshService`] and [`LogoutService`] are its
+//!   HTTP faces, [`Tokens::into_response`] is the answer to a login, [`RefreshCookie`] what carries the refresh
+//!   token.
+//! - [`RevocationList`] is the copy in memory of what has been revoked.
+//! - [`SessionStore`] is where sessions are kept: [`MemoryStore`] here, others in crates of their own.
+//!
+//! # Examples
+//!
+//! ```
+//! use axum::{Json, Router, extract::State, http::HeaderMap, response::IntoResponse, routing::{get, post}};
+//! use tower_jwt_auth::{
+//!     Identity, Issuer, JwtAuthLayer, LogoutService, MemoryStore, RefreshCookie, RefreshSecrets,
+//!     RefreshService, Sessions, SignIn, SigningKey,
+//! };
+//!
+//! #[derive(Clone, serde::Serialize, serde::Deserialize)]
+//! struct Profile { name: String }
+//!
+//! async fn login(State((sessions, cookie)): State<(Sessions<Profile>, RefreshCookie)>) -> impl IntoResponse {
+//!     // … after the password has been checked:
+//!     let who = SignIn::new("alice", Profile { name: "Alice".into() });
+//!     sessions.start(who).await.map(|tokens| tokens.into_response(&cookie)).map_err(|_| 503.to_string())
+//! }
+//!
+//! # #[cfg(feature = "axum")]
+//! async fn me(user: Identity<Profile>) -> String {
+//!     format!("{} is {}", user.subject(), user.claims().name)
+//! }
+//! # #[cfg(not(feature = "axum"))] async fn me() -> String { String::new() }
+//!
+//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+//! let sessions = Sessions::<Profile>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+//! let auth = JwtAuthLayer::for_sessions(&sessions);
+//! let cookie = RefreshCookie::host();
+//!
+//! let app: Router = Router::new()
+//!     .route("/api/me", get(me))
+//!     .route("/api/admin", get(me).layer(auth.require_scope("admin")?))
+//!     .route_layer(auth)
+//!     .route("/auth/login", post(login))
+//!     .route_service("/auth/refresh", RefreshService::new(&sessions, cookie.clone()))
+//!     .route_service("/auth/logout", LogoutService::this_session(&sessions, cookie.clone()))
+//!     .with_state((sessions, cookie));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! - `aws-lc-rs` (default): signatures by aws-lc-rs.
+//! - `axum`: extractors for axum handlers.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(not(feature = "aws-lc-rs"))]
+compile_error!("tower-jwt-auth needs a cryptographic library: turn on the feature `aws-lc-rs`");
+
+// Floor 1: what stands by itself.
+mod bearer;
+mod challenge;
+mod claims;
+mod cookies;
+mod error;
+mod jose;
+mod keys;
+mod origin;
+mod scope;
+
+// Floor 2: tokens and revocations.
+mod identity;
+mod issuer;
+mod refresh_token;
+mod revocation;
+mod verifier;
+
+// Floor 3: sessions.
+mod sessions;
+
+// Floor 4: HTTP services; none knows another.
+mod auth;
+mod jwks;
+mod refresh;
+
+pub use tower_jwt_auth_core::{
+    Clock, Device, EndReason, ManualClock, MemoryStore, Revocation, RevocationLog, RotationPolicy,
+    Session, SessionId, SessionStore, StoreError, SystemClock, Timestamp, TokenId,
+};
+
+#[cfg(feature = "axum")]
+pub use self::auth::IdentityRejection;
+pub use self::auth::{
+    Anonymous, AuthBody, JwtAuth, JwtAuthLayer, OptionalJwtAuthLayer, RequireFreshLogin,
+    RequireScope, Required, RequiredFuture, ResponseFuture,
+};
+pub use self::bearer::TokenSource;
+pub use self::challenge::AuthError;
+pub use self::claims::ClaimsError;
+pub use self::error::{ConfigError, Part, RequestError, TokenError};
+pub use self::identity::Identity;
+pub use self::issuer::{AccessToken, IssueError, Issuer};
+pub use self::jwks::JwksService;
+pub use self::keys::{
+    Algorithm, KeyRing, KeySet, KeySource, RefreshSecrets, SigningKey, VerifyingKey,
+};
+pub use self::origin::OriginPolicy;
+pub use self::refresh::{AnswerFuture, LogoutService, RefreshCookie, RefreshService, SameSite};
+pub use self::refresh_token::RefreshToken;
+pub use self::revocation::{FollowPolicy, RevocationList};
+pub use self::sessions::{
+    HookError, RefreshError, RefreshHook, RefreshRefusal, Renewal, SessionError, SessionLimit,
+    Sessions, SignIn, Tokens,
+};
+pub use self::verifier::{TrustedIssuer, Verifier};

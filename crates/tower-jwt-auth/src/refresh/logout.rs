@@ -1,0 +1,176 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::SET_COOKIE;
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::Full;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tower_service::Service;
+
+use super::RefreshCookie;
+use super::response::{AnswerFuture, Endpoint, empty};
+use crate::challenge::AuthError;
+use crate::error::{ConfigError, TokenError};
+use crate::sessions::{Chosen, Reach, Sessions};
+
+/// The endpoint that ends sessions and makes the browser forget the cookie.
+///
+/// `POST` without a body. The refresh tokens of the ended sessions open nothing any more, and their access
+/// tokens stop working at once: on this node when the answer is sent, on others when they have read the log.
+///
+/// Any refresh token of a session ends it, also an older one, so that another tab that refreshes at the same
+/// moment does not keep it alive. Signing out of this session alone is 204 however often it is asked for;
+/// signing out of several needs the token of a live one, and is 401 otherwise.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use tower_jwt_auth::{
+///     Issuer, LogoutService, MemoryStore, RefreshCookie, RefreshSecrets, Sessions, SigningKey,
+/// };
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+/// let cookie = RefreshCookie::host();
+/// let app: Router = Router::new()
+///     .route_service("/auth/logout", LogoutService::this_session(&sessions, cookie.clone()))
+///     .route_service("/auth/logout-all", LogoutService::everywhere(&sessions, cookie));
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct LogoutService<C> {
+    sessions: Sessions<C>,
+    endpoint: Arc<Endpoint>,
+    reach: Reach,
+}
+
+impl<C> LogoutService<C> {
+    /// Ends the session of the cookie.
+    pub fn this_session(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
+        Self::new(sessions, cookie, Reach::ThisSession)
+    }
+
+    /// Ends all sessions of the user whose session the cookie is of.
+    pub fn everywhere(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
+        Self::new(sessions, cookie, Reach::Everywhere)
+    }
+
+    /// Ends all sessions of the user but the one that the cookie is of.
+    pub fn others(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
+        Self::new(sessions, cookie, Reach::Others)
+    }
+
+    fn new(sessions: &Sessions<C>, cookie: RefreshCookie, reach: Reach) -> Self {
+        Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)), reach }
+    }
+
+    /// The origin at which browsers see the service. Set it behind a proxy that rewrites `Host`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Origin`] when it is not a scheme, host and port.
+    pub fn with_public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+        let endpoint = Arc::make_mut(&mut self.endpoint);
+        endpoint.origins = endpoint.origins.clone().with_public_origin(origin)?;
+        Ok(self)
+    }
+
+    /// Another origin whose pages may sign out.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_public_origin`](Self::with_public_origin).
+    pub fn with_trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+        let endpoint = Arc::make_mut(&mut self.endpoint);
+        endpoint.origins = endpoint.origins.clone().with_trusted_origin(origin)?;
+        Ok(self)
+    }
+}
+
+impl<C, B> Service<Request<B>> for LogoutService<C>
+where
+    C: Serialize + DeserializeOwned + Send + Sync + 'static,
+    B: Body + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = AnswerFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> AnswerFuture {
+        let endpoint = Arc::clone(&self.endpoint);
+        if let Some(response) =
+            endpoint.turn_away(request.method(), request.uri(), request.headers())
+        {
+            return AnswerFuture::new(std::future::ready(response));
+        }
+        let cookies = endpoint.cookie.values(request.headers());
+        let (sessions, reach) = (self.sessions.clone(), self.reach);
+        if reach == Reach::ThisSession {
+            let opened = sessions.open_all(cookies.into_iter());
+            return AnswerFuture::new(async move {
+                for opened in &opened {
+                    if let Err(error) = sessions.end_reaching(opened, reach).await {
+                        return endpoint.out_of_reach(&error);
+                    }
+                }
+                endpoint.signed_out(reach)
+            });
+        }
+        let chosen = sessions.choose(&cookies);
+        AnswerFuture::new(async move {
+            let ended = match &chosen {
+                Chosen::One(opened) => sessions.end_reaching(opened, reach).await,
+                Chosen::Nothing => return endpoint.refuse(AuthError::Missing),
+                Chosen::NoneValid | Chosen::Several => Ok(false),
+            };
+            match ended {
+                Ok(true) => endpoint.signed_out(reach),
+                Ok(false) => endpoint.refuse(TokenError::Revoked.into()),
+                Err(error) => endpoint.out_of_reach(&error),
+            }
+        })
+    }
+}
+
+impl Endpoint {
+    /// 204, and no cookie any more unless the session goes on.
+    fn signed_out(&self, reach: Reach) -> Response<Full<Bytes>> {
+        let mut response = empty(StatusCode::NO_CONTENT);
+        if let (Reach::ThisSession | Reach::Everywhere, Some(cookie)) = (reach, self.cookie.clear())
+        {
+            response.headers_mut().insert(SET_COOKIE, cookie);
+        }
+        response
+    }
+}
+
+impl<C> Clone for LogoutService<C> {
+    fn clone(&self) -> Self {
+        Self {
+            sessions: self.sessions.clone(),
+            endpoint: Arc::clone(&self.endpoint),
+            reach: self.reach,
+        }
+    }
+}
+
+impl<C> fmt::Debug for LogoutService<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogoutService")
+            .field("reach", &self.reach)
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
+    }
+}

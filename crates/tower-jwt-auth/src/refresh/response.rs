@@ -1,0 +1,174 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
+use http_body_util::Full;
+use serde::Serialize;
+use tower_jwt_auth_core::StoreError;
+
+use super::RefreshCookie;
+use crate::challenge::{AuthError, Realm};
+use crate::error::TokenError;
+use crate::origin::OriginPolicy;
+use crate::refresh_token::RefreshToken;
+use crate::sessions::{RefreshError, RefreshRefusal, Tokens};
+
+/// The answer to a login or refresh (RFC 6749 §5.1).
+#[derive(Serialize)]
+struct TokenAnswer<'t> {
+    access_token: &'t str,
+    token_type: &'static str,
+    expires_in: u64,
+}
+
+impl Tokens {
+    /// The answer to a login: the access token as JSON, the refresh token as this cookie, never to be cached.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SigningKey};
+    /// use tower_jwt_auth::{RefreshCookie, SignIn};
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// # let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+    /// let tokens = sessions.start(SignIn::new("alice", ())).await?;
+    /// let response = tokens.into_response(&RefreshCookie::host());
+    /// assert_eq!(response.headers()["cache-control"], "no-store");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_response(self, cookie: &RefreshCookie) -> Response<Full<Bytes>> {
+        let answer = TokenAnswer {
+            access_token: self.access.as_str(),
+            token_type: "Bearer",
+            expires_in: self.access.expires_in().as_secs(),
+        };
+        // A struct of strings and a number always serializes.
+        let json = serde_json::to_vec(&answer).unwrap_or_default();
+        let mut response = Response::new(Full::new(Bytes::from(json)));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        hand_out(headers, cookie, &self.refresh);
+        response
+    }
+}
+
+fn hand_out(headers: &mut HeaderMap, cookie: &RefreshCookie, token: &RefreshToken) {
+    if let Some(value) = cookie.set(token) {
+        headers.append(SET_COOKIE, value);
+    }
+}
+
+/// What the endpoints have in common: who may call, how, and what errors look like.
+#[derive(Clone, Debug)]
+pub(super) struct Endpoint {
+    pub(super) cookie: RefreshCookie,
+    pub(super) origins: OriginPolicy,
+    pub(super) realm: Realm,
+}
+
+impl Endpoint {
+    pub(super) fn new(cookie: RefreshCookie) -> Self {
+        Self { cookie, origins: OriginPolicy::same_origin(), realm: Realm::default() }
+    }
+
+    /// The answer to those who may not call: only POST may, from where it may come. Asked before any cookie
+    /// is looked at.
+    pub(super) fn turn_away(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Option<Response<Full<Bytes>>> {
+        if method != Method::POST {
+            let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            return Some(response);
+        }
+        self.origins.check(headers, uri).err().map(|error| self.refuse(error))
+    }
+
+    pub(super) fn refuse(&self, error: AuthError) -> Response<Full<Bytes>> {
+        tracing::debug!(status = error.status().as_u16(), reason = %error, "refused a request");
+        let response = error.response(&self.realm, true);
+        let mut response = response.map(|json| json.map_or_else(Full::default, Full::new));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// The answer to a refresh that gave nothing. The cookie is left alone: a late 401 of an old session must
+    /// not take the cookie of a new one.
+    pub(super) fn refuse_refresh(&self, error: RefreshError) -> Response<Full<Bytes>> {
+        match error {
+            RefreshError::Refused(refusal) => {
+                tracing::debug!(reason = %refusal, "refused a refresh");
+                let mut response = self.refuse(AuthError::Token(match refusal {
+                    RefreshRefusal::Expired | RefreshRefusal::Idle => TokenError::Expired,
+                    RefreshRefusal::Invalid => TokenError::Signature,
+                    _ => TokenError::Revoked,
+                }));
+                response.extensions_mut().insert(refusal);
+                response
+            }
+            RefreshError::Unavailable { source, successor } => {
+                tracing::warn!(
+                    error = &*source as &dyn std::error::Error,
+                    "a session could not be refreshed"
+                );
+                let mut response = self.refuse(AuthError::Unavailable);
+                if let Some(successor) = &successor {
+                    hand_out(response.headers_mut(), &self.cookie, successor);
+                }
+                response
+            }
+        }
+    }
+
+    /// The answer when it is not certain what the store did; the cookie is left alone.
+    pub(super) fn out_of_reach(&self, error: &StoreError) -> Response<Full<Bytes>> {
+        tracing::warn!(error = error as &dyn std::error::Error, "sessions could not be ended");
+        self.refuse(AuthError::Unavailable)
+    }
+}
+
+/// An answer without content, never to be cached.
+pub(super) fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer of [`RefreshService`](super::RefreshService) and [`LogoutService`](super::LogoutService).
+pub struct AnswerFuture {
+    answer: Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>,
+}
+
+impl AnswerFuture {
+    pub(super) fn new(
+        answer: impl Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    ) -> Self {
+        Self { answer: Box::pin(answer) }
+    }
+}
+
+impl Future for AnswerFuture {
+    type Output = Result<Response<Full<Bytes>>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.answer.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl fmt::Debug for AnswerFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnswerFuture").finish_non_exhaustive()
+    }
+}

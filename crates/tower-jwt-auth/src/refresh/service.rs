@@ -1,0 +1,137 @@
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::USER_AGENT;
+use http::{HeaderMap, Request, Response};
+use http_body::Body;
+use http_body_util::Full;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tower_jwt_auth_core::Device;
+use tower_service::Service;
+
+use super::RefreshCookie;
+use super::response::{AnswerFuture, Endpoint};
+use crate::challenge::AuthError;
+use crate::error::ConfigError;
+use crate::sessions::{Chosen, RefreshRefusal, Sessions};
+
+/// The endpoint that swaps the refresh cookie for a new access token and the next refresh cookie.
+///
+/// `POST` without a body. 200 with `{"access_token","token_type","expires_in"}`; 401 when the session is over
+/// or there is none, which leaves the cookie alone; 403 for requests that other sites cause; 503 when the
+/// store is out of reach. No answer may be cached.
+///
+/// # Examples
+///
+/// ```
+/// use axum::Router;
+/// use tower_jwt_auth::{
+///     Issuer, MemoryStore, RefreshCookie, RefreshSecrets, RefreshService, Sessions, SigningKey,
+/// };
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+/// let refresh = RefreshService::new(&sessions, RefreshCookie::host())
+///     .with_public_origin("https://shop.example")?;
+/// let app: Router = Router::new().route_service("/auth/refresh", refresh);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct RefreshService<C> {
+    sessions: Sessions<C>,
+    endpoint: Arc<Endpoint>,
+}
+
+impl<C> RefreshService<C> {
+    /// Refreshes these sessions, whose refresh tokens travel in this cookie.
+    pub fn new(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
+        Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)) }
+    }
+
+    /// The origin at which browsers see the service. Set it behind a proxy that rewrites `Host`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Origin`] when it is not a scheme, host and port.
+    pub fn with_public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+        let endpoint = Arc::make_mut(&mut self.endpoint);
+        endpoint.origins = endpoint.origins.clone().with_public_origin(origin)?;
+        Ok(self)
+    }
+
+    /// Another origin whose pages may refresh.
+    ///
+    /// # Errors
+    ///
+    /// As [`with_public_origin`](Self::with_public_origin).
+    pub fn with_trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
+        let endpoint = Arc::make_mut(&mut self.endpoint);
+        endpoint.origins = endpoint.origins.clone().with_trusted_origin(origin)?;
+        Ok(self)
+    }
+}
+
+impl<C, B> Service<Request<B>> for RefreshService<C>
+where
+    C: Serialize + DeserializeOwned + Send + Sync + 'static,
+    B: Body + Send + 'static,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = AnswerFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> AnswerFuture {
+        let endpoint = Arc::clone(&self.endpoint);
+        if let Some(response) =
+            endpoint.turn_away(request.method(), request.uri(), request.headers())
+        {
+            return AnswerFuture::new(std::future::ready(response));
+        }
+        let cookies = endpoint.cookie.values(request.headers());
+        let chosen = self.sessions.choose(&cookies);
+        let device = device(request.headers());
+        let sessions = self.sessions.clone();
+        AnswerFuture::new(async move {
+            let refused = match chosen {
+                Chosen::One(opened) => match sessions.refresh_opened(&opened, &device).await {
+                    Ok(tokens) => return tokens.into_response(&endpoint.cookie),
+                    Err(error) => error,
+                },
+                Chosen::Nothing => return endpoint.refuse(AuthError::Missing),
+                Chosen::NoneValid => RefreshRefusal::Invalid.into(),
+                Chosen::Several => RefreshRefusal::Ambiguous.into(),
+            };
+            endpoint.refuse_refresh(refused)
+        })
+    }
+}
+
+/// What a request tells of the client's device.
+fn device(headers: &HeaderMap) -> Device {
+    match headers.get(USER_AGENT).and_then(|value| value.to_str().ok()) {
+        Some(user_agent) => Device::default().with_user_agent(user_agent),
+        None => Device::default(),
+    }
+}
+
+impl<C> Clone for RefreshService<C> {
+    fn clone(&self) -> Self {
+        Self { sessions: self.sessions.clone(), endpoint: Arc::clone(&self.endpoint) }
+    }
+}
+
+impl<C> fmt::Debug for RefreshService<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshService").field("endpoint", &self.endpoint).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,270 @@
+//! The local replica of the revocation log.
+//!
+//! Three files: [`entries`] is the cache, [`follower`] the task that keeps it in step with the log, and this
+//! one what others ask.
+
+mod entries;
+mod follower;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tower_jwt_auth_core::{
+    Clock, LogEntry, Revocation, RevocationKey, RevocationLog, StoreError, SystemClock, Timestamp,
+    TokenId,
+};
+
+use self::entries::Entries;
+use self::follower::Follower;
+use crate::error::ConfigError;
+
+/// How long an entry is kept beyond the expiry of the last token that it concerns: the most leeway that a
+/// verifier can grant, and a minute for clocks that are set.
+pub(crate) const KEEP: Duration = Duration::from_secs(crate::claims::MAX_LEEWAY.as_secs() + 60);
+
+/// How the log is followed.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_jwt_auth::FollowPolicy;
+///
+/// let policy = FollowPolicy::default().with_heartbeat(Duration::from_secs(2));
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct FollowPolicy {
+    heartbeat: Duration,
+    reread: Duration,
+    most_entries: u64,
+    clock: Arc<dyn Clock>,
+}
+
+impl Default for FollowPolicy {
+    /// A heartbeat every 5 seconds, everything read again every 5 minutes, 4 million entries at most.
+    fn default() -> Self {
+        Self {
+            heartbeat: Duration::from_secs(5),
+            reread: Duration::from_secs(300),
+            most_entries: 4_000_000,
+            clock: Arc::new(SystemClock::new()),
+        }
+    }
+}
+
+impl FollowPolicy {
+    /// How often a sign of life is written to the log and read back. Staleness is counted from the last one,
+    /// so this should be a small part of what a layer takes for stale.
+    pub fn with_heartbeat(mut self, every: Duration) -> Self {
+        self.heartbeat = every.max(Duration::from_millis(10));
+        self
+    }
+
+    /// How often the whole log is read again, to heal whatever went wrong.
+    pub fn with_reread(mut self, every: Duration) -> Self {
+        self.reread = every;
+        self
+    }
+
+    /// How many entries are kept, at some 350 bytes each. Beyond that nothing is forgotten: the list says
+    /// that it is incomplete, and what it does not know is asked of the store until all fits again.
+    pub fn with_most_entries(mut self, most: u64) -> Self {
+        self.most_entries = most;
+        self
+    }
+
+    /// Another clock, for tests.
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+}
+
+/// What has been revoked: a cache in memory that never forgets, kept in step with the log by a task of its own.
+///
+/// Cloning it copies a pointer; the task ends with the last clone.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::{MemoryStore, RevocationList};
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let list = RevocationList::follow(MemoryStore::new())?;
+/// list.ready().await;
+/// assert!(list.staleness().is_some());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct RevocationList {
+    kind: Kind,
+}
+
+#[derive(Clone)]
+enum Kind {
+    /// Nothing is ever revoked.
+    None,
+    Following(Arc<Following>),
+}
+
+struct Following {
+    log: Arc<dyn RevocationLog>,
+    entries: Arc<Entries>,
+    clock: Arc<dyn Clock>,
+    caught_up: watch::Receiver<bool>,
+    task: AbortHandle,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// What the list knows of some keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// None of them is revoked.
+    Clear,
+    /// One of them is revoked.
+    Revoked,
+    /// None is known to be, but the list is behind or incomplete: the store has to be asked.
+    Unknown,
+}
+
+impl RevocationList {
+    /// Follows this log.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NoRuntime`] outside a tokio runtime.
+    pub fn follow(log: impl RevocationLog) -> Result<Self, ConfigError> {
+        Self::follow_with(log, FollowPolicy::default())
+    }
+
+    /// Follows this log in this way.
+    ///
+    /// # Errors
+    ///
+    /// As [`follow`](Self::follow).
+    pub fn follow_with(log: impl RevocationLog, policy: FollowPolicy) -> Result<Self, ConfigError> {
+        Self::follow_shared(Arc::new(log), policy)
+    }
+
+    pub(crate) fn follow_shared(
+        log: Arc<dyn RevocationLog>,
+        policy: FollowPolicy,
+    ) -> Result<Self, ConfigError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
+        let node = TokenId::random().map_err(|_| ConfigError::Entropy)?;
+        let entries = Entries::new(policy.most_entries, Arc::clone(&policy.clock))?;
+        let entries = Arc::new(entries);
+        let (caught_up_to, caught_up) = watch::channel(false);
+        let clock = Arc::clone(&policy.clock);
+        let follower =
+            Follower::new(Arc::clone(&log), Arc::clone(&entries), policy, node, caught_up_to);
+        let task = runtime.spawn(follower.run()).abort_handle();
+        let following = Following { log, entries, clock, caught_up, task };
+        Ok(Self { kind: Kind::Following(Arc::new(following)) })
+    }
+
+    /// No revocation at all: a token lives until it expires, whatever happens to its session.
+    pub fn none() -> Self {
+        Self { kind: Kind::None }
+    }
+
+    /// Waits until the list has caught up with the log for the first time.
+    pub async fn ready(&self) {
+        if let Kind::Following(following) = &self.kind {
+            // The follower holds the sender as long as it runs, which is as long as this list lives.
+            let _ = following.caught_up.clone().wait_for(|caught_up| *caught_up).await;
+        }
+    }
+
+    /// How long ago the log was last seen to take an entry of ours and to give it back; `None` before the
+    /// first time. Always zero for [`none`](Self::none).
+    pub fn staleness(&self) -> Option<Duration> {
+        match &self.kind {
+            Kind::None => Some(Duration::ZERO),
+            Kind::Following(following) => following.entries.staleness(following.clock.now()),
+        }
+    }
+
+    /// Whether everything that the log holds is in the list. Where it is not, the store is asked.
+    pub fn is_complete(&self) -> bool {
+        match &self.kind {
+            Kind::None => true,
+            Kind::Following(following) => following.entries.is_complete(),
+        }
+    }
+
+    /// What is known of these keys, without waiting.
+    pub(crate) fn standing<'k>(
+        &self,
+        keys: impl Iterator<Item = RevocationKey<'k>>,
+        most_stale: Duration,
+        now: Timestamp,
+    ) -> Standing {
+        let Kind::Following(following) = &self.kind else { return Standing::Clear };
+        let entries = &following.entries;
+        // Whether the list can be trusted is asked first: what arrives in between is then found below.
+        let is_current = entries.is_complete()
+            && entries.staleness(now).is_some_and(|staleness| staleness <= most_stale);
+        if keys.into_iter().any(|key| entries.covers(&key)) {
+            Standing::Revoked
+        } else if is_current {
+            Standing::Clear
+        } else {
+            Standing::Unknown
+        }
+    }
+
+    /// Asks the store itself.
+    pub(crate) async fn ask(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+        match &self.kind {
+            Kind::None => Ok(false),
+            Kind::Following(following) => following.log.is_revoked(keys).await,
+        }
+    }
+
+    /// Writes a revocation to the log, and then to the list.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is not certain that the log has it; with [`none`](Self::none), which has no log,
+    /// always.
+    pub async fn revoke(&self, revocation: Revocation) -> Result<(), StoreError> {
+        let Kind::Following(following) = &self.kind else {
+            return Err(StoreError::unavailable("there is no revocation log"));
+        };
+        following.log.append(&[LogEntry::Revocation(revocation.clone())]).await?;
+        following.entries.insert(&revocation);
+        Ok(())
+    }
+
+    /// Takes note of what the log has got in another way.
+    pub(crate) fn note(&self, revocations: &[Revocation]) {
+        if let Kind::Following(following) = &self.kind {
+            for revocation in revocations {
+                following.entries.insert(revocation);
+            }
+        }
+    }
+}
+
+impl fmt::Debug for RevocationList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationList")
+            .field("staleness", &self.staleness())
+            .field("complete", &self.is_complete())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! Scopes (RFC 6749 §3.3).
+
+use crate::error::ConfigError;
+
+/// One or more scope tokens, separated by single spaces.
+pub(crate) fn is_scope(scope: &str) -> bool {
+    let is_token = |token: &str| {
+        !token.is_empty()
+            && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    };
+    scope.split(' ').all(is_token)
+}
+
+pub(crate) fn check(scope: &str) -> Result<(), ConfigError> {
+    if is_scope(scope) { Ok(()) } else { Err(ConfigError::Scope { scope: scope.to_owned() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_are_words_of_visible_ascii() {
+        for good in ["admin", "read write", "a:b/c.d!#$~", "https://x.example/y"] {
+            assert!(is_scope(good), "{good}");
+        }
+        for bad in ["", " ", "a  b", " a", "a ", "a\"b", "a\\b", "ä", "a\nb", "a\tb"] {
+            assert!(!is_scope(bad), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tower_jwt_auth_core::{
+    Clock as _, EndReason, Revocation, Session, SessionId, StoreError, Which,
+};
+
+use super::{SessionError, Sessions};
+use crate::refresh_token::{self, Opened};
+
+/// Which sessions someone who holds a refresh token wants to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    ThisSession,
+    Everywhere,
+    Others,
+}
+
+impl<C> Sessions<C>
+where
+    C: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Ends the session of this refresh token, whatever the token's generation or age; tells whether there
+    /// was one to end.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when it is not certain that the session is over.
+    pub async fn end_presented(&self, refresh_token: &str) -> Result<bool, SessionError> {
+        Ok(self.end_presented_for(refresh_token, EndReason::Logout).await?)
+    }
+
+    pub(super) async fn end_presented_for(
+        &self,
+        refresh_token: &str,
+        reason: EndReason,
+    ) -> Result<bool, StoreError> {
+        match refresh_token::open(&self.secrets, self.issuer.name(), refresh_token) {
+            Ok(opened) => Ok(self.end_opened(&opened, reason).await? > 0),
+            Err(_) => Ok(false),
+        }
+    }
+
+    async fn end_opened(&self, opened: &Opened, reason: EndReason) -> Result<usize, StoreError> {
+        let secret_hash = opened.secret.hash();
+        self.end_which(&Which::Presented { id: opened.session_id, secret_hash }, reason).await
+    }
+
+    /// Ends this session of the subject; false when it is not theirs, or over already.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when it is not certain that the session is over.
+    pub async fn end(&self, subject: &str, id: SessionId) -> Result<bool, SessionError> {
+        let which = Which::Owned { issuer: self.issuer.name(), subject, id };
+        Ok(self.end_which(&which, EndReason::Logout).await? > 0)
+    }
+
+    /// Ends all sessions of the subject; tells how many.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when it is not certain that they are over.
+    pub async fn end_all(&self, subject: &str) -> Result<usize, SessionError> {
+        let which = Which::All { issuer: self.issuer.name(), subject };
+        Ok(self.end_which(&which, EndReason::Logout).await?)
+    }
+
+    /// Ends all sessions of the subject but this one, as after a change of password; tells how many.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when it is not certain that they are over.
+    pub async fn end_others(&self, subject: &str, keep: SessionId) -> Result<usize, SessionError> {
+        let which = Which::Others { issuer: self.issuer.name(), subject, keep };
+        Ok(self.end_which(&which, EndReason::Logout).await?)
+    }
+
+    /// The live sessions of the subject, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when the store cannot be asked.
+    pub async fn list(&self, subject: &str) -> Result<Vec<Session>, SessionError> {
+        Ok(self.store.list(self.issuer.name(), subject).await?)
+    }
+
+    /// Revokes a token by its `jti`, a session by its `sid`, or the older tokens of a foreign subject. It holds
+    /// on this node when this returns, and on others as soon as they have read the log.
+    ///
+    /// To end a session of our own, use [`end`](Self::end): its refresh token goes with it.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError::Store`] when it is not certain that the log has it.
+    pub async fn revoke(&self, revocation: Revocation) -> Result<(), SessionError> {
+        Ok(self.revocations.revoke(revocation).await?)
+    }
+
+    pub(super) async fn end_which(
+        &self,
+        which: &Which<'_>,
+        reason: EndReason,
+    ) -> Result<usize, StoreError> {
+        let revocations = self.store.end(which, reason).await?;
+        self.revocations.note(&revocations);
+        if !revocations.is_empty() {
+            tracing::debug!(count = revocations.len(), reason = reason.as_str(), "ended sessions");
+        }
+        Ok(revocations.len())
+    }
+
+    /// Those of these cookies that are refresh tokens of ours; others are passed over.
+    pub(crate) fn open_all<'t>(&self, cookies: impl Iterator<Item = &'t [u8]>) -> Vec<Opened> {
+        let open = |cookie| {
+            let token = std::str::from_utf8(cookie).ok()?;
+            refresh_token::open(&self.secrets, self.issuer.name(), token).ok()
+        };
+        cookies.filter_map(open).collect()
+    }
+
+    /// The one session that these cookies are of. Never simply the first: someone may have planted it.
+    pub(crate) fn choose(&self, cookies: &[&[u8]]) -> Chosen {
+        let opened = self.open_all(cookies.iter().copied());
+        // The same session under two paths: the younger token is the one to use.
+        let Some(youngest) = opened.iter().max_by_key(|opened| opened.generation) else {
+            return if cookies.is_empty() { Chosen::Nothing } else { Chosen::NoneValid };
+        };
+        if opened.iter().any(|other| other.session_id != youngest.session_id) {
+            return Chosen::Several;
+        }
+        Chosen::One(youngest.clone())
+    }
+
+    /// Ends what the holder of this refresh token wants to end. For more than the session itself it must be
+    /// alive; otherwise nothing happens and the answer is false.
+    pub(crate) async fn end_reaching(
+        &self,
+        opened: &Opened,
+        reach: Reach,
+    ) -> Result<bool, StoreError> {
+        if reach == Reach::ThisSession {
+            self.end_opened(opened, EndReason::Logout).await?;
+            return Ok(true);
+        }
+        let Some(loaded) = self.store.load(opened.session_id).await? else { return Ok(false) };
+        let row = loaded.session.parts();
+        let is_live = loaded.session.is_live(loaded.now) && self.clock().now() < opened.expires_at;
+        if row.secret_hash != opened.secret.hash() || !is_live {
+            return Ok(false);
+        }
+        let (issuer, subject) = (row.issuer.as_str(), row.subject.as_str());
+        let which = match reach {
+            Reach::Others => Which::Others { issuer, subject, keep: row.id },
+            Reach::Everywhere | Reach::ThisSession => Which::All { issuer, subject },
+        };
+        self.end_which(&which, EndReason::Logout).await?;
+        Ok(true)
+    }
+}
+
+/// What a request's refresh cookies come to.
+pub(crate) enum Chosen {
+    /// There is no cookie of the name.
+    Nothing,
+    /// None of them is a refresh token of ours.
+    NoneValid,
+    /// They are of one session.
+    One(Opened),
+    /// They are of several sessions, and none of them is to be preferred.
+    Several,
+}

@@ -1,0 +1,88 @@
+use std::error::Error as StdError;
+use std::fmt;
+
+use async_trait::async_trait;
+use tower_jwt_auth_core::Session;
+
+/// Asked at every refresh, after the rotation: may the session go on, and with which claims.
+///
+/// It is the place to notice that a user was disabled or changed the password, and to bring fresh claims into
+/// the next access token. Its answer concerns that token alone; the session keeps what it was started with.
+///
+/// # Examples
+///
+/// ```
+/// use async_trait::async_trait;
+/// use tower_jwt_auth::{HookError, RefreshHook, Renewal, Session};
+///
+/// struct OnlyActive;
+///
+/// #[async_trait]
+/// impl RefreshHook<()> for OnlyActive {
+///     async fn on_refresh(&self, session: &Session, claims: ()) -> Result<Renewal<()>, HookError> {
+///         match session.subject() {
+///             "mallory" => Err(HookError::Refuse),
+///             _ => Ok(Renewal::of(session, claims)),
+///         }
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait RefreshHook<C>: Send + Sync + 'static {
+    /// Judges a refresh of this session, whose claims were these at sign-in.
+    ///
+    /// # Errors
+    ///
+    /// [`HookError::Refuse`] ends the session. [`HookError::Unavailable`] answers 503 with the successor of the
+    /// refresh token, so that the client can try again.
+    async fn on_refresh(&self, session: &Session, claims: C) -> Result<Renewal<C>, HookError>;
+}
+
+/// What the next access token is to say.
+pub struct Renewal<C> {
+    pub(super) claims: C,
+    pub(super) scope: String,
+}
+
+impl<C> Renewal<C> {
+    /// The session's own scope, and these claims.
+    #[must_use]
+    pub fn of(session: &Session, claims: C) -> Self {
+        Self { claims, scope: session.scope().to_owned() }
+    }
+
+    /// Another scope, space-separated.
+    #[must_use]
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = scope.into();
+        self
+    }
+}
+
+impl<C> fmt::Debug for Renewal<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Renewal").field("scope", &self.scope).finish_non_exhaustive()
+    }
+}
+
+/// Why a session is not renewed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HookError {
+    /// It must not go on: it ends.
+    #[error("the application refused to renew the session")]
+    Refuse,
+    /// It cannot be told just now.
+    #[error("the application cannot tell whether the session may be renewed")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+/// The hook of those who set none: everything stays as it was at sign-in.
+pub(super) struct KeepClaims;
+
+#[async_trait]
+impl<C: Send + 'static> RefreshHook<C> for KeepClaims {
+    async fn on_refresh(&self, session: &Session, claims: C) -> Result<Renewal<C>, HookError> {
+        Ok(Renewal::of(session, claims))
+    }
+}

@@ -1,0 +1,271 @@
+//! Sessions: start, refresh, end, list. The HTTP services are thin faces of this.
+
+mod end;
+mod hook;
+mod housekeeping;
+mod refresh;
+mod sign_in;
+mod start;
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tower_jwt_auth_core::{Clock, RotationPolicy, SessionStore, StoreError};
+
+pub(crate) use self::end::{Chosen, Reach};
+pub use self::hook::{HookError, RefreshHook, Renewal};
+pub use self::refresh::{RefreshError, RefreshRefusal};
+pub use self::sign_in::SignIn;
+
+use self::hook::KeepClaims;
+use self::housekeeping::Housekeeping;
+use crate::error::ConfigError;
+use crate::issuer::{AccessToken, IssueError, Issuer};
+use crate::keys::RefreshSecrets;
+use crate::refresh_token::RefreshToken;
+use crate::revocation::{FollowPolicy, RevocationList};
+
+/// Starts, refreshes, ends and lists sessions whose access tokens carry the application's claims `C`.
+///
+/// Cloning it copies pointers.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+///
+/// let first = sessions.start(SignIn::new("alice", ())).await?;
+/// let second = sessions.refresh(first.refresh().as_str()).await?;
+/// assert_eq!(second.refresh().generation(), 1);
+/// assert_eq!(sessions.end_all("alice").await?, 1);
+/// assert!(sessions.refresh(second.refresh().as_str()).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
+#[must_use]
+pub struct Sessions<C> {
+    issuer: Issuer,
+    secrets: RefreshSecrets,
+    store: Arc<dyn SessionStore>,
+    revocations: RevocationList,
+    policy: RotationPolicy,
+    limit: SessionLimit,
+    hook: Arc<dyn RefreshHook<C>>,
+    housekeeping: Housekeeping,
+    claims: PhantomData<fn() -> C>,
+}
+
+/// How many live sessions a subject may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionLimit {
+    most: usize,
+    when_reached: WhenReached,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum WhenReached {
+    EndOldest,
+    Refuse,
+}
+
+impl SessionLimit {
+    /// Any number.
+    pub const fn none() -> Self {
+        Self { most: usize::MAX, when_reached: WhenReached::Refuse }
+    }
+
+    /// At most this many: a new sign-in ends the oldest ones beyond that.
+    pub const fn end_oldest(most: usize) -> Self {
+        Self { most, when_reached: WhenReached::EndOldest }
+    }
+
+    /// At most this many: a sign-in beyond that is refused.
+    pub const fn refuse(most: usize) -> Self {
+        Self { most, when_reached: WhenReached::Refuse }
+    }
+}
+
+impl<C> Sessions<C>
+where
+    C: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Sessions of this issuer, kept in this store. Their refresh tokens are signed with these secrets.
+    ///
+    /// Starts two background tasks, which end with the last clone: one follows the store's revocation log,
+    /// the other removes what is long over.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::NoRuntime`] outside a tokio runtime; [`ConfigError::Duration`] when access tokens live no
+    /// longer than the grace window of 10 seconds.
+    pub fn new(
+        issuer: Issuer,
+        secrets: RefreshSecrets,
+        store: impl SessionStore,
+    ) -> Result<Self, ConfigError> {
+        let clock = Arc::clone(issuer.clock());
+        Self::new_with(issuer, secrets, store, FollowPolicy::default().with_clock(clock))
+    }
+
+    /// As [`new`](Self::new), with a policy of how the revocation log is followed.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
+    pub fn new_with(
+        issuer: Issuer,
+        secrets: RefreshSecrets,
+        store: impl SessionStore,
+        follow: FollowPolicy,
+    ) -> Result<Self, ConfigError> {
+        let store: Arc<dyn SessionStore> = Arc::new(store);
+        let log = Arc::clone(&store);
+        let revocations = RevocationList::follow_shared(log, follow)?;
+        let housekeeping = Housekeeping::start(Arc::clone(&store), Arc::clone(issuer.clock()))?;
+        let sessions = Self {
+            issuer,
+            secrets,
+            store,
+            revocations,
+            policy: RotationPolicy::default(),
+            limit: SessionLimit::none(),
+            hook: Arc::new(KeepClaims),
+            housekeeping,
+            claims: PhantomData,
+        };
+        sessions.with_policy(RotationPolicy::default())
+    }
+
+    /// How refresh tokens rotate and how long sessions live.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Duration`] when sessions would be over before they are idle, or access tokens before the
+    /// grace window: an answer replayed in it would bring a dead token.
+    pub fn with_policy(mut self, policy: RotationPolicy) -> Result<Self, ConfigError> {
+        let refuse = |what, given, hint| Err(ConfigError::Duration { what, given, hint });
+        if policy.idle() < Duration::from_secs(1) || policy.idle() > policy.absolute() {
+            let hint = "give at least a second and no more than the absolute lifetime";
+            return refuse("idle lifetime of sessions", policy.idle(), hint);
+        }
+        if policy.absolute() > Duration::from_secs(10 * 366 * 24 * 3600) {
+            return refuse(
+                "absolute lifetime of sessions",
+                policy.absolute(),
+                "give ten years at most",
+            );
+        }
+        if policy.grace() >= self.issuer.access_lifetime() {
+            let hint = "give less than the life of access tokens";
+            return refuse("grace window", policy.grace(), hint);
+        }
+        self.policy = policy;
+        Ok(self)
+    }
+
+    /// How many live sessions a subject may have; any number, unless set.
+    pub fn with_session_limit(mut self, limit: SessionLimit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// What is asked at every refresh: whether it may go on, and with which claims.
+    pub fn with_refresh_hook(mut self, hook: impl RefreshHook<C>) -> Self {
+        self.hook = Arc::new(hook);
+        self
+    }
+
+    /// Stops removing what is long over from the store, for those who do that elsewhere.
+    pub fn without_housekeeping(mut self) -> Self {
+        self.housekeeping = Housekeeping::none();
+        self
+    }
+
+    /// What has been revoked.
+    pub fn revocations(&self) -> &RevocationList {
+        &self.revocations
+    }
+
+    /// Who issues the access tokens.
+    pub fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        self.issuer.clock()
+    }
+}
+
+impl<C> Clone for Sessions<C> {
+    fn clone(&self) -> Self {
+        Self {
+            issuer: self.issuer.clone(),
+            secrets: self.secrets.clone(),
+            store: Arc::clone(&self.store),
+            revocations: self.revocations.clone(),
+            policy: self.policy.clone(),
+            limit: self.limit,
+            hook: Arc::clone(&self.hook),
+            housekeeping: self.housekeeping.clone(),
+            claims: PhantomData,
+        }
+    }
+}
+
+impl<C> fmt::Debug for Sessions<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions")
+            .field("issuer", &self.issuer)
+            .field("policy", &self.policy)
+            .field("revocations", &self.revocations)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a sign-in or a refresh gives: an access token and a refresh token.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    pub(crate) access: AccessToken,
+    pub(crate) refresh: RefreshToken,
+}
+
+impl Tokens {
+    /// The access token.
+    pub fn access(&self) -> &AccessToken {
+        &self.access
+    }
+
+    /// The refresh token.
+    pub fn refresh(&self) -> &RefreshToken {
+        &self.refresh
+    }
+}
+
+/// Why a session could not be started, ended or listed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The subject is empty.
+    #[error("the subject is empty")]
+    NoSubject,
+    /// The scope is none (RFC 6749 §3.3).
+    #[error("the scope is not made of words of visible ASCII without quote or backslash")]
+    Scope,
+    /// The subject has as many sessions as allowed.
+    #[error("the subject has as many sessions as allowed")]
+    Limit,
+    /// The tokens could not be made.
+    #[error("the tokens could not be made")]
+    Issue(#[from] IssueError),
+    /// The store did not do it. It may or may not have happened, but not by halves.
+    #[error("the store did not do it")]
+    Store(#[from] StoreError),
+}

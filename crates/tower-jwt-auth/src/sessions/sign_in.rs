@@ -1,0 +1,81 @@
+use std::fmt;
+
+use tower_jwt_auth_core::{Device, Timestamp};
+
+/// Someone who has proved who they are: what a session is started with.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::{Device, SignIn};
+///
+/// let who = SignIn::new("alice", ())
+///     .with_scope("read write")
+///     .with_device(Device::default().with_user_agent("Mozilla/5.0"));
+/// ```
+#[must_use]
+pub struct SignIn<C> {
+    pub(super) subject: String,
+    pub(super) claims: C,
+    pub(super) scope: String,
+    pub(super) client_id: Option<String>,
+    pub(super) device: Device,
+    pub(super) auth_time: Option<Timestamp>,
+    pub(super) replacing: Option<String>,
+}
+
+impl<C> SignIn<C> {
+    /// This subject, with the application's claims about them. The claims go into every access token of the
+    /// session, which its holder can read.
+    pub fn new(subject: impl Into<String>, claims: C) -> Self {
+        Self {
+            subject: subject.into(),
+            claims,
+            scope: String::new(),
+            client_id: None,
+            device: Device::default(),
+            auth_time: None,
+            replacing: None,
+        }
+    }
+
+    /// The scope, space-separated; none, unless set.
+    pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
+        self.scope = scope.into();
+        self
+    }
+
+    /// The client that signs in; the issuer's default, unless set.
+    pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = Some(client_id.into());
+        self
+    }
+
+    /// Where the session is started from, for its owner to recognise it by.
+    pub fn with_device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    /// When the user proved who they are; now, unless set. A login elsewhere may have been earlier.
+    pub fn with_auth_time(mut self, auth_time: Timestamp) -> Self {
+        self.auth_time = Some(auth_time);
+        self
+    }
+
+    /// The refresh token that came along, if any: its session ends, so that signing in again leaves none
+    /// behind that nobody has the token of. One that is not valid is passed over.
+    pub fn replacing(mut self, refresh_token: &str) -> Self {
+        self.replacing = Some(refresh_token.to_owned());
+        self
+    }
+}
+
+impl<C> fmt::Debug for SignIn<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignIn")
+            .field("subject", &self.subject)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,123 @@
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tower_jwt_auth_core::{
+    Clock as _, EndReason, Session, SessionId, SessionParts, StoreError, Timestamp, Which,
+};
+
+use super::{SessionError, Sessions, SignIn, Tokens, WhenReached};
+use crate::claims::ApplicationClaims;
+use crate::issuer::{AccessGrant, AccessToken, IssueError};
+use crate::refresh_token::{self, SessionSecret};
+use crate::scope::is_scope;
+
+impl<C> Sessions<C>
+where
+    C: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Starts a session for someone who has just proved who they are.
+    ///
+    /// The session that it replaces ends first: should the rest fail, nobody is left with a session whose
+    /// token is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionError`] for an empty subject, a malformed scope, claims that cannot be put into a token, too
+    /// many sessions, or a store out of reach.
+    pub async fn start(&self, who: SignIn<C>) -> Result<Tokens, SessionError> {
+        let now = self.clock().now();
+        if who.subject.is_empty() {
+            return Err(SessionError::NoSubject);
+        }
+        if !who.scope.is_empty() && !is_scope(&who.scope) {
+            return Err(SessionError::Scope);
+        }
+        let claims = ApplicationClaims::new(&who.claims).map_err(IssueError::from)?;
+        let secret = SessionSecret::random()?;
+        let expires_at = now + self.policy.absolute();
+        let access_until = self.issuer.access_expiry(now);
+        let session = Session::from_parts(SessionParts {
+            id: SessionId::random().map_err(|_| IssueError::Entropy)?,
+            issuer: self.issuer.name().to_owned(),
+            subject: who.subject,
+            secret_hash: secret.hash(),
+            generation: 0,
+            created_at: now,
+            rotated_at: now,
+            idle_until: (now + self.policy.idle()).min(expires_at),
+            expires_at,
+            access_until,
+            late_retry: None,
+            ended: None,
+            auth_time: who.auth_time.unwrap_or(now),
+            client_id: who.client_id.unwrap_or_else(|| self.issuer.client_id().to_owned()),
+            scope: who.scope,
+            claims: claims.to_json(),
+            device: who.device,
+        });
+        // Made before anything is written: what cannot be made leaves nothing behind.
+        let access = self.mint(&session, session.scope(), &claims, now, access_until)?;
+        let refresh = refresh_token::seal(&self.secrets, &session, &secret, now)?;
+        if let Some(token) = &who.replacing {
+            self.end_presented_for(token, EndReason::Replaced).await?;
+        }
+        self.store.insert(&session).await?;
+        self.keep_to_limit(&session).await?;
+        Ok(Tokens { access, refresh })
+    }
+
+    pub(super) fn mint(
+        &self,
+        session: &Session,
+        scope: &str,
+        claims: &ApplicationClaims,
+        issued_at: Timestamp,
+        expires_at: Timestamp,
+    ) -> Result<AccessToken, IssueError> {
+        let row = session.parts();
+        self.issuer.mint(&AccessGrant {
+            subject: &row.subject,
+            session_id: row.id,
+            client_id: &row.client_id,
+            auth_time: row.auth_time,
+            scope,
+            claims,
+            issued_at,
+            expires_at,
+        })
+    }
+
+    /// Counts after the insert, so that sign-ins at the same time cannot all slip below the limit.
+    async fn keep_to_limit(&self, new: &Session) -> Result<(), SessionError> {
+        let limit = self.limit;
+        if limit.most == usize::MAX {
+            return Ok(());
+        }
+        let live = self.store.list(self.issuer.name(), new.subject()).await?;
+        let surplus = live.len().saturating_sub(limit.most);
+        match limit.when_reached {
+            WhenReached::EndOldest => {
+                let others = live.iter().filter(|session| session.id() != new.id());
+                for session in others.take(surplus) {
+                    self.end_one(session.id(), EndReason::Limit).await?;
+                }
+                Ok(())
+            }
+            WhenReached::Refuse => {
+                let place = live.iter().position(|session| session.id() == new.id());
+                if place.is_some_and(|place| place < limit.most) {
+                    return Ok(());
+                }
+                self.end_one(new.id(), EndReason::Limit).await?;
+                Err(SessionError::Limit)
+            }
+        }
+    }
+
+    pub(super) async fn end_one(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+    ) -> Result<usize, StoreError> {
+        self.end_which(&Which::One { id }, reason).await
+    }
+}
