@@ -1,1 +1,13 @@
-//! The contract.
+//! The behaviour contract: what a client on the wire sees, line by line. A test's name states the behaviour;
+//! the comment above it names the line.
+#![allow(missing_docs)]
+
+mod cookies;
+mod finding;
+mod judging;
+mod kinds;
+mod limits;
+mod never;
+mod refreshing;
+mod revoking;
+mod socket;

@@ -1,0 +1,137 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use tower_jwt_auth_core::{
+    Advance, Cursor, EndReason, LateRetry, Loaded, LogEntry, LogPage, MemoryStore, Revocation,
+    RevocationKey, RevocationLog, Session, SessionId, SessionStore, StoreError, Timestamp, Which,
+};
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The question never reaches the store.
+    Before,
+    /// The store does it, and the answer is lost.
+    After,
+    /// The store never answers.
+    Hang,
+}
+
+/// A store in memory that fails on demand, and counts what it is asked.
+#[derive(Clone)]
+pub struct FaultyStore {
+    inner: Arc<MemoryStore>,
+    faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl FaultyStore {
+    pub fn new(inner: MemoryStore) -> Self {
+        Self { inner: Arc::new(inner), faults: Arc::default(), asked: Arc::default() }
+    }
+
+    /// Lets every call of this method fail from now on; `"*"` is all of them.
+    pub fn fail(&self, method: &'static str, fault: Fault) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push((method, fault));
+    }
+
+    pub fn heal(&self) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// How many questions about sessions there have been (not counting the log's).
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn fault(&self, method: &str) -> Option<Fault> {
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let concerned = |(name, _): &&(&'static str, Fault)| *name == "*" || *name == method;
+        faults.iter().find(concerned).map(|(_, fault)| *fault)
+    }
+
+    async fn run<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let lost = || StoreError::unavailable(format!("{method} was made to fail"));
+        match self.fault(method) {
+            None => call.await,
+            Some(Fault::Before) => Err(lost()),
+            Some(Fault::After) => {
+                call.await?;
+                Err(lost())
+            }
+            Some(Fault::Hang) => std::future::pending().await,
+        }
+    }
+
+    async fn count<T>(
+        &self,
+        method: &'static str,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.run(method, call).await
+    }
+}
+
+#[async_trait]
+impl RevocationLog for FaultyStore {
+    async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
+        self.run("append", self.inner.append(entries)).await
+    }
+
+    async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+        self.run("read", self.inner.read(after, limit)).await
+    }
+
+    async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
+        self.run("changed", self.inner.changed(after)).await
+    }
+
+    async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+        self.run("is_revoked", self.inner.is_revoked(keys)).await
+    }
+
+    async fn purge_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.run("purge_log", self.inner.purge_log(before, limit)).await
+    }
+}
+
+#[async_trait]
+impl SessionStore for FaultyStore {
+    async fn insert(&self, new: &Session) -> Result<(), StoreError> {
+        self.count("insert", self.inner.insert(new)).await
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+        self.count("load", self.inner.load(id)).await
+    }
+
+    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+        self.count("advance", self.inner.advance(step)).await
+    }
+
+    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+        self.count("late_retry", self.inner.late_retry(retry)).await
+    }
+
+    async fn end(
+        &self,
+        which: &Which<'_>,
+        reason: EndReason,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.count("end", self.inner.end(which, reason)).await
+    }
+
+    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
+        self.count("list", self.inner.list(issuer, subject)).await
+    }
+
+    async fn purge_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+        self.run("purge_sessions", self.inner.purge_sessions(before, limit)).await
+    }
+}

@@ -1,0 +1,64 @@
+//! Every test runs with all logging on, down to TRACE, and every line is searched for secrets.
+
+use std::io;
+use std::sync::{Mutex, Once, PoisonError};
+
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+static SECRETS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Turns the capture on; does nothing the second time.
+pub fn capture() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::TRACE)
+            .with_ansi(false)
+            .with_writer(|| Searched)
+            .init();
+    });
+}
+
+/// Has this looked for in every line from now on.
+pub fn watch_for(secret: impl Into<String>) {
+    SECRETS.lock().unwrap_or_else(PoisonError::into_inner).push(secret.into());
+}
+
+/// Every line so far that contains this.
+pub fn lines_with(text: &str) -> Vec<String> {
+    let lines = LINES.lock().unwrap_or_else(PoisonError::into_inner);
+    lines.iter().filter(|line| line.contains(text)).cloned().collect()
+}
+
+/// Whether a text has a secret in it: a token of any kind, or something that is watched for.
+pub fn has_secret(text: &str) -> bool {
+    // Every JSON object that begins with a quote begins so in base64url.
+    let token = text.match_indices("eyJ").any(|(at, _)| {
+        let is_base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let length = text.as_bytes()[at..].iter().take_while(|byte| is_base64url(byte)).count();
+        length >= 16
+    });
+    let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
+    token || secrets.iter().any(|secret| text.contains(secret.as_str()))
+}
+
+struct Searched;
+
+impl io::Write for Searched {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let line = String::from_utf8_lossy(bytes).into_owned();
+        if has_secret(&line) {
+            // A panic would only end the task that logged.
+            #[allow(clippy::print_stderr)]
+            {
+                eprintln!("a secret was logged: {line}");
+            }
+            std::process::abort();
+        }
+        LINES.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
