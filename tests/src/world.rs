@@ -5,10 +5,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::Full;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_jwt_auth::{
-    Clock, Identity, Issuer, JwtAuthLayer, LogoutService, ManualClock, MemoryStore, RefreshCookie,
+    AuthError, Clock, Identity, Issuer, JwtAuthLayer, LogoutService, ManualClock, MemoryStore, RefreshCookie,
     RefreshSecrets, RefreshService, Sessions, SignIn, SigningKey, Timestamp, Tokens,
 };
 
@@ -146,6 +147,21 @@ pub fn request(method: &str, headers: &[(&str, &str)]) -> Request<Full<Bytes>> {
         request = request.header(*name, *value);
     }
     request.body(Full::default()).unwrap()
+}
+
+/// Calls a service behind this layer with this access token.
+pub async fn call_behind<C>(auth: &JwtAuthLayer<C>, token: &str) -> Answer
+where
+    C: DeserializeOwned + Send + Sync + 'static,
+{
+    let request = request("GET", &[("authorization", &format!("Bearer {token}"))]);
+    send_to(auth.layer(service_fn(echo)), request).await
+}
+
+/// Why a request was refused, as the layers around are told.
+#[track_caller]
+pub fn reason(answer: &Answer) -> AuthError {
+    answer.extensions.get::<AuthError>().expect("a refusal tells why").clone()
 }
 
 /// Sends a request through a service once it is ready.
