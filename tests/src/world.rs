@@ -9,8 +9,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_jwt_auth::{
-    AuthError, Clock, Identity, Issuer, JwtAuthLayer, LogoutService, ManualClock, MemoryStore, RefreshCookie,
-    RefreshSecrets, RefreshService, Sessions, SignIn, SigningKey, Timestamp, Tokens,
+    AuthError, Clock, Identity, Issuer, JwtAuthLayer, LogoutService, ManualClock, MemoryStore,
+    RefreshCookie, RefreshSecrets, RefreshService, Sessions, SignIn, SigningKey, Timestamp, Tokens,
 };
 
 use crate::{Answer, FaultyStore, logs};

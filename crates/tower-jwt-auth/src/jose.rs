@@ -117,7 +117,7 @@ struct RawHeader<'s> {
     key_id: Option<Cow<'s, str>>,
     typ: Option<Cow<'s, str>>,
     critical: bool,
-    names: Names<'s>,
+    others: Names<'s>,
 }
 
 impl<'s> Visitor<'s> for RawHeader<'s> {
@@ -130,40 +130,39 @@ impl<'s> Visitor<'s> for RawHeader<'s> {
     fn visit_map<A: MapAccess<'s>>(mut self, mut map: A) -> Result<Self, A::Error> {
         while let Some(Text(name)) = map.next_key()? {
             match &*name {
-                "alg" => self.algorithm = Some(map.next_value::<Text<'s>>()?.0),
-                "kid" => self.key_id = Some(map.next_value::<Text<'s>>()?.0),
-                "typ" => self.typ = Some(map.next_value::<Text<'s>>()?.0),
+                "alg" => set_once(&mut self.algorithm, map.next_value::<Text<'s>>()?.0)?,
+                "kid" => set_once(&mut self.key_id, map.next_value::<Text<'s>>()?.0)?,
+                "typ" => set_once(&mut self.typ, map.next_value::<Text<'s>>()?.0)?,
                 other => {
                     self.critical |= other == "crit";
                     map.next_value::<IgnoredAny>()?;
+                    self.others.add(name)?;
                 }
             }
-            self.names.add(name)?;
         }
         Ok(self)
     }
 }
 
-/// The member names of an object that have been seen, so that a second one of a name is found.
+/// A member that may be there once.
+pub(crate) fn set_once<T, E: serde::de::Error>(member: &mut Option<T>, value: T) -> Result<(), E> {
+    if member.replace(value).is_some() { Err(E::custom("two members of one name")) } else { Ok(()) }
+}
+
+/// The names of those members of an object that have no place of their own, so that a second one of a name is
+/// found. Empty, and without allocation, for most headers.
 #[derive(Default)]
 pub(crate) struct Names<'s> {
     seen: Vec<Cow<'s, str>>,
-    repeated: bool,
 }
 
 impl<'s> Names<'s> {
     pub(crate) fn add<E: serde::de::Error>(&mut self, name: Cow<'s, str>) -> Result<(), E> {
         if self.seen.len() == MAX_MEMBERS || self.seen.contains(&name) {
-            self.repeated = true;
             return Err(E::custom("too many members, or two of one name"));
         }
         self.seen.push(name);
         Ok(())
-    }
-
-    /// Whether a name came twice, or there were too many.
-    pub(crate) fn is_repeated(&self) -> bool {
-        self.repeated
     }
 }
 
@@ -268,7 +267,7 @@ mod tests {
 
     #[test]
     fn too_many_members_are_refused() {
-        let members: Vec<_> = (0..MAX_MEMBERS).map(|n| format!(r#""m{n}":0"#)).collect();
+        let members: Vec<_> = (0..=MAX_MEMBERS).map(|n| format!(r#""m{n}":0"#)).collect();
         let json = format!(r#"{{"alg":"ES256",{}}}"#, members.join(","));
         assert!(Header::parse(&json).is_err());
         let json = format!(r#"{{"alg":"ES256",{}}}"#, members[1..].join(","));

@@ -56,7 +56,12 @@ async fn send_optional(world: &World, request: Request<Full<Bytes>>) -> Answer {
 
 #[track_caller]
 fn assert_let_in(answer: &Answer, as_whom: &str) {
-    assert_eq!(answer.status, StatusCode::OK, "{answer:?}: {:?}", answer.extensions.get::<AuthError>());
+    assert_eq!(
+        answer.status,
+        StatusCode::OK,
+        "{answer:?}: {:?}",
+        answer.extensions.get::<AuthError>()
+    );
     assert_eq!(answer.body, as_whom);
 }
 
@@ -262,8 +267,7 @@ async fn what_is_not_turned_on_is_not_looked_at() {
 async fn a_token_in_the_body_is_not_looked_at() {
     let world = with_query();
     let token = access_token(&world).await;
-    let mut request =
-        request("POST", &[("content-type", "application/x-www-form-urlencoded")]);
+    let mut request = request("POST", &[("content-type", "application/x-www-form-urlencoded")]);
     *request.body_mut() = Full::from(format!("access_token={token}"));
     assert_without_credentials(&world.send(request).await);
 }
@@ -422,8 +426,7 @@ async fn a_token_beyond_8_kib_is_a_bad_request_though_all_else_is_right() {
     for length in [8193, 9 * 1024] {
         let token = token_of_length(length, &world, &forge);
         assert_bad_request(&world.call(&token).await, RequestError::TooLong);
-        let answer =
-            send_optional(&world, at("/", &[("authorization", &bearer(&token))])).await;
+        let answer = send_optional(&world, at("/", &[("authorization", &bearer(&token))])).await;
         assert_bad_request(&answer, RequestError::TooLong);
     }
     let source = TokenSource::authorization_header().or_cookie(COOKIE).unwrap();
@@ -580,11 +583,8 @@ async fn grpc_refusals_have_no_body() {
             ("authorization", "Bearer", StatusCode::BAD_REQUEST),
             ("cookie", &*cookie, StatusCode::FORBIDDEN),
         ] {
-            let headers = [
-                ("content-type", content_type),
-                (name, value),
-                ("sec-fetch-site", "cross-site"),
-            ];
+            let headers =
+                [("content-type", content_type), (name, value), ("sec-fetch-site", "cross-site")];
             let answer = world.send(request("POST", &headers)).await;
             assert_eq!(answer.status, status);
             assert!(answer.body.is_empty() && answer.header("content-type").is_none());
@@ -606,8 +606,10 @@ async fn credentials_are_marked_sensitive_when_they_reach_the_inner_service() {
     world.auth = world.auth.allow_preflights();
     async fn tell(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
         let fields = request.headers().iter();
-        let shown: Vec<_> =
-            fields.filter(|(_, value)| !value.is_sensitive()).map(|(name, _)| name.as_str()).collect();
+        let shown: Vec<_> = fields
+            .filter(|(_, value)| !value.is_sensitive())
+            .map(|(name, _)| name.as_str())
+            .collect();
         Ok(Response::new(Full::from(format!("{shown:?}"))))
     }
     let token = access_token(&world).await;

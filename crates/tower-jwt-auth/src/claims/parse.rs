@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, Ma
 use tower_jwt_auth_core::Timestamp;
 
 use crate::error::{Part, TokenError};
-use crate::jose::{Names, Text};
+use crate::jose::{Names, Text, set_once};
 
 /// The registered claims of a token, as far as they are there.
 #[derive(Default)]
@@ -23,11 +23,22 @@ pub(crate) struct Registered<'s> {
     pub(crate) client_id: Option<Cow<'s, str>>,
     pub(crate) auth_time: Option<Timestamp>,
     pub(crate) scope: Option<Cow<'s, str>>,
-    names: Names<'s>,
-    /// The claim being read, to be named if it is of the wrong type.
-    reading: Option<&'static str>,
-    /// The application's claims have all been read.
-    complete: bool,
+    others: Names<'s>,
+    reading: Reading,
+}
+
+/// What is being read, to tell whose error it is.
+#[derive(Clone, Copy, Default)]
+enum Reading {
+    /// The object and its member names.
+    #[default]
+    Object,
+    /// The value of a registered claim.
+    Claim(&'static str),
+    /// What is the application's own.
+    Application,
+    /// Nothing any more.
+    Complete,
 }
 
 /// The audience: one string or several (RFC 7519 §4.1.3).
@@ -54,59 +65,68 @@ pub(crate) fn parse<'s, C: Deserialize<'s>>(
     let mut registered = Registered::default();
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let intercept = Intercept { inner: &mut deserializer, registered: &mut registered };
-    let claims = C::deserialize(intercept).and_then(|claims| {
-        deserializer.end()?;
-        Ok(claims)
-    });
+    let claims = C::deserialize(intercept);
+    let is_whole = deserializer.end().is_ok();
     match (claims, registered.reading) {
-        (Ok(claims), _) if registered.complete => Ok((registered, claims)),
-        (Err(error), Some(claim)) if error.is_data() => Err(TokenError::Mistyped(claim)),
-        _ if registered.complete => Err(TokenError::Json(Part::Claims)),
-        // Either the application's type refused, or the JSON is broken; the second one is told apart.
-        (Ok(_), _) => Err(TokenError::Claims),
-        (Err(error), _) if error.is_data() && !registered.names.is_repeated() => {
-            Err(TokenError::Claims)
-        }
-        (Err(_), _) => Err(TokenError::Json(Part::Claims)),
+        (Ok(claims), Reading::Complete) if is_whole => Ok((registered, claims)),
+        (Err(error), Reading::Claim(name)) if error.is_data() => Err(TokenError::Mistyped(name)),
+        (Err(error), Reading::Application) if error.is_data() => Err(TokenError::Claims),
+        _ => Err(TokenError::Json(Part::Claims)),
     }
 }
 
 impl<'s> Registered<'s> {
     /// Reads the value of a registered claim; false for a claim that is not one.
     fn read<A: MapAccess<'s>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
-        let mut text = |into: fn(&mut Self) -> &mut Option<Cow<'s, str>>, name| {
-            self.reading = Some(name);
-            *into(self) = Some(map.next_value::<Text<'s>>()?.0);
-            Ok(())
-        };
         match name {
-            "iss" => text(|claims| &mut claims.iss, "iss")?,
-            "sub" => text(|claims| &mut claims.sub, "sub")?,
-            "jti" => text(|claims| &mut claims.jti, "jti")?,
-            "sid" => text(|claims| &mut claims.sid, "sid")?,
-            "client_id" => text(|claims| &mut claims.client_id, "client_id")?,
-            "scope" => text(|claims| &mut claims.scope, "scope")?,
+            "iss" => self.read_text("iss", map, |claims| &mut claims.iss),
+            "sub" => self.read_text("sub", map, |claims| &mut claims.sub),
+            "jti" => self.read_text("jti", map, |claims| &mut claims.jti),
+            "sid" => self.read_text("sid", map, |claims| &mut claims.sid),
+            "client_id" => self.read_text("client_id", map, |claims| &mut claims.client_id),
+            "scope" => self.read_text("scope", map, |claims| &mut claims.scope),
+            "exp" => self.read_date("exp", map, |claims| &mut claims.exp),
+            "nbf" => self.read_date("nbf", map, |claims| &mut claims.nbf),
+            "iat" => self.read_date("iat", map, |claims| &mut claims.iat),
+            "auth_time" => self.read_date("auth_time", map, |claims| &mut claims.auth_time),
             "aud" => {
-                self.reading = Some("aud");
-                self.aud = Some(map.next_value()?);
+                let value: Audience<'s> = self.value("aud", map)?;
+                set_once(&mut self.aud, value)
             }
-            "exp" => self.exp = Some(self.read_date("exp", map)?),
-            "nbf" => self.nbf = Some(self.read_date("nbf", map)?),
-            "iat" => self.iat = Some(self.read_date("iat", map)?),
-            "auth_time" => self.auth_time = Some(self.read_date("auth_time", map)?),
             _ => return Ok(false),
-        }
-        self.reading = None;
+        }?;
         Ok(true)
+    }
+
+    fn read_text<A: MapAccess<'s>>(
+        &mut self,
+        name: &'static str,
+        map: &mut A,
+        claim: impl FnOnce(&mut Self) -> &mut Option<Cow<'s, str>>,
+    ) -> Result<(), A::Error> {
+        let Text(value) = self.value(name, map)?;
+        set_once(claim(self), value)
     }
 
     fn read_date<A: MapAccess<'s>>(
         &mut self,
         name: &'static str,
         map: &mut A,
-    ) -> Result<Timestamp, A::Error> {
-        self.reading = Some(name);
-        Ok(map.next_value::<NumericDate>()?.0)
+        claim: impl FnOnce(&mut Self) -> &mut Option<Timestamp>,
+    ) -> Result<(), A::Error> {
+        let NumericDate(value) = self.value(name, map)?;
+        set_once(claim(self), value)
+    }
+
+    fn value<T: Deserialize<'s>, A: MapAccess<'s>>(
+        &mut self,
+        name: &'static str,
+        map: &mut A,
+    ) -> Result<T, A::Error> {
+        self.reading = Reading::Claim(name);
+        let value = map.next_value()?;
+        self.reading = Reading::Object;
+        Ok(value)
     }
 }
 
@@ -181,11 +201,12 @@ impl<'s, V: Visitor<'s>> Visitor<'s> for InterceptMap<'_, 's, V> {
     fn visit_map<A: MapAccess<'s>>(self, map: A) -> Result<V::Value, A::Error> {
         let mut rest = InterceptMap { inner: map, registered: self.registered };
         let claims = self.inner.visit_map(&mut rest)?;
+        rest.registered.reading = Reading::Object;
         // A type that stopped reading early must not leave members unseen.
         while rest.next_key::<IgnoredAny>()?.is_some() {
             rest.next_value::<IgnoredAny>()?;
         }
-        rest.registered.complete = true;
+        rest.registered.reading = Reading::Complete;
         Ok(claims)
     }
 }
@@ -197,17 +218,20 @@ impl<'s, A: MapAccess<'s>> MapAccess<'s> for InterceptMap<'_, 's, A> {
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, A::Error> {
+        self.registered.reading = Reading::Object;
         while let Some(Text(name)) = self.inner.next_key()? {
-            self.registered.names.add(name.clone())?;
             if self.registered.read(&name, &mut self.inner)? {
                 continue;
             }
+            self.registered.others.add(name.clone())?;
+            self.registered.reading = Reading::Application;
             return match name {
                 Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
                 Cow::Owned(name) => seed.deserialize(StrDeserializer::new(&name)),
             }
             .map(Some);
         }
+        self.registered.reading = Reading::Application;
         Ok(None)
     }
 

@@ -5,8 +5,6 @@ pub(crate) mod backend;
 pub(crate) mod jwk;
 mod set;
 mod signing;
-#[cfg(test)]
-mod tests;
 mod verifying;
 
 pub use self::algorithm::Algorithm;

@@ -4,8 +4,6 @@ mod cookie;
 mod logout;
 mod response;
 mod service;
-#[cfg(test)]
-mod tests;
 
 pub use self::cookie::{RefreshCookie, SameSite};
 pub use self::logout::LogoutService;

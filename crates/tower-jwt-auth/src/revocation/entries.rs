@@ -94,12 +94,29 @@ impl Entries {
     /// Adds what the follower has read, unless there are too many; false when it was left out.
     pub(super) fn insert_if_room(&self, revocation: &Revocation) -> bool {
         let count = self.names.entry_count() + self.subjects.entry_count();
-        if count >= self.most && !revocation_is_over(revocation, self.clock.now()) {
+        let is_over = revocation.until() + KEEP <= self.clock.now();
+        if count >= self.most && !is_over && !self.has(revocation) {
             self.incomplete.store(true, Ordering::Release);
             return false;
         }
         self.insert(revocation);
         true
+    }
+
+    /// Whether there is an entry for this already, which another one only makes last longer.
+    fn has(&self, revocation: &Revocation) -> bool {
+        match revocation {
+            Revocation::Token { issuer, jti, .. } => {
+                self.names.contains_key(&self.name(KIND_TOKEN, issuer, jti))
+            }
+            Revocation::Session { issuer, sid, .. } => {
+                self.names.contains_key(&self.name(KIND_SESSION, issuer, sid))
+            }
+            Revocation::Subject { issuer, sub, .. } => {
+                self.subjects.contains_key(&self.name(KIND_SUBJECT, issuer, sub))
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn covers(&self, key: &RevocationKey<'_>) -> bool {
@@ -158,10 +175,6 @@ impl Entries {
 const KIND_TOKEN: u8 = 0;
 const KIND_SESSION: u8 = 1;
 const KIND_SUBJECT: u8 = 2;
-
-fn revocation_is_over(revocation: &Revocation, now: Timestamp) -> bool {
-    revocation.until() + KEEP <= now
-}
 
 /// How long an entry lasts. Renewed on update: moka keeps the old deadline otherwise.
 struct Lasting {
