@@ -103,6 +103,12 @@ impl Draft {
         self
     }
 
+    #[must_use]
+    pub fn without_claim_if_any(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
     pub fn header_json(&self) -> String {
         serde_json::to_string(&self.header).unwrap()
     }

@@ -12,3 +12,8 @@ pub use answer::Answer;
 pub use faulty::{Fault, FaultyStore};
 pub use forge::Forge;
 pub use world::{AUDIENCE, ISSUER, Profile, START, World};
+
+/// The README, whose Rust code compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

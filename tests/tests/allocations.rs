@@ -1,7 +1,7 @@
 //! How often the access path allocates, counted: a figure that grows is a change worth a look.
 //!
 //! A file of its own, because the counter is the allocator of the whole program.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};

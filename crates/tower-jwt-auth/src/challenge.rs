@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
 
 use crate::error::{ConfigError, RequestError, TokenError};
 
@@ -86,6 +87,20 @@ impl AuthError {
             Self::Unavailable => "The request cannot be judged just now.",
             Self::NoLayer => "The server is not set up for this request.",
         }
+    }
+
+    /// The response to a request that an application refuses itself, as a login does to one from another site:
+    /// status, challenge, JSON, and never to be cached.
+    pub fn into_response(self) -> Response<Full<Bytes>> {
+        self.endpoint_response(&Realm::default())
+    }
+
+    /// As an endpoint answers, whose answers are never to be cached.
+    pub(crate) fn endpoint_response(self, realm: &Realm) -> Response<Full<Bytes>> {
+        let response = self.response(realm, true);
+        let mut response = response.map(|json| json.map_or_else(Full::default, Full::new));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
     }
 
     /// The whole response, with this error in its extensions. The body is left out for gRPC, whose clients

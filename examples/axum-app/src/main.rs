@@ -1,1 +1,71 @@
-fn main() {}
+//! Sign in, call, refresh, log out: the main job of `tower-jwt-auth` in one small application.
+
+mod api;
+mod app;
+mod assets;
+mod config;
+mod error;
+mod login;
+mod ready;
+mod serve;
+mod sessions;
+mod users;
+
+use std::error::Error;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::config::Config;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    log_to_stderr()?;
+    let config = Config::from_env()?;
+    let app = app::build(&config)?;
+    let listener = serve::bind(config.bind()).await?;
+    // Before anyone is told that there is a server that could be stopped.
+    let stop = serve::stop_signal()?;
+    let address = serve::address(config.bind(), &listener)?;
+    let mut stdout = io::stdout();
+    writeln!(stdout, "listening on http://{address}")?;
+    stdout.flush()?;
+    Ok(serve::serve(listener, app, stop).await?)
+}
+
+/// Standard output has the address and nothing else, for scripts to read.
+fn log_to_stderr() -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::builder()
+        .with_default_directive(LevelFilter::INFO.into())
+        .from_env()
+        .map_err(|source| config::StartError::new("RUST_LOG cannot be read", source))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+    Ok(())
+}
+
+fn report(error: &dyn Error) {
+    let mut text = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(error) = source {
+        text.push_str(&format!(": {error}"));
+        source = error.source();
+    }
+    // With no standard error, there is nobody left to tell.
+    let _ = writeln!(io::stderr(), "{text}");
+}

@@ -1,6 +1,6 @@
 //! The behaviour contract: what a client on the wire sees, line by line. A test's name states the behaviour;
 //! the comment above it names the line.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod cookies;
 mod finding;

@@ -15,7 +15,8 @@ use tower_service::Service;
 use super::RefreshCookie;
 use super::response::{AnswerFuture, Endpoint, empty};
 use crate::challenge::AuthError;
-use crate::error::{ConfigError, TokenError};
+use crate::error::TokenError;
+use crate::origin::OriginPolicy;
 use crate::sessions::{Chosen, Reach, Sessions};
 
 /// The endpoint that ends sessions and makes the browser forget the cookie.
@@ -72,26 +73,10 @@ impl<C> LogoutService<C> {
         Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)), reach }
     }
 
-    /// The origin at which browsers see the service. Set it behind a proxy that rewrites `Host`.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Origin`] when it is not a scheme, host and port.
-    pub fn with_public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        let endpoint = Arc::make_mut(&mut self.endpoint);
-        endpoint.origins = endpoint.origins.clone().with_public_origin(origin)?;
-        Ok(self)
-    }
-
-    /// Another origin whose pages may sign out.
-    ///
-    /// # Errors
-    ///
-    /// As [`with_public_origin`](Self::with_public_origin).
-    pub fn with_trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        let endpoint = Arc::make_mut(&mut self.endpoint);
-        endpoint.origins = endpoint.origins.clone().with_trusted_origin(origin)?;
-        Ok(self)
+    /// Which origins may call; the same origin, unless set.
+    pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
+        Arc::make_mut(&mut self.endpoint).origins = origins;
+        self
     }
 }
 

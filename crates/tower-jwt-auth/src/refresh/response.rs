@@ -97,10 +97,7 @@ impl Endpoint {
 
     pub(super) fn refuse(&self, error: AuthError) -> Response<Full<Bytes>> {
         tracing::debug!(status = error.status().as_u16(), reason = %error, "refused a request");
-        let response = error.response(&self.realm, true);
-        let mut response = response.map(|json| json.map_or_else(Full::default, Full::new));
-        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        response
+        error.endpoint_response(&self.realm)
     }
 
     /// The answer to a refresh that gave nothing. The cookie is left alone: a late 401 of an old session must

@@ -16,7 +16,7 @@ use tower_service::Service;
 use super::RefreshCookie;
 use super::response::{AnswerFuture, Endpoint};
 use crate::challenge::AuthError;
-use crate::error::ConfigError;
+use crate::origin::OriginPolicy;
 use crate::sessions::{Chosen, RefreshRefusal, Sessions};
 
 /// The endpoint that swaps the refresh cookie for a new access token and the next refresh cookie.
@@ -30,14 +30,15 @@ use crate::sessions::{Chosen, RefreshRefusal, Sessions};
 /// ```
 /// use axum::Router;
 /// use tower_jwt_auth::{
-///     Issuer, MemoryStore, RefreshCookie, RefreshSecrets, RefreshService, Sessions, SigningKey,
+///     Issuer, MemoryStore, OriginPolicy, RefreshCookie, RefreshSecrets, RefreshService, Sessions,
+///     SigningKey,
 /// };
 ///
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
 /// let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
-/// let refresh = RefreshService::new(&sessions, RefreshCookie::host())
-///     .with_public_origin("https://shop.example")?;
+/// let origins = OriginPolicy::same_origin().with_public_origin("https://shop.example")?;
+/// let refresh = RefreshService::new(&sessions, RefreshCookie::host()).with_origins(origins);
 /// let app: Router = Router::new().route_service("/auth/refresh", refresh);
 /// # Ok(())
 /// # }
@@ -54,26 +55,10 @@ impl<C> RefreshService<C> {
         Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)) }
     }
 
-    /// The origin at which browsers see the service. Set it behind a proxy that rewrites `Host`.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Origin`] when it is not a scheme, host and port.
-    pub fn with_public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        let endpoint = Arc::make_mut(&mut self.endpoint);
-        endpoint.origins = endpoint.origins.clone().with_public_origin(origin)?;
-        Ok(self)
-    }
-
-    /// Another origin whose pages may refresh.
-    ///
-    /// # Errors
-    ///
-    /// As [`with_public_origin`](Self::with_public_origin).
-    pub fn with_trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        let endpoint = Arc::make_mut(&mut self.endpoint);
-        endpoint.origins = endpoint.origins.clone().with_trusted_origin(origin)?;
-        Ok(self)
+    /// Which origins may call; the same origin, unless set.
+    pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
+        Arc::make_mut(&mut self.endpoint).origins = origins;
+        self
     }
 }
 

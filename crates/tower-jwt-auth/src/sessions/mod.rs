@@ -164,7 +164,7 @@ where
             );
         }
         if policy.grace() >= self.issuer.access_lifetime() {
-            let hint = "give less than the life of access tokens";
+            let hint = "give less than the life of access tokens, or let those live longer";
             return refuse("grace window", policy.grace(), hint);
         }
         self.policy = policy;

@@ -21,7 +21,7 @@ pub struct SignIn<C> {
     pub(super) client_id: Option<String>,
     pub(super) device: Device,
     pub(super) auth_time: Option<Timestamp>,
-    pub(super) replacing: Option<String>,
+    pub(super) replacing: Vec<String>,
 }
 
 impl<C> SignIn<C> {
@@ -35,7 +35,7 @@ impl<C> SignIn<C> {
             client_id: None,
             device: Device::default(),
             auth_time: None,
-            replacing: None,
+            replacing: Vec::new(),
         }
     }
 
@@ -63,10 +63,10 @@ impl<C> SignIn<C> {
         self
     }
 
-    /// The refresh token that came along, if any: its session ends, so that signing in again leaves none
-    /// behind that nobody has the token of. One that is not valid is passed over.
+    /// A refresh token that came along: its session ends, so that signing in again leaves none behind that
+    /// nobody has the token of. One that is not valid is passed over. Several may be given.
     pub fn replacing(mut self, refresh_token: &str) -> Self {
-        self.replacing = Some(refresh_token.to_owned());
+        self.replacing.push(refresh_token.to_owned());
         self
     }
 }

@@ -57,7 +57,7 @@ where
         // Made before anything is written: what cannot be made leaves nothing behind.
         let access = self.mint(&session, session.scope(), &claims, now, access_until)?;
         let refresh = refresh_token::seal(&self.secrets, &session, &secret, now)?;
-        if let Some(token) = &who.replacing {
+        for token in &who.replacing {
             self.end_presented_for(token, EndReason::Replaced).await?;
         }
         self.store.insert(&session).await?;

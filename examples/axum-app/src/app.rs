@@ -1,0 +1,89 @@
+//! The routes, and what they share.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::header::{CACHE_CONTROL, HeaderValue};
+use axum::middleware::map_response;
+use axum::response::Response;
+use axum::routing::{delete, get, post};
+use tower_jwt_auth::{
+    ConfigError, Issuer, JwtAuthLayer, LogoutService, MemoryStore, OriginPolicy, RefreshCookie,
+    RefreshSecrets, RefreshService, Sessions, SigningKey,
+};
+
+use crate::config::{Config, StartError};
+use crate::error::ApiError;
+use crate::users::{Profile, Users};
+use crate::{api, assets, login, ready, sessions};
+
+/// The `iss` of the tokens: a name, which stays the same wherever the server listens.
+const ISSUER: &str = "http://localhost:3000";
+/// The `aud` of the tokens.
+const AUDIENCE: &str = "http://localhost:3000/api";
+
+/// No request has a body of more bytes.
+const MOST_BODY: usize = 16 * 1024;
+
+/// What the handlers share; cloning it copies pointers.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) sessions: Sessions<Profile>,
+    pub(crate) cookie: RefreshCookie,
+    pub(crate) origins: OriginPolicy,
+    pub(crate) users: Users,
+}
+
+/// The application as configured, with new keys and nobody signed in.
+pub(crate) fn build(config: &Config) -> Result<Router, StartError> {
+    let app = set_up(config).map_err(|source| {
+        let lifetime = config.access_lifetime().as_secs();
+        StartError::new(format!("cannot set up sessions with ACCESS_LIFETIME={lifetime}"), source)
+    })?;
+    router(app, config).map_err(|source| StartError::new("cannot set up the routes", source))
+}
+
+fn set_up(config: &Config) -> Result<App, ConfigError> {
+    let issuer = Issuer::new(ISSUER, AUDIENCE, SigningKey::generate()?)?
+        .with_access_lifetime(config.access_lifetime())?;
+    Ok(App {
+        sessions: Sessions::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?,
+        cookie: RefreshCookie::host(),
+        origins: OriginPolicy::same_origin(),
+        users: Users::new(),
+    })
+}
+
+fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
+    let auth = JwtAuthLayer::for_sessions(&app.sessions);
+    let (sessions, cookie) = (&app.sessions, &app.cookie);
+    let admin = get(api::admin).layer(auth.require_scope("admin")?);
+    let transfer = post(api::transfer).layer(auth.require_fresh_login(config.login_max_age()));
+
+    Ok(Router::new()
+        .route("/api/me", get(api::me))
+        .route("/api/admin", admin)
+        .route("/api/transfer", transfer)
+        .route("/auth/sessions", get(sessions::list))
+        .route("/auth/sessions/{id}", delete(sessions::end))
+        // Whatever is above needs an access token; what is below does not.
+        .route_layer(auth)
+        .route("/auth/login", post(login::login))
+        .route_service("/auth/refresh", RefreshService::new(sessions, cookie.clone()))
+        .route_service("/auth/logout", LogoutService::this_session(sessions, cookie.clone()))
+        .route_service("/auth/logout-all", LogoutService::everywhere(sessions, cookie.clone()))
+        .route_service("/.well-known/jwks.json", sessions.issuer().jwks())
+        .route("/readyz", get(ready::ready))
+        .merge(assets::routes())
+        .fallback(|| async { ApiError::NOT_FOUND })
+        .layer(map_response(without_store))
+        .layer(map_response(assets::secure))
+        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .with_state(app))
+}
+
+/// Answers are one user's, or a secret: nobody keeps them who was not told to.
+async fn without_store(mut response: Response) -> Response {
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
+    response
+}

@@ -1,0 +1,110 @@
+//! Who may sign in. An application of yours has them in its database.
+
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use argon2::Argon2;
+use argon2::password_hash::PasswordVerifier as _;
+use argon2::password_hash::phc::PasswordHash;
+use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
+
+use crate::error::ApiError;
+
+/// The application's own claims: what every access token says beside who it is for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Profile {
+    pub(crate) name: String,
+}
+
+/// A user, as a row of the table would have it.
+#[derive(Debug)]
+pub(crate) struct User {
+    pub(crate) subject: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) scope: &'static str,
+    password_hash: &'static str,
+}
+
+static USERS: [User; 3] = [
+    User {
+        subject: "alice",
+        name: "Alice Liddell",
+        scope: "",
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$iwUp/fyDAGI1knvN/vXlyA$DOLpuWJqCBgs8C+kzHFOdXS/f57pdkqVfpT2gcbi/2c",
+    },
+    User {
+        subject: "bob",
+        name: "Bob Builder",
+        scope: "",
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$Dhwc5YJlfeDeavTDcM/6TQ$L0Bd3/KpKW3AMwAZ+J5E4S90PYBgyKTSERczJSQWpEs",
+    },
+    User {
+        subject: "admin",
+        name: "The Admin",
+        scope: "admin",
+        password_hash: "$argon2id$v=19$m=19456,t=2,p=1$ZGFNwQQxtxbcAXYSibUa1A$KRjXw4C9BdZBPEmT8svahdW6rGwU0zhtd/K+0CRPUZ0",
+    },
+];
+
+/// The hash of a password that nobody knows, judged for users who do not exist: the time an answer takes
+/// must not tell who has an account.
+const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$/Dn0zQ33AMdQea/Ya+/CLA$rQwvWIEKtSjdr4ffL04XF75/K0ql26bj8BN/GwsSvws";
+
+/// The table of users.
+#[derive(Clone, Debug)]
+pub(crate) struct Users {
+    /// A hash takes 19 MiB and a whole core: more at a time than there are cores would help attackers only.
+    hashing: Arc<Semaphore>,
+}
+
+impl Users {
+    pub(crate) fn new() -> Self {
+        let cores = available_parallelism().map_or(1, usize::from);
+        Self { hashing: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// The user of this name, if this is the password.
+    pub(crate) async fn authenticate(
+        &self,
+        username: &str,
+        password: String,
+    ) -> Result<Option<&'static User>, ApiError> {
+        let user = USERS.iter().find(|user| user.subject == username);
+        let hash = user.map_or(NOBODY, |user| user.password_hash);
+        let permit = Arc::clone(&self.hashing).acquire_owned().await.map_err(broken)?;
+        let checking = tokio::task::spawn_blocking(move || {
+            // Held in here, since the hashing goes on when the client has gone away.
+            let _permit = permit;
+            is_password(&password, hash)
+        });
+        let is_right = checking.await.map_err(broken)?;
+        Ok(user.filter(|_| is_right))
+    }
+}
+
+fn is_password(password: &str, hash: &str) -> bool {
+    PasswordHash::new(hash)
+        .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+}
+
+fn broken(error: impl std::error::Error + 'static) -> ApiError {
+    tracing::error!(error = &error as &dyn std::error::Error, "no password can be checked");
+    ApiError::SERVER_ERROR
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_who_does_not_exist_costs_the_same_work() {
+        let work = |hash: &str| {
+            let hash = PasswordHash::new(hash).unwrap();
+            (hash.algorithm.to_string(), hash.version, hash.params.to_string())
+        };
+        for user in &USERS {
+            assert_eq!(work(user.password_hash), work(NOBODY), "{}", user.subject);
+        }
+    }
+}

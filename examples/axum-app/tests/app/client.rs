@@ -1,0 +1,131 @@
+//! A client that keeps its refresh cookie by hand: the cookie is `Secure`, and the tests speak plain http.
+
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, SET_COOKIE};
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+
+use crate::server::Server;
+
+pub(crate) const COOKIE_NAME: &str = "__Host-refresh_token";
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {:?}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The refresh token that is handed out, if one is.
+    pub(crate) fn cookie(&self) -> Option<&str> {
+        let header = self.headers.get(SET_COOKIE)?.to_str().unwrap();
+        let (name, value) = header.split(';').next()?.split_once('=')?;
+        assert_eq!(name, COOKIE_NAME);
+        Some(value)
+    }
+
+    /// Asserts that it is an error of this status and code, with what every such error has.
+    #[track_caller]
+    pub(crate) fn assert_error(&self, status: u16, code: &str) {
+        assert_eq!(self.status.as_u16(), status, "{self:?}");
+        assert_eq!(self.json()["error"], code);
+        assert!(self.json()["error_description"].is_string());
+        assert_eq!(
+            self.headers.contains_key("www-authenticate"),
+            status == 401 || code.contains("scope")
+        );
+        assert_eq!(self.headers.contains_key("retry-after"), status == 503);
+        assert_eq!(self.header("cache-control"), "no-store");
+    }
+}
+
+pub(crate) async fn send(request: RequestBuilder) -> Answer {
+    let response = request.send().await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    Answer { status, headers, text: response.text().await.unwrap() }
+}
+
+pub(crate) fn request(server: &Server, method: Method, path: &str) -> RequestBuilder {
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    client.request(method, format!("{}{path}", server.address()))
+}
+
+pub(crate) async fn get(server: &Server, path: &str) -> Answer {
+    send(request(server, Method::GET, path)).await
+}
+
+pub(crate) fn login_request(server: &Server, username: &str, password: &str) -> RequestBuilder {
+    let body = json!({ "username": username, "password": password });
+    request(server, Method::POST, "/auth/login").json(&body)
+}
+
+/// Someone who is signed in.
+pub(crate) struct Browser<'s> {
+    server: &'s Server,
+    pub(crate) access: String,
+    pub(crate) cookie: String,
+}
+
+impl<'s> Browser<'s> {
+    pub(crate) async fn sign_in(server: &'s Server, username: &str) -> Self {
+        let password = match username {
+            "alice" => "wonderland",
+            "bob" => "builder",
+            _ => "castle",
+        };
+        let answer = send(login_request(server, username, password)).await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        let mut browser = Self { server, access: String::new(), cookie: String::new() };
+        browser.keep(&answer);
+        browser
+    }
+
+    /// Keeps what a login or refresh has given.
+    pub(crate) fn keep(&mut self, answer: &Answer) {
+        self.access = answer.json()["access_token"].as_str().unwrap().to_owned();
+        self.cookie = answer.cookie().unwrap().to_owned();
+    }
+
+    pub(crate) fn with_access(&self, method: Method, path: &str) -> RequestBuilder {
+        let bearer = format!("Bearer {}", self.access);
+        request(self.server, method, path).header(AUTHORIZATION, bearer)
+    }
+
+    pub(crate) async fn call(&self, method: Method, path: &str) -> Answer {
+        send(self.with_access(method, path)).await
+    }
+
+    pub(crate) async fn transfer(&self) -> Answer {
+        let body = json!({ "to": "bob", "amount": 10 });
+        send(self.with_access(Method::POST, "/api/transfer").json(&body)).await
+    }
+
+    /// Posts with the cookie and nothing else.
+    pub(crate) async fn post(&self, path: &str) -> Answer {
+        let cookie = format!("{COOKIE_NAME}={}", self.cookie);
+        send(request(self.server, Method::POST, path).header(COOKIE, cookie)).await
+    }
+
+    /// The sessions that the user sees.
+    pub(crate) async fn sessions(&self) -> Vec<Value> {
+        let answer = self.call(Method::GET, "/auth/sessions").await;
+        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        answer.json()["sessions"].as_array().unwrap().clone()
+    }
+
+    /// Whether the access token, and the refresh token, still open something.
+    pub(crate) async fn is_alive(&self) -> (bool, bool) {
+        let access = self.call(Method::GET, "/api/me").await;
+        let refresh = self.post("/auth/refresh").await;
+        (access.status == StatusCode::OK, refresh.status == StatusCode::OK)
+    }
+}

@@ -1,0 +1,74 @@
+use reqwest::{Method, StatusCode};
+
+use crate::client::{get, request, send};
+use crate::server::Server;
+
+#[tokio::test]
+async fn the_pages_come_with_their_types_and_a_policy_that_runs_nothing_else() {
+    let server = Server::start(&[]);
+    let files = [
+        ("/", "text/html; charset=utf-8", include_str!("../../assets/index.html")),
+        ("/app.js", "text/javascript; charset=utf-8", include_str!("../../assets/app.js")),
+        ("/style.css", "text/css; charset=utf-8", include_str!("../../assets/style.css")),
+    ];
+    for (path, content_type, text) in files {
+        let answer = get(&server, path).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header("content-type"), content_type);
+        assert_eq!(answer.header("cache-control"), "no-cache");
+        assert_eq!(answer.text, text);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_the_security_headers() {
+    let server = Server::start(&[]);
+    for path in ["/", "/app.js", "/nothing", "/api/me", "/auth/refresh", "/readyz"] {
+        let answer = get(&server, path).await;
+        assert_eq!(
+            answer.header("content-security-policy"),
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+             img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+            "{path}"
+        );
+        assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_has_read_the_revocation_log_is_ready() {
+    let server = Server::start(&[]);
+    // The first heartbeat is written at the start, and read back a moment later.
+    for _ in 0..100 {
+        let answer = get(&server, "/readyz").await;
+        if answer.status == StatusCode::OK {
+            assert_eq!(answer.text, r#"{"ready":true}"#);
+            return;
+        }
+        answer.assert_error(503, "temporarily_unavailable");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the server does not become ready");
+}
+
+#[tokio::test]
+async fn the_public_key_is_published() {
+    let server = Server::start(&[]);
+    let answer = get(&server, "/.well-known/jwks.json").await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let key = &answer.json()["keys"][0];
+    assert_eq!((&key["kty"], &key["alg"]), (&"OKP".into(), &"EdDSA".into()));
+    assert!(key["x"].is_string() && key["kid"].is_string() && key["d"].is_null());
+}
+
+#[tokio::test]
+async fn a_path_that_is_not_there_is_not_found() {
+    let server = Server::start(&[]);
+    for path in ["/nothing", "/api", "/auth/", "/app.js/x"] {
+        get(&server, path).await.assert_error(404, "not_found");
+    }
+    let answer = send(request(&server, Method::GET, "/auth/login")).await;
+    assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(answer.header("cache-control"), "no-store");
+}

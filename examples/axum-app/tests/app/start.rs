@@ -1,0 +1,70 @@
+use std::net::{TcpListener, TcpStream};
+
+use crate::client::{Browser, get};
+use crate::server::{Server, run};
+
+#[track_caller]
+fn assert_refused(variables: &[(&str, &str)], message: &str) {
+    let output = run(variables);
+    let (said, log) =
+        (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(said.is_empty(), "{said}");
+    assert!(log.starts_with("error: ") && log.lines().count() == 1, "{log}");
+    assert!(log.contains(message), "{log}");
+}
+
+#[test]
+fn an_address_that_is_none_is_a_readable_error() {
+    for bind in ["nonsense", "", "127.0.0.1", "127.0.0.1:99999"] {
+        assert_refused(&[("BIND", bind)], &format!("cannot listen at BIND={bind:?}: "));
+    }
+}
+
+#[test]
+fn a_port_in_use_is_a_readable_error() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    for host in ["127.0.0.1", "localhost"] {
+        let bind = format!("{host}:{}", taken.local_addr().unwrap().port());
+        assert_refused(&[("BIND", &bind)], "in use");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_readable_errors() {
+    for value in ["", "abc", "0", "-1", "1.5", "99999999999"] {
+        assert_refused(&[("ACCESS_LIFETIME", value)], &format!("ACCESS_LIFETIME is {value:?}, "));
+        assert_refused(&[("LOGIN_MAX_AGE", value)], &format!("LOGIN_MAX_AGE is {value:?}, "));
+    }
+    // A replay in the grace window would bring a dead token.
+    assert_refused(&[("ACCESS_LIFETIME", "10")], "the grace window is 10s");
+    assert_refused(&[("ACCESS_LIFETIME", "999999")], "the life of access tokens is 999999s");
+    assert_refused(&[("RUST_LOG", "a=b=c")], "RUST_LOG cannot be read");
+}
+
+#[tokio::test]
+async fn a_host_name_stays_in_the_address_that_is_printed() {
+    let server = Server::start(&[("BIND", "localhost:0")]);
+    assert!(server.address().starts_with("http://localhost:"), "{}", server.address());
+    assert!(!server.address().ends_with(":0"));
+    assert_eq!(get(&server, "/").await.status, 200);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn asked_to_stop_it_stops_and_exits_with_0() {
+    let mut server = Server::start(&[]);
+    Browser::sign_in(&server, "alice").await;
+    assert_eq!(server.stop().code(), Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_client_that_says_nothing_does_not_keep_it_from_stopping() {
+    let mut server = Server::start(&[]);
+    let address = server.address().strip_prefix("http://").unwrap().to_owned();
+    let mut silent = TcpStream::connect(address).unwrap();
+    std::io::Write::write_all(&mut silent, b"POST /auth/login HTTP/1.1\r\n").unwrap();
+    get(&server, "/").await;
+    assert_eq!(server.stop().code(), Some(0));
+}
