@@ -1,10 +1,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tower_jwt_auth_core::{
     Advance, Cursor, EndReason, LateRetry, Loaded, LogEntry, LogPage, MemoryStore, Revocation,
-    RevocationKey, RevocationLog, Session, SessionId, SessionStore, StoreError, Timestamp, Which,
+    RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionStore, StoreError,
+    Which,
 };
 
 /// What goes wrong.
@@ -96,15 +98,19 @@ impl RevocationLog for FaultyStore {
         self.run("is_revoked", self.inner.is_revoked(keys)).await
     }
 
-    async fn purge_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.run("purge_log", self.inner.purge_log(before, limit)).await
+    async fn purge_log(&self, older_than: Duration, limit: usize) -> Result<usize, StoreError> {
+        self.run("purge_log", self.inner.purge_log(older_than, limit)).await
     }
 }
 
 #[async_trait]
 impl SessionStore for FaultyStore {
-    async fn insert(&self, new: &Session) -> Result<(), StoreError> {
-        self.count("insert", self.inner.insert(new)).await
+    async fn insert(
+        &self,
+        new: &Session,
+        limit: SessionLimit,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        self.count("insert", self.inner.insert(new, limit)).await
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
@@ -131,7 +137,11 @@ impl SessionStore for FaultyStore {
         self.count("list", self.inner.list(issuer, subject)).await
     }
 
-    async fn purge_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        self.run("purge_sessions", self.inner.purge_sessions(before, limit)).await
+    async fn purge_sessions(
+        &self,
+        older_than: Duration,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        self.run("purge_sessions", self.inner.purge_sessions(older_than, limit)).await
     }
 }

@@ -6,7 +6,19 @@ use std::path::{Path, PathBuf};
 
 /// The modules, from the ground up.
 const FLOORS: [&[&str]; 4] = [
-    &["bearer", "challenge", "claims", "cookies", "error", "jose", "keys", "origin", "scope"],
+    &[
+        "background",
+        "bearer",
+        "challenge",
+        "claims",
+        "cookies",
+        "error",
+        "jose",
+        "keys",
+        "origin",
+        "patience",
+        "scope",
+    ],
     &["identity", "issuer", "refresh_token", "revocation", "verifier"],
     &["sessions"],
     &["auth", "jwks", "refresh"],
@@ -14,10 +26,7 @@ const FLOORS: [&[&str]; 4] = [
 
 fn floor(module: &str) -> usize {
     let is_there = |floor: &&[&str]| floor.contains(&module);
-    FLOORS
-        .iter()
-        .position(|floor| is_there(&floor))
-        .unwrap_or_else(|| panic!("{module}: which floor?"))
+    FLOORS.iter().position(is_there).unwrap_or_else(|| panic!("{module}: which floor?"))
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

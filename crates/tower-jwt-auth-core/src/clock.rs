@@ -1,7 +1,7 @@
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::Timestamp;
 
@@ -35,44 +35,48 @@ const SAFETY_MARGIN: i64 = 1000;
 
 /// The operating system's wall clock, held so that it never goes back by more than a second.
 ///
-/// A wall clock that is set back would make expired tokens valid again. This one keeps the latest time that
-/// it has shown and goes on from there when the system's falls behind it. A clock that jumped far ahead and
-/// came back is therefore held ahead until the process restarts or time catches up: tokens expire early
-/// rather than late.
-#[derive(Debug)]
-pub struct SystemClock {
-    latest: AtomicI64,
-}
+/// A wall clock that is set back would make expired tokens valid again. This one then runs on from the latest
+/// time it has shown, by the monotonic clock. A clock that jumped far ahead and came back is therefore ahead
+/// until the process ends: tokens expire early rather than late. All clocks of a process are one, so that no
+/// two parts of it disagree.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemClock(());
 
 impl SystemClock {
-    /// A clock that has shown no time yet.
+    /// The clock.
     pub const fn new() -> Self {
-        Self { latest: AtomicI64::new(i64::MIN) }
-    }
-
-    fn clamp(&self, read: Timestamp) -> Timestamp {
-        let read = read.unix_millis();
-        let latest = self.latest.load(Ordering::Relaxed);
-        if read < latest {
-            return Timestamp::from_unix_millis(latest);
-        }
-        // Written once a second at most, so that requests on many threads do not fight over the cache line.
-        if read.saturating_sub(latest) >= SAFETY_MARGIN {
-            self.latest.fetch_max(read, Ordering::Relaxed);
-        }
-        Timestamp::from_unix_millis(read)
-    }
-}
-
-impl Default for SystemClock {
-    fn default() -> Self {
-        Self::new()
+        Self(())
     }
 }
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        self.clamp(SystemTime::now().into())
+        static HELD: Held = Held::new();
+        static START: OnceLock<Instant> = OnceLock::new();
+        let running = START.get_or_init(Instant::now).elapsed().as_millis();
+        let running = i64::try_from(running).unwrap_or(i64::MAX);
+        HELD.read(SystemTime::now().into(), running)
+    }
+}
+
+/// The furthest that the wall clock has been ahead of the monotonic one, in milliseconds.
+#[derive(Debug)]
+struct Held(AtomicI64);
+
+impl Held {
+    const fn new() -> Self {
+        Self(AtomicI64::new(i64::MIN))
+    }
+
+    fn read(&self, wall: Timestamp, running: i64) -> Timestamp {
+        let ahead = wall.unix_millis().saturating_sub(running);
+        let furthest = self.0.load(Ordering::Relaxed);
+        if ahead > furthest {
+            self.0.fetch_max(ahead, Ordering::Relaxed);
+        } else if ahead < furthest.saturating_sub(SAFETY_MARGIN) {
+            return Timestamp::from_unix_millis(furthest.saturating_add(running));
+        }
+        wall
     }
 }
 
@@ -110,14 +114,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn system_clock_never_goes_back_by_more_than_the_margin() {
-        let clock = SystemClock::new();
+    fn a_wall_clock_that_is_set_back_runs_on_from_where_it_was() {
+        let held = Held::new();
+        let read = |wall, running| held.read(Timestamp::from_unix_millis(wall), running);
         let at = Timestamp::from_unix_millis;
-        assert_eq!(clock.clamp(at(10_000)), at(10_000));
-        assert_eq!(clock.clamp(at(10_999)), at(10_999), "moves with the system's clock");
-        assert_eq!(clock.clamp(at(3_000)), at(10_000), "held at the latest time kept");
-        assert_eq!(clock.clamp(at(20_000)), at(20_000));
-        assert_eq!(clock.clamp(at(19_999)), at(20_000));
+        assert_eq!(read(100_000, 0), at(100_000));
+        assert_eq!(read(100_500, 500), at(100_500), "the two run together");
+        assert_eq!(read(100_100, 1_000), at(100_100), "a little back is let through");
+        assert_eq!(read(40_000, 2_000), at(102_000), "set back: it runs on");
+        assert_eq!(read(41_000, 3_000), at(103_000), "and does not stand still");
+        assert_eq!(read(500_000, 4_000), at(500_000), "set ahead");
+        assert_eq!(read(105_000, 5_000), at(501_000), "and held there");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use std::time::Duration;
 use crate::{
     Advance, Cursor, Device, EndReason, Heartbeat, LateRetry, LogEntry, LogPage, Presented,
     Refusal, Revocation, RevocationKey, RotationPolicy, SecretHash, Session, SessionId,
-    SessionParts, SessionStore, StoreError, Timestamp, TokenId, Verdict, Which,
+    SessionLimit, SessionParts, SessionStore, StoreError, Timestamp, TokenId, Verdict, Which,
 };
 
 /// Makes one `#[tokio::test]` of every check of the contract, for the store that the expression makes.
@@ -35,6 +35,9 @@ macro_rules! store_conformance {
             a_session_is_read_back_with_every_part
             an_unknown_session_is_none
             a_taken_name_is_a_conflict_and_changes_nothing
+            a_limit_that_refuses_counts_live_sessions_of_the_subject
+            a_limit_that_ends_ends_the_oldest_and_never_the_new_one
+            of_many_sign_ins_at_once_the_limit_stays
             an_advance_moves_one_generation_and_slides_the_idle_expiry
             an_advance_never_slides_beyond_the_absolute_end
             an_advance_raises_and_never_lowers_access_until
@@ -75,6 +78,7 @@ macro_rules! store_conformance {
 /// The store to check.
 pub type Store = Arc<dyn SessionStore>;
 
+const ANY: SessionLimit = SessionLimit::none();
 const HOUR: Duration = Duration::from_secs(3600);
 const HASH: SecretHash = SecretHash::from_bytes([0x5a; 32]);
 const OTHER_HASH: SecretHash = SecretHash::from_bytes([0xa5; 32]);
@@ -87,7 +91,7 @@ fn unique(prefix: &str) -> String {
 /// The time by the store's clock.
 async fn now(store: &Store) -> Timestamp {
     let probe = session(Timestamp::UNIX_EPOCH, |_| {});
-    store.insert(&probe).await.unwrap();
+    store.insert(&probe, ANY).await.unwrap();
     store.load(probe.id()).await.unwrap().unwrap().now
 }
 
@@ -118,7 +122,7 @@ fn session(now: Timestamp, change: impl FnOnce(&mut SessionParts)) -> Session {
 
 async fn insert(store: &Store, change: impl FnOnce(&mut SessionParts)) -> Session {
     let new = session(now(store).await, change);
-    store.insert(&new).await.unwrap();
+    store.insert(&new, ANY).await.unwrap();
     new
 }
 
@@ -181,7 +185,7 @@ pub async fn a_session_is_read_back_with_every_part(store: Store) {
         s.auth_time = now - Duration::from_millis(3_599_001);
         s.device = Device::default().with_user_agent("Möz/5.0 'x'").with_address("2001:db8::1");
     });
-    store.insert(&full).await.unwrap();
+    store.insert(&full, ANY).await.unwrap();
     let loaded = store.load(full.id()).await.unwrap().unwrap();
     assert_eq!(loaded.session, full);
     assert!(loaded.now >= now, "the store's time does not go back");
@@ -192,7 +196,7 @@ pub async fn a_session_is_read_back_with_every_part(store: Store) {
         s.scope = String::new();
         s.claims = "{}".into();
     });
-    store.insert(&bare).await.unwrap();
+    store.insert(&bare, ANY).await.unwrap();
     assert_eq!(row(&store, bare.id()).await, bare);
 }
 
@@ -212,7 +216,7 @@ pub async fn a_taken_name_is_a_conflict_and_changes_nothing(store: Store) {
     let second = insert(&store, |_| {}).await;
     let mut parts = second.clone().into_parts();
     parts.id = first.id();
-    let taken = store.insert(&Session::from_parts(parts)).await;
+    let taken = store.insert(&Session::from_parts(parts), ANY).await;
     assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
     assert_eq!(row(&store, first.id()).await, first);
     let parts = second.parts();
@@ -220,6 +224,70 @@ pub async fn a_taken_name_is_a_conflict_and_changes_nothing(store: Store) {
         store.list(&parts.issuer, &parts.subject).await.unwrap(),
         std::slice::from_ref(&second)
     );
+}
+
+/// A session of the same owner as another, started so much later.
+fn beside(other: &Session, later: Duration) -> Session {
+    let mut parts = other.clone().into_parts();
+    parts.id = SessionId::random().unwrap();
+    parts.created_at = parts.created_at + later;
+    Session::from_parts(parts)
+}
+
+pub async fn a_limit_that_refuses_counts_live_sessions_of_the_subject(store: Store) {
+    let [first, second, _, _] = neighbours(&store).await;
+    let idle = beside(&first, HOUR);
+    let mut parts = idle.into_parts();
+    parts.idle_until = parts.rotated_at - HOUR;
+    store.insert(&Session::from_parts(parts), ANY).await.unwrap();
+
+    let third = beside(&first, HOUR);
+    let refused = store.insert(&third, SessionLimit::refuse(2)).await;
+    assert!(matches!(refused, Err(StoreError::Limit)), "{refused:?}");
+    assert!(store.load(third.id()).await.unwrap().is_none(), "nothing was added");
+    store.end(&Which::One { id: second.id() }, EndReason::Logout).await.unwrap();
+    assert!(store.insert(&third, SessionLimit::refuse(2)).await.unwrap().is_empty());
+    assert_eq!(row(&store, first.id()).await, first);
+}
+
+pub async fn a_limit_that_ends_ends_the_oldest_and_never_the_new_one(store: Store) {
+    let [first, second, stranger, namesake] = neighbours(&store).await;
+    let third = beside(&first, HOUR);
+    store.insert(&third, ANY).await.unwrap();
+    // By a node whose clock is behind: it is new all the same.
+    let mut parts = beside(&first, HOUR).into_parts();
+    parts.created_at = parts.created_at - 2 * HOUR;
+    let new = Session::from_parts(parts);
+    let (_, end) = read_all(&store, None, 1000).await;
+    let ended = store.insert(&new, SessionLimit::end_oldest(2)).await.unwrap();
+    assert_eq!(ended.len(), 2);
+    let (seen, _) = read_all(&store, Some(end), 1000).await;
+    assert!(ended.iter().all(|entry| seen.contains(entry)), "they are in the log");
+    for over in [first, second] {
+        let ended = row(&store, over.id()).await.into_parts().ended.unwrap();
+        assert_eq!(ended.reason, EndReason::Limit);
+    }
+    for kept in [&third, &new, &stranger, &namesake] {
+        assert_eq!(row(&store, kept.id()).await, *kept);
+    }
+}
+
+pub async fn of_many_sign_ins_at_once_the_limit_stays(store: Store) {
+    for (limit, succeed) in [(SessionLimit::end_oldest(3), 20), (SessionLimit::refuse(3), 3)] {
+        let first = session(now(&store).await, |_| {});
+        let mut racing = Vec::new();
+        for _ in 0..20 {
+            let (store, new) = (store.clone(), beside(&first, Duration::ZERO));
+            racing.push(tokio::spawn(async move { store.insert(&new, limit).await.is_ok() }));
+        }
+        let mut succeeded = 0;
+        for racer in racing {
+            succeeded += usize::from(racer.await.unwrap());
+        }
+        assert_eq!(succeeded, succeed);
+        let parts = first.parts();
+        assert_eq!(store.list(&parts.issuer, &parts.subject).await.unwrap().len(), 3);
+    }
 }
 
 pub async fn an_advance_moves_one_generation_and_slides_the_idle_expiry(store: Store) {
@@ -521,9 +589,9 @@ pub async fn purging_sessions_keeps_what_matters(store: Store) {
     let ended = insert(&store, |_| {}).await;
     store.end(&Which::One { id: ended.id() }, EndReason::Logout).await.unwrap();
 
-    let before = now(&store).await - 900 * 24 * HOUR;
-    assert_eq!(store.purge_sessions(before, 0).await.unwrap(), 0, "no more than asked");
-    while store.purge_sessions(before, 10).await.unwrap() > 0 {}
+    let older_than = 900 * 24 * HOUR;
+    assert_eq!(store.purge_sessions(older_than, 0).await.unwrap(), 0, "no more than asked");
+    while store.purge_sessions(older_than, 10).await.unwrap() > 0 {}
     assert!(store.load(over.id()).await.unwrap().is_none());
     for kept in [live, token_lives, ended] {
         assert!(store.load(kept.id()).await.unwrap().is_some());
@@ -633,9 +701,9 @@ pub async fn purging_the_log_keeps_what_matters(store: Store) {
     store.append(&entries.map(LogEntry::Revocation)).await.unwrap();
     let (_, end) = read_all(&store, Some(start.clone()), 1000).await;
 
-    let before = now - 900 * 24 * HOUR;
-    assert_eq!(store.purge_log(before, 0).await.unwrap(), 0, "no more than asked");
-    while store.purge_log(before, 10).await.unwrap() > 0 {}
+    let older_than = 900 * 24 * HOUR;
+    assert_eq!(store.purge_log(older_than, 0).await.unwrap(), 0, "no more than asked");
+    while store.purge_log(older_than, 10).await.unwrap() > 0 {}
     let revoked =
         async |jti| store.is_revoked(&[RevocationKey::Token { issuer, jti }]).await.unwrap();
     assert!(!revoked("old").await);

@@ -29,6 +29,8 @@ pub use self::id::{EntropyError, ParseIdError, SessionId, TokenId};
 pub use self::memory::MemoryStore;
 pub use self::revocation::{Cursor, Heartbeat, LogEntry, LogPage, Revocation, RevocationKey};
 pub use self::rotation::{Presented, Refusal, RotationPolicy, Verdict};
-pub use self::session::{Device, EndReason, Ended, SecretHash, Session, SessionParts};
+pub use self::session::{
+    Device, EndReason, Ended, SecretHash, Session, SessionLimit, SessionParts,
+};
 pub use self::store::{Advance, LateRetry, Loaded, RevocationLog, SessionStore, StoreError, Which};
 pub use self::time::Timestamp;

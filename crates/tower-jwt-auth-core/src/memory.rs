@@ -2,14 +2,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::{
     Advance, Clock, Cursor, EndReason, Ended, LateRetry, Loaded, LogEntry, LogPage, Revocation,
-    RevocationKey, RevocationLog, Session, SessionId, SessionParts, SessionStore, StoreError,
-    SystemClock, Timestamp, Which,
+    RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionParts, SessionStore,
+    StoreError, SystemClock, Timestamp, Which,
 };
 
 /// A store in the memory of one process: the default to start with, and gone when the process ends.
@@ -205,6 +206,34 @@ impl State {
         }
     }
 
+    /// The live sessions of the new one's subject, the oldest first.
+    fn live_beside(&self, new: &SessionParts, now: Timestamp) -> Vec<SessionId> {
+        let mut ids = self.chosen(&Which::All { issuer: &new.issuer, subject: &new.subject });
+        ids.retain(|id| self.sessions.get(id).is_some_and(|row| is_live(row, now)));
+        ids
+    }
+
+    /// Ends those of these sessions that have not been ended, and appends their entries to the log.
+    fn end(&mut self, ids: Vec<SessionId>, ended: Ended) -> Vec<Revocation> {
+        let mut revocations = Vec::new();
+        for id in ids {
+            let row = self.update(id, |row| {
+                let is_first = row.ended.is_none();
+                row.ended = row.ended.or(Some(ended));
+                is_first
+            });
+            let Some(row) = row else { continue };
+            let revocation = Revocation::Session {
+                issuer: row.issuer.clone(),
+                sid: id.to_string(),
+                until: row.access_until,
+            };
+            self.log.append(LogEntry::Revocation(revocation.clone()));
+            revocations.push(revocation);
+        }
+        revocations
+    }
+
     fn remove(&mut self, id: SessionId) {
         let Some(row) = self.sessions.remove(&id) else { return };
         self.over.remove(&(over_at(&row), id));
@@ -283,7 +312,8 @@ impl RevocationLog for MemoryStore {
         Ok(keys.iter().any(|key| state.log.covers(key)))
     }
 
-    async fn purge_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    async fn purge_log(&self, older_than: Duration, limit: usize) -> Result<usize, StoreError> {
+        let before = self.clock.now() - older_than;
         let log = &mut self.state().log;
         let mut removed = 0;
         while removed < limit {
@@ -302,17 +332,33 @@ impl RevocationLog for MemoryStore {
 
 #[async_trait]
 impl SessionStore for MemoryStore {
-    async fn insert(&self, new: &Session) -> Result<(), StoreError> {
-        let mut state = self.state();
-        let row = new.parts().clone();
-        if state.sessions.contains_key(&row.id) {
-            return Err(StoreError::Conflict);
-        }
-        let owner = (row.issuer.clone(), row.subject.clone());
-        state.owners.entry(owner).or_default().insert((row.created_at, row.id));
-        state.over.insert((over_at(&row), row.id));
-        state.sessions.insert(row.id, row);
-        Ok(())
+    async fn insert(
+        &self,
+        new: &Session,
+        limit: SessionLimit,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let (revocations, last) = {
+            let mut state = self.state();
+            let now = self.clock.now();
+            let row = new.parts().clone();
+            if state.sessions.contains_key(&row.id) {
+                return Err(StoreError::Conflict);
+            }
+            let mut oldest = state.live_beside(&row, now);
+            let surplus = limit.most().map_or(0, |most| (oldest.len() + 1).saturating_sub(most));
+            if limit.refuses() && surplus > 0 {
+                return Err(StoreError::Limit);
+            }
+            oldest.truncate(surplus);
+            let revocations = state.end(oldest, Ended { at: now, reason: EndReason::Limit });
+            let owner = (row.issuer.clone(), row.subject.clone());
+            state.owners.entry(owner).or_default().insert((row.created_at, row.id));
+            state.over.insert((over_at(&row), row.id));
+            state.sessions.insert(row.id, row);
+            (revocations, state.log.last)
+        };
+        self.announce(last);
+        Ok(revocations)
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
@@ -366,26 +412,11 @@ impl SessionStore for MemoryStore {
         which: &Which<'_>,
         reason: EndReason,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let mut revocations = Vec::new();
-        let last = {
+        let (revocations, last) = {
             let mut state = self.state();
             let at = self.clock.now();
-            for id in state.chosen(which) {
-                let ended = state.update(id, |row| {
-                    let is_first = row.ended.is_none();
-                    row.ended = row.ended.or(Some(Ended { at, reason }));
-                    is_first
-                });
-                let Some(row) = ended else { continue };
-                let revocation = Revocation::Session {
-                    issuer: row.issuer.clone(),
-                    sid: id.to_string(),
-                    until: row.access_until,
-                };
-                state.log.append(LogEntry::Revocation(revocation.clone()));
-                revocations.push(revocation);
-            }
-            state.log.last
+            let chosen = state.chosen(which);
+            (state.end(chosen, Ended { at, reason }), state.log.last)
         };
         self.announce(last);
         Ok(revocations)
@@ -399,7 +430,12 @@ impl SessionStore for MemoryStore {
         Ok(live.filter(|row| is_live(row, now)).cloned().map(Session::from_parts).collect())
     }
 
-    async fn purge_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    async fn purge_sessions(
+        &self,
+        older_than: Duration,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let before = self.clock.now() - older_than;
         let mut state = self.state();
         let over = state.over.iter().take_while(|(over, _)| *over < before);
         let over: Vec<_> = over.map(|(_, id)| *id).take(limit).collect();

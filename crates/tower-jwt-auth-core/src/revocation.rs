@@ -40,9 +40,12 @@ pub enum Revocation {
         /// The latest `exp` of the session's access tokens.
         until: Timestamp,
     },
-    /// All tokens of a subject that were issued before a time, for tokens of other people's issuers that
-    /// carry no `sid`. Sessions of our own are ended one by one: a whole-second `iat` cannot tell a token
-    /// made before a logout from one made after it in the same second.
+    /// All tokens of a subject that were issued before a time, for tokens of other people's issuers. Sessions
+    /// of our own are ended one by one: a whole-second `iat` cannot tell a token made before a logout from one
+    /// made after it in the same second.
+    ///
+    /// An issuer's clock may be ahead of yours by as much as the leeway that you grant it: to reach all tokens
+    /// made so far, name a time that much from now.
     Subject {
         /// Who issued them.
         issuer: String,

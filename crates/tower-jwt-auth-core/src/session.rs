@@ -136,6 +136,54 @@ pub struct Ended {
     pub reason: EndReason,
 }
 
+/// How many live sessions a subject may have.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::SessionLimit;
+///
+/// assert_eq!(SessionLimit::none().most(), None);
+/// assert_eq!(SessionLimit::end_oldest(5).most(), Some(5));
+/// assert!(SessionLimit::refuse(5).refuses());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct SessionLimit {
+    most: Option<usize>,
+    refuses: bool,
+}
+
+impl SessionLimit {
+    /// Any number.
+    pub const fn none() -> Self {
+        Self { most: None, refuses: false }
+    }
+
+    /// At most this many, and at least the new one: a sign-in ends the oldest ones beyond that.
+    pub const fn end_oldest(most: usize) -> Self {
+        Self { most: Some(most), refuses: false }
+    }
+
+    /// At most this many: a sign-in beyond that is refused.
+    ///
+    /// A session whose token was lost counts until it has been idle for too long; its owner cannot sign in
+    /// for that long if there are no others to end.
+    pub const fn refuse(most: usize) -> Self {
+        Self { most: Some(most), refuses: true }
+    }
+
+    /// The number; `None` for any.
+    pub const fn most(self) -> Option<usize> {
+        self.most
+    }
+
+    /// Whether a sign-in beyond the number is refused; otherwise the oldest sessions end.
+    pub const fn refuses(self) -> bool {
+        self.refuses
+    }
+}
+
 /// Everything that a store keeps of a session.
 ///
 /// The struct is complete on purpose: a store that forgets a part does not compile.

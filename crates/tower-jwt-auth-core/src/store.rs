@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     Cursor, EndReason, LogEntry, LogPage, Revocation, RevocationKey, SecretHash, Session,
-    SessionId, Timestamp,
+    SessionId, SessionLimit, Timestamp,
 };
 
 /// Why a store did not do what it was asked.
@@ -22,6 +22,9 @@ pub enum StoreError {
     /// There is a session of that name already. Nothing was changed.
     #[error("a session of that name exists")]
     Conflict,
+    /// The subject has as many sessions as allowed. Nothing was changed.
+    #[error("the subject has as many sessions as allowed")]
+    Limit,
 }
 
 impl StoreError {
@@ -162,14 +165,15 @@ pub trait RevocationLog: Send + Sync + 'static {
     /// [`StoreError`] when the log cannot be asked.
     async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError>;
 
-    /// Removes at most `limit` entries whose `until` is before the given time; tells how many it removed.
+    /// Removes at most `limit` entries whose `until` is longer ago than this by the store's clock, so that a
+    /// node whose own clock is wrong removes nothing that others need; tells how many it removed.
     ///
     /// Cursors stay valid.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when nothing could be removed.
-    async fn purge_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    async fn purge_log(&self, older_than: Duration, limit: usize) -> Result<usize, StoreError>;
 }
 
 /// Where sessions are kept.
@@ -183,12 +187,22 @@ pub trait RevocationLog: Send + Sync + 'static {
 /// - [`end`](Self::end) changes the rows and appends to the log in one transaction.
 #[async_trait]
 pub trait SessionStore: RevocationLog {
-    /// Adds a session.
+    /// Adds a session and keeps its subject to a limit, in one transaction: sign-ins of the same subject at
+    /// the same moment happen one after the other.
+    ///
+    /// Counted are the subject's sessions that are live by the store's clock. Where there would be more than
+    /// allowed, either nothing is added, or the oldest others end as [`end`](Self::end) would end them, for
+    /// [`EndReason::Limit`]; their log entries are returned. The new session never ends.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Conflict`] when there is one of that name, which must be left as it is.
-    async fn insert(&self, new: &Session) -> Result<(), StoreError>;
+    /// [`StoreError::Conflict`] when there is a session of that name, which must be left as it is;
+    /// [`StoreError::Limit`] when the limit refuses. Nothing has been changed then.
+    async fn insert(
+        &self,
+        new: &Session,
+        limit: SessionLimit,
+    ) -> Result<Vec<Revocation>, StoreError>;
 
     /// Reads a session, ended and expired ones too, from where it was last written (never from a replica).
     ///
@@ -243,13 +257,14 @@ pub trait SessionStore: RevocationLog {
     /// [`StoreError`] when the store cannot be asked.
     async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError>;
 
-    /// Removes at most `limit` sessions that were over, with their last access token, before the given time;
-    /// tells how many it removed.
+    /// Removes at most `limit` sessions that have been over, with their last access token, for longer than
+    /// this by the store's clock; tells how many it removed.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when nothing could be removed.
-    async fn purge_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError>;
+    async fn purge_sessions(&self, older_than: Duration, limit: usize)
+    -> Result<usize, StoreError>;
 }
 
 #[async_trait]
@@ -270,15 +285,19 @@ impl<T: RevocationLog + ?Sized> RevocationLog for Arc<T> {
         (**self).is_revoked(keys).await
     }
 
-    async fn purge_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        (**self).purge_log(before, limit).await
+    async fn purge_log(&self, older_than: Duration, limit: usize) -> Result<usize, StoreError> {
+        (**self).purge_log(older_than, limit).await
     }
 }
 
 #[async_trait]
 impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
-    async fn insert(&self, new: &Session) -> Result<(), StoreError> {
-        (**self).insert(new).await
+    async fn insert(
+        &self,
+        new: &Session,
+        limit: SessionLimit,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        (**self).insert(new, limit).await
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
@@ -305,7 +324,11 @@ impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
         (**self).list(issuer, subject).await
     }
 
-    async fn purge_sessions(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
-        (**self).purge_sessions(before, limit).await
+    async fn purge_sessions(
+        &self,
+        older_than: Duration,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        (**self).purge_sessions(older_than, limit).await
     }
 }

@@ -97,7 +97,9 @@ impl TokenSource {
         let Some(name) = self.cookie.as_deref() else { return Ok(Found::Nothing) };
         let mut found = None;
         for header in headers.get_all(COOKIE) {
-            for value in cookies::values_in(header.as_bytes(), name) {
+            let values = cookies::values_in(header.as_bytes(), name);
+            // An empty one is what a cookie that was cleared leaves in some clients.
+            for value in values.filter(|value| !value.is_empty()) {
                 if found.replace(value).is_some() {
                     return Err(RequestError::SeveralTokens);
                 }

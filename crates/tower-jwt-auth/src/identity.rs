@@ -157,21 +157,19 @@ impl<C> Identity<C> {
         &self.verified.claims
     }
 
-    /// What would have to be revoked for this token to be dead: it, and its session. Where it names no
-    /// session, the older tokens of its subject.
+    /// What would have to be revoked for this token to be dead: it, its session, or the older tokens of its
+    /// subject.
     pub(crate) fn revocation_keys(&self) -> impl Iterator<Item = RevocationKey<'_>> {
         let issuer = self.issuer();
         let token = self.token_id().map(|jti| RevocationKey::Token { issuer, jti });
-        let whole = match self.session_id() {
-            Some(sid) => RevocationKey::Session { issuer, sid },
-            None => RevocationKey::Subject {
-                issuer,
-                sub: self.subject(),
-                // A token that hides its age is as old as can be.
-                issued_at: self.issued_at().unwrap_or(Timestamp::UNIX_EPOCH),
-            },
+        let session = self.session_id().map(|sid| RevocationKey::Session { issuer, sid });
+        let subject = RevocationKey::Subject {
+            issuer,
+            sub: self.subject(),
+            // A token that hides its age is as old as can be.
+            issued_at: self.issued_at().unwrap_or(Timestamp::UNIX_EPOCH),
         };
-        token.into_iter().chain([whole])
+        token.into_iter().chain(session).chain([subject])
     }
 }
 

@@ -3,9 +3,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, SessionId, SystemClock, Timestamp, TokenId};
 
-use crate::claims::{ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, name};
+use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, name};
 use crate::error::ConfigError;
 use crate::jose::MAX_TOKEN_LENGTH;
 use crate::keys::backend::Rejected;
@@ -124,7 +125,11 @@ impl Issuer {
         now.floor_to_second() + self.access_lifetime
     }
 
-    pub(crate) fn mint(&self, grant: &AccessGrant<'_>) -> Result<AccessToken, IssueError> {
+    /// Makes an access token, unless it is one that verifiers with claims `C` would not accept.
+    pub(crate) fn mint<C: DeserializeOwned>(
+        &self,
+        grant: &AccessGrant<'_>,
+    ) -> Result<AccessToken, IssueError> {
         let id = TokenId::random().map_err(|_| IssueError::Entropy)?;
         let registered = AccessClaims {
             iss: &self.name,
@@ -139,6 +144,8 @@ impl Issuer {
             scope: Some(grant.scope).filter(|scope| !scope.is_empty()),
         };
         let claims = grant.claims.with_registered(&registered)?;
+        let json = std::str::from_utf8(&claims).map_err(|_| IssueError::Unreadable)?;
+        claims::parse::<C>(json).map_err(|_| IssueError::Unreadable)?;
         let text = sign(self.keys.signing(), ACCESS_TOKEN_TYPE, &claims)?;
         if text.len() > MAX_TOKEN_LENGTH {
             return Err(IssueError::TooLong { length: text.len(), most: MAX_TOKEN_LENGTH });
@@ -202,6 +209,9 @@ pub enum IssueError {
     /// The application's claims cannot be put into a token.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
+    /// The application's type does not read its own claims back, or they are more than 128.
+    #[error("the claims cannot be read back from a token: use a struct or map of at most 128")]
+    Unreadable,
     /// The token would be longer than verifiers and browsers take.
     #[error("the token would have {length} bytes, {most} are the most: keep less in its claims")]
     TooLong {

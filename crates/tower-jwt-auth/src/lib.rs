@@ -60,6 +60,7 @@
 compile_error!("tower-jwt-auth needs a cryptographic library: turn on the feature `aws-lc-rs`");
 
 // Floor 1: what stands by itself.
+mod background;
 mod bearer;
 mod challenge;
 mod claims;
@@ -68,6 +69,7 @@ mod error;
 mod jose;
 mod keys;
 mod origin;
+mod patience;
 mod scope;
 
 // Floor 2: tokens and revocations.
@@ -87,7 +89,7 @@ mod refresh;
 
 pub use tower_jwt_auth_core::{
     Clock, Device, EndReason, ManualClock, MemoryStore, Revocation, RevocationLog, RotationPolicy,
-    Session, SessionId, SessionStore, StoreError, SystemClock, Timestamp, TokenId,
+    Session, SessionId, SessionLimit, SessionStore, StoreError, SystemClock, Timestamp, TokenId,
 };
 
 #[cfg(feature = "axum")]
@@ -111,7 +113,7 @@ pub use self::refresh::{AnswerFuture, LogoutService, RefreshCookie, RefreshServi
 pub use self::refresh_token::RefreshToken;
 pub use self::revocation::{FollowPolicy, RevocationList};
 pub use self::sessions::{
-    HookError, RefreshError, RefreshHook, RefreshRefusal, Renewal, SessionError, SessionLimit,
-    Sessions, SignIn, Tokens,
+    HookError, RefreshError, RefreshHook, RefreshRefusal, Renewal, SessionError, Sessions, SignIn,
+    Tokens,
 };
 pub use self::verifier::{TrustedIssuer, Verifier};

@@ -14,8 +14,8 @@ use crate::keys::{RefreshSecrets, decode_base64url, encode_base64url};
 
 /// The type of refresh tokens; ours alone.
 const TYPE: &str = "refresh+jwt";
-/// The longest token that is opened: what fits into a cookie.
-pub(crate) const MAX_LENGTH: usize = 4096;
+/// The longest token: browsers take 4096 bytes of name and value (RFC 6265bis §5.6), and a name has 64 at most.
+pub(crate) const MAX_LENGTH: usize = 4096 - 64;
 
 /// The 128 random bits of a session that its refresh tokens carry and its row does not.
 #[derive(Clone)]

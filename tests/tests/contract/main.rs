@@ -9,5 +9,6 @@ mod kinds;
 mod limits;
 mod never;
 mod refreshing;
+mod resilience;
 mod revoking;
 mod socket;

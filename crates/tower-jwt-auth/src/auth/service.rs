@@ -12,6 +12,7 @@ use super::body::AuthBody;
 use super::decide::{Anonymous, Decision, Settings, ask, mark_sensitive};
 use super::future::{ResponseFuture, refusal};
 use crate::challenge::takes_body;
+use crate::identity::Identity;
 
 /// The service that [`JwtAuthLayer`](super::JwtAuthLayer) makes of another one.
 #[must_use]
@@ -50,6 +51,9 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let decision = self.settings.decide(&request, self.settings.clock.now());
         mark_sensitive(request.headers_mut());
+        // What a layer outside of this one put in is not this one's word.
+        request.extensions_mut().remove::<Identity<C>>();
+        request.extensions_mut().remove::<Anonymous>();
         match decision {
             Decision::Accept(identity) => {
                 request.extensions_mut().insert(identity);

@@ -14,7 +14,7 @@ use tower::buffer::BufferLayer;
 use tower::limit::ConcurrencyLimitLayer;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_jwt_auth_core::{
-    Cursor, LogEntry, LogPage, MemoryStore, RevocationKey, RevocationLog, StoreError, Timestamp,
+    Cursor, LogEntry, LogPage, MemoryStore, RevocationKey, RevocationLog, StoreError,
 };
 use tower_test::mock;
 
@@ -161,11 +161,11 @@ impl RevocationLog for SlowLog {
         Err(StoreError::unavailable("closed"))
     }
     async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
-        assert_eq!(keys.len(), 2, "the token and its session");
+        assert_eq!(keys.len(), 3, "the token, its session and its subject");
         self.answer.notified().await;
         Ok(false)
     }
-    async fn purge_log(&self, _: Timestamp, _: usize) -> Result<usize, StoreError> {
+    async fn purge_log(&self, _: Duration, _: usize) -> Result<usize, StoreError> {
         Err(StoreError::unavailable("closed"))
     }
 }
@@ -187,6 +187,27 @@ async fn while_the_store_is_asked_the_service_that_was_ready_waits() {
     assert_eq!(waiting.await.unwrap().unwrap().status(), StatusCode::OK);
     let free = tokio::time::timeout(Duration::from_secs(5), other.ready()).await;
     assert!(free.is_ok());
+}
+
+/// A gateway may have two layers for the same claims; the inner one's word counts, not the outer one's.
+#[tokio::test]
+async fn an_identity_from_outside_of_the_layer_does_not_pass_through_it() {
+    let (sessions, bearer) = sessions().await;
+    let outer = JwtAuthLayer::for_sessions(&sessions);
+    let elsewhere = crate::TokenSource::authorization_header().or_cookie("other").unwrap();
+    let strip = tower::util::MapRequestLayer::new(|mut request: Req| {
+        request.headers_mut().remove("authorization");
+        request
+    });
+    let inner = outer.clone().with_source(elsewhere).optional();
+    let service = ServiceBuilder::new().layer(outer).layer(strip).layer(inner).service_fn(
+        async |request: Req| {
+            assert!(request.extensions().get::<Identity<()>>().is_none());
+            assert!(request.extensions().get::<Anonymous>().is_some());
+            ok(request).await
+        },
+    );
+    assert_eq!(service.oneshot(with(&bearer)).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]

@@ -191,6 +191,17 @@ impl Checker {
         key.map(Self::Public).map_err(|_| Rejected)
     }
 
+    /// Whether this is a public key for the algorithm in DER, and nothing else.
+    pub(crate) fn check_der(algorithm: Algorithm, der: &[u8]) -> Result<(), Rejected> {
+        let key = match algorithm.family() {
+            Family::Hmac => return Err(Rejected),
+            Family::Rsa => ParsedPublicKey::new(rsa_algorithms(algorithm)?.1, der),
+            Family::Ec => ParsedPublicKey::new(ec_algorithms(algorithm)?.1, der),
+            Family::Ed => ParsedPublicKey::new(&ED25519, der),
+        };
+        key.map(drop).map_err(|_| Rejected)
+    }
+
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Rejected> {
         match self {
             Self::Hmac(key) => hmac::verify(key, message, signature),

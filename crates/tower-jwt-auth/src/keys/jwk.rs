@@ -6,6 +6,8 @@ use jsonwebtoken::jwk::{
     PublicKeyUse, RSAKeyParameters, RSAKeyType,
 };
 
+use serde::Deserialize;
+
 use super::backend::{self, PublicPart, coordinate_length};
 use super::{Algorithm, VerifyingKey, decode_base64url, encode_base64url};
 use crate::error::ConfigError;
@@ -76,14 +78,24 @@ pub(crate) fn to_jwks<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> Strin
     serde_json::to_string(&set).unwrap_or_else(|_| r#"{"keys":[]}"#.to_owned())
 }
 
-/// The keys of a JWK set that are for signatures and of a kind known here; others are passed over
-/// (RFC 7517 §5).
+/// The keys of a JWK set that are for signatures and of a kind known here. Others, and those that are malformed,
+/// are passed over (RFC 7517 §5): one odd key must not take the others with it.
 pub(super) fn from_jwks(json: &str) -> Result<Vec<VerifyingKey>, ConfigError> {
-    let set: JwkSet = serde_json::from_str(json)
+    #[derive(Deserialize)]
+    struct Set {
+        keys: Vec<serde_json::Value>,
+    }
+    let set: Set = serde_json::from_str(json)
         .map_err(|_| ConfigError::Jwks { problem: "expected an object with the member keys" })?;
     let mut keys = Vec::new();
-    for jwk in &set.keys {
-        keys.extend(from_jwk(jwk)?);
+    for jwk in set.keys {
+        let key = Jwk::deserialize(jwk)
+            .map_err(|_| ConfigError::Jwks { problem: "a key is none" })
+            .and_then(|jwk| from_jwk(&jwk));
+        match key {
+            Ok(key) => keys.extend(key),
+            Err(error) => tracing::warn!(%error, "a key of a JWK set is passed over"),
+        }
     }
     Ok(keys)
 }

@@ -133,7 +133,7 @@ impl SigningKey {
 fn mismatch(algorithm: Algorithm) -> ConfigError {
     let expected = match algorithm.family() {
         Family::Hmac => "a shared secret, through from_secret",
-        Family::Rsa => "an RSA private key as PKCS#8 or PKCS#1",
+        Family::Rsa => "an RSA private key of 2048 to 8192 bits as PKCS#8 or PKCS#1",
         Family::Ec if algorithm == Algorithm::ES256 => {
             "a P-256 private key as PKCS#8 (openssl pkcs8 -topk8 -nocrypt makes one)"
         }

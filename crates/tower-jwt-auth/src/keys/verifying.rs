@@ -42,10 +42,15 @@ impl VerifyingKey {
     ///
     /// [`ConfigError`] when it is no public key for the algorithm, or an RSA key of less than 2048 bits.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
-        // Certificates and private keys would be half understood.
-        let is_public = pem.windows(11).any(|part| part == b"PUBLIC KEY-");
+        // The first block counts; certificates and private keys would be half understood.
+        let label =
+            pem.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"-----BEGIN "));
+        let is_public =
+            label.is_some_and(|label| label.trim_ascii_end().ends_with(b"PUBLIC KEY-----"));
+        if !is_public {
+            return Err(mismatch(algorithm));
+        }
         let key = match algorithm.family() {
-            _ if !is_public => return Err(mismatch(algorithm)),
             Family::Hmac => return Err(mismatch(algorithm)),
             Family::Rsa => DecodingKey::from_rsa_pem(pem),
             Family::Ec => DecodingKey::from_ec_pem(pem),
@@ -68,14 +73,15 @@ impl VerifyingKey {
     ///
     /// As [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
+        if algorithm.family() == Family::Rsa {
+            let part = PublicPart::from_rsa_der(der).map_err(|Rejected| mismatch(algorithm))?;
+            return Self::from_public_part(algorithm, part);
+        }
+        // Nothing but an SPKI of the right kind; a certificate has one somewhere inside.
+        Checker::check_der(algorithm, der).map_err(|Rejected| mismatch(algorithm))?;
         let text = base64_simd::STANDARD.encode_to_string(der);
-        let pem = |label: &str| format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n");
-        Self::from_pem(algorithm, pem("PUBLIC KEY").as_bytes()).or_else(|error| {
-            match algorithm.family() {
-                Family::Rsa => Self::from_pem(algorithm, pem("RSA PUBLIC KEY").as_bytes()),
-                Family::Hmac | Family::Ec | Family::Ed => Err(error),
-            }
-        })
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n");
+        Self::from_pem(algorithm, pem.as_bytes())
     }
 
     /// A shared secret. Whoever holds it can sign, too.

@@ -117,8 +117,8 @@ impl RefreshCookie {
     fn checked(self) -> Result<Self, ConfigError> {
         let is_token =
             |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if self.name.is_empty() || !self.name.bytes().all(is_token) {
-            return refuse("a name is a token as of RFC 9110 §5.6.2");
+        if self.name.is_empty() || self.name.len() > 64 || !self.name.bytes().all(is_token) {
+            return refuse("a name is a token as of RFC 9110 §5.6.2, of 64 characters at most");
         }
         // Browsers match the prefixes without regard to case.
         let lower = self.name.to_ascii_lowercase();

@@ -98,23 +98,27 @@ where
         if let Some(response) =
             endpoint.turn_away(request.method(), request.uri(), request.headers())
         {
-            return AnswerFuture::new(std::future::ready(response));
+            return AnswerFuture::ready(response);
         }
         let cookies = endpoint.cookie.values(request.headers());
         let (sessions, reach) = (self.sessions.clone(), self.reach);
         if reach == Reach::ThisSession {
-            let opened = sessions.open_all(cookies.into_iter());
-            return AnswerFuture::new(async move {
-                for opened in &opened {
-                    if let Err(error) = sessions.end_reaching(opened, reach).await {
-                        return endpoint.out_of_reach(&error);
+            let opened = sessions.open_all(&cookies);
+            return AnswerFuture::working(
+                self.sessions.runtime(),
+                Arc::clone(&endpoint),
+                async move {
+                    for opened in &opened {
+                        if let Err(error) = sessions.end_reaching(opened, reach).await {
+                            return endpoint.out_of_reach(&error);
+                        }
                     }
-                }
-                endpoint.signed_out(reach)
-            });
+                    endpoint.signed_out(reach)
+                },
+            );
         }
         let chosen = sessions.choose(&cookies);
-        AnswerFuture::new(async move {
+        AnswerFuture::working(self.sessions.runtime(), Arc::clone(&endpoint), async move {
             let ended = match &chosen {
                 Chosen::One(opened) => sessions.end_reaching(opened, reach).await,
                 Chosen::Nothing => return endpoint.refuse(AuthError::Missing),

@@ -2,6 +2,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -9,6 +10,8 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
 use serde::Serialize;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 use tower_jwt_auth_core::StoreError;
 
 use super::RefreshCookie;
@@ -144,15 +147,29 @@ pub(super) fn empty(status: StatusCode) -> Response<Full<Bytes>> {
 }
 
 /// The answer of [`RefreshService`](super::RefreshService) and [`LogoutService`](super::LogoutService).
+///
+/// What has been begun is brought to its end though the client leaves: a logout is not undone by a tab that
+/// closes, nor is the ending of a session for reuse.
 pub struct AnswerFuture {
-    answer: Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>,
+    answer: Answer,
+}
+
+enum Answer {
+    Ready(Option<Response<Full<Bytes>>>),
+    Working { work: JoinHandle<Response<Full<Bytes>>>, endpoint: Arc<Endpoint> },
 }
 
 impl AnswerFuture {
-    pub(super) fn new(
-        answer: impl Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    pub(super) fn ready(response: Response<Full<Bytes>>) -> Self {
+        Self { answer: Answer::Ready(Some(response)) }
+    }
+
+    pub(super) fn working(
+        runtime: &Handle,
+        endpoint: Arc<Endpoint>,
+        work: impl Future<Output = Response<Full<Bytes>>> + Send + 'static,
     ) -> Self {
-        Self { answer: Box::pin(answer) }
+        Self { answer: Answer::Working { work: runtime.spawn(work), endpoint } }
     }
 }
 
@@ -160,7 +177,15 @@ impl Future for AnswerFuture {
     type Output = Result<Response<Full<Bytes>>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.answer.as_mut().poll(cx).map(Ok)
+        match &mut self.answer {
+            Answer::Ready(response) => {
+                response.take().map_or(Poll::Pending, |r| Poll::Ready(Ok(r)))
+            }
+            Answer::Working { work, endpoint } => Pin::new(work).poll(cx).map(|answer| {
+                // The store's or the hook's code panicked, or the runtime ends.
+                Ok(answer.unwrap_or_else(|_| endpoint.refuse(AuthError::Unavailable)))
+            }),
+        }
     }
 }
 

@@ -80,13 +80,14 @@ where
         if let Some(response) =
             endpoint.turn_away(request.method(), request.uri(), request.headers())
         {
-            return AnswerFuture::new(std::future::ready(response));
+            return AnswerFuture::ready(response);
         }
         let cookies = endpoint.cookie.values(request.headers());
         let chosen = self.sessions.choose(&cookies);
         let device = device(request.headers());
         let sessions = self.sessions.clone();
-        AnswerFuture::new(async move {
+        let runtime = self.sessions.runtime();
+        AnswerFuture::working(runtime, Arc::clone(&endpoint), async move {
             let refused = match chosen {
                 Chosen::One(opened) => match sessions.refresh_opened(&opened, &device).await {
                     Ok(tokens) => return tokens.into_response(&endpoint.cookie),

@@ -56,12 +56,10 @@ impl Entries {
         })
     }
 
-    /// Adds what the log has; an entry that is there already can only last longer by it.
-    pub(super) fn insert(&self, revocation: &Revocation) {
+    /// Adds what the log has; an entry that is there already can only last longer by it. False for a kind that
+    /// cannot be kept.
+    pub(super) fn insert(&self, revocation: &Revocation) -> bool {
         let until = revocation.until();
-        if until + KEEP <= self.clock.now() {
-            return;
-        }
         match revocation {
             Revocation::Token { issuer, jti, .. } => {
                 self.insert_name(self.name(KIND_TOKEN, issuer, jti), until);
@@ -80,9 +78,13 @@ impl Entries {
                     }
                 });
             }
-            // Core may learn kinds that this version does not know: what cannot be kept must be asked for.
-            _ => self.incomplete.store(true, Ordering::Release),
+            // Core may learn kinds that this version does not know: those must be asked for.
+            _ => {
+                self.set_incomplete(true);
+                return false;
+            }
         }
+        true
     }
 
     fn insert_name(&self, name: Name, until: Timestamp) {
@@ -91,16 +93,15 @@ impl Entries {
             .and_upsert_with(|old| old.map_or(until, |old| until.max(old.into_value())));
     }
 
-    /// Adds what the follower has read, unless there are too many; false when it was left out.
+    /// Adds what the follower has read, unless there are too many; false when it was left out. What concerns no
+    /// token any more is passed over.
     pub(super) fn insert_if_room(&self, revocation: &Revocation) -> bool {
-        let count = self.names.entry_count() + self.subjects.entry_count();
-        let is_over = revocation.until() + KEEP <= self.clock.now();
-        if count >= self.most && !is_over && !self.has(revocation) {
-            self.incomplete.store(true, Ordering::Release);
-            return false;
+        if revocation.until() + KEEP <= self.clock.now() {
+            return true;
         }
-        self.insert(revocation);
-        true
+        let count = self.names.entry_count() + self.subjects.entry_count();
+        let has_room = count < self.most || self.has(revocation);
+        has_room && self.insert(revocation)
     }
 
     /// Whether there is an entry for this already, which another one only makes last longer.

@@ -11,15 +11,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 use tower_jwt_auth_core::{
     Clock, LogEntry, Revocation, RevocationKey, RevocationLog, StoreError, SystemClock, Timestamp,
     TokenId,
 };
 
 use self::entries::Entries;
-use self::follower::Follower;
+use self::follower::{Follower, Post};
+use crate::background::{self, Background};
 use crate::error::ConfigError;
+use crate::patience::Patient;
 
 /// How long an entry is kept beyond the expiry of the last token that it concerns: the most leeway that a
 /// verifier can grant, and a minute for clocks that are set.
@@ -41,6 +42,7 @@ pub struct FollowPolicy {
     heartbeat: Duration,
     reread: Duration,
     most_entries: u64,
+    purges: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -51,16 +53,17 @@ impl Default for FollowPolicy {
             heartbeat: Duration::from_secs(5),
             reread: Duration::from_secs(300),
             most_entries: 4_000_000,
+            purges: true,
             clock: Arc::new(SystemClock::new()),
         }
     }
 }
 
 impl FollowPolicy {
-    /// How often a sign of life is written to the log and read back. Staleness is counted from the last one,
+    /// How often a sign of life is written to the log and read back, an hour at most. Staleness is counted from the last one,
     /// so this should be a small part of what a layer takes for stale.
     pub fn with_heartbeat(mut self, every: Duration) -> Self {
-        self.heartbeat = every.max(Duration::from_millis(10));
+        self.heartbeat = every.clamp(Duration::from_millis(10), Duration::from_secs(3600));
         self
     }
 
@@ -74,6 +77,13 @@ impl FollowPolicy {
     /// that it is incomplete, and what it does not know is asked of the store until all fits again.
     pub fn with_most_entries(mut self, most: u64) -> Self {
         self.most_entries = most;
+        self
+    }
+
+    /// Leaves entries in the log that are of no use any more, for those who remove them elsewhere. Otherwise
+    /// they are removed when the log is read again.
+    pub fn without_purging(mut self) -> Self {
+        self.purges = false;
         self
     }
 
@@ -117,13 +127,7 @@ struct Following {
     entries: Arc<Entries>,
     clock: Arc<dyn Clock>,
     caught_up: watch::Receiver<bool>,
-    task: AbortHandle,
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    _task: Background,
 }
 
 /// What the list knows of some keys.
@@ -153,23 +157,31 @@ impl RevocationList {
     ///
     /// As [`follow`](Self::follow).
     pub fn follow_with(log: impl RevocationLog, policy: FollowPolicy) -> Result<Self, ConfigError> {
-        Self::follow_shared(Arc::new(log), policy)
+        Self::follow_shared(Arc::new(Patient(Arc::new(log))), policy)
     }
 
     pub(crate) fn follow_shared(
         log: Arc<dyn RevocationLog>,
         policy: FollowPolicy,
     ) -> Result<Self, ConfigError> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
+        let runtime = background::runtime()?;
         let node = TokenId::random().map_err(|_| ConfigError::Entropy)?;
         let entries = Entries::new(policy.most_entries, Arc::clone(&policy.clock))?;
         let entries = Arc::new(entries);
-        let (caught_up_to, caught_up) = watch::channel(false);
+        let (tell, caught_up) = watch::channel(false);
         let clock = Arc::clone(&policy.clock);
-        let follower =
-            Follower::new(Arc::clone(&log), Arc::clone(&entries), policy, node, caught_up_to);
-        let task = runtime.spawn(follower.run()).abort_handle();
-        let following = Following { log, entries, clock, caught_up, task };
+        let post = Post {
+            log: Arc::clone(&log),
+            entries: Arc::clone(&entries),
+            policy,
+            node,
+            caught_up: tell,
+        };
+        let post = Arc::new(post);
+        let task = Background::start(&runtime, "follower of the revocation log", move || {
+            Follower::new(Arc::clone(&post)).run()
+        });
+        let following = Following { log, entries, clock, caught_up, _task: task };
         Ok(Self { kind: Kind::Following(Arc::new(following)) })
     }
 
@@ -181,8 +193,12 @@ impl RevocationList {
     /// Waits until the list has caught up with the log for the first time.
     pub async fn ready(&self) {
         if let Kind::Following(following) = &self.kind {
-            // The follower holds the sender as long as it runs, which is as long as this list lives.
-            let _ = following.caught_up.clone().wait_for(|caught_up| *caught_up).await;
+            let caught_up =
+                following.caught_up.clone().wait_for(|caught_up| *caught_up).await.is_ok();
+            if !caught_up {
+                // The follower is gone, with its runtime: this list will never be ready.
+                std::future::pending::<()>().await;
+            }
         }
     }
 

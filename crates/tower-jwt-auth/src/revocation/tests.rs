@@ -1,4 +1,5 @@
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use tower_jwt_auth_core::{Cursor, LogPage, ManualClock, MemoryStore};
@@ -155,9 +156,8 @@ struct Switched {
     inner: Mutex<Arc<MemoryStore>>,
     deaf: AtomicBool,
     broken: AtomicBool,
+    panics: AtomicBool,
 }
-
-use std::sync::atomic::{AtomicBool, Ordering};
 
 impl Switched {
     fn now(&self) -> Arc<MemoryStore> {
@@ -182,6 +182,7 @@ impl RevocationLog for Switched {
         self.now().append(entries).await
     }
     async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+        assert!(!self.panics.load(Ordering::SeqCst), "a panic of the test's own");
         self.check()?;
         self.now().read(after, limit).await
     }
@@ -193,9 +194,9 @@ impl RevocationLog for Switched {
         self.check()?;
         self.now().is_revoked(keys).await
     }
-    async fn purge_log(&self, before: Timestamp, limit: usize) -> Result<usize, StoreError> {
+    async fn purge_log(&self, older_than: Duration, limit: usize) -> Result<usize, StoreError> {
         self.check()?;
-        self.now().purge_log(before, limit).await
+        self.now().purge_log(older_than, limit).await
     }
 }
 
@@ -260,6 +261,78 @@ async fn a_full_list_says_that_it_is_incomplete_until_all_fits_again() {
     until("all fits again", || list.is_complete()).await;
     until("the entry is in", || standing(&list, "late") == Standing::Revoked).await;
     assert_eq!(standing(&list, "unheard of"), Standing::Clear);
+}
+
+/// A store whose code panics is followed again, and no list is ready before it has been read.
+#[tokio::test]
+async fn a_follower_that_panics_is_started_anew() {
+    let log = Arc::new(Switched::default());
+    log.panics.store(true, Ordering::SeqCst);
+    let list = follow(log.clone(), FollowPolicy::default());
+    let early = tokio::time::timeout(Duration::from_millis(200), list.ready()).await;
+    assert!(early.is_err(), "nothing has been read");
+    log.panics.store(false, Ordering::SeqCst);
+    tokio::time::timeout(Duration::from_secs(10), list.ready()).await.unwrap();
+}
+
+/// Two logs behind one address, each of which loses the other's cursors.
+#[tokio::test]
+async fn a_log_that_always_loses_its_cursor_does_not_keep_everything_else_waiting() {
+    struct Forgetful(MemoryStore, std::sync::atomic::AtomicUsize);
+    #[async_trait]
+    impl RevocationLog for Forgetful {
+        async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
+            self.0.append(entries).await
+        }
+        async fn read(&self, after: Option<&Cursor>, _: usize) -> Result<LogPage, StoreError> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            match after {
+                Some(_) => Ok(LogPage::CursorLost),
+                // There always seems to be more.
+                None => match self.0.read(None, 1).await? {
+                    LogPage::Entries { entries, next, .. } => {
+                        Ok(LogPage::Entries { entries, next, more: true })
+                    }
+                    other => Ok(other),
+                },
+            }
+        }
+        async fn changed(&self, _: Option<&Cursor>) -> Result<(), StoreError> {
+            Ok(())
+        }
+        async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+            self.0.is_revoked(keys).await
+        }
+        async fn purge_log(&self, _: Duration, _: usize) -> Result<usize, StoreError> {
+            Ok(0)
+        }
+    }
+    let log = Arc::new(Forgetful(MemoryStore::new(), Default::default()));
+    let list = follow(log.clone(), FollowPolicy::default());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let reads = log.1.load(Ordering::SeqCst);
+    assert!(reads < 100, "{reads} reads in half a second");
+    assert_eq!(standing(&list, "x"), Standing::Unknown);
+}
+
+#[tokio::test]
+async fn a_log_is_purged_of_what_is_of_no_use() {
+    let store = Arc::new(MemoryStore::new());
+    let old = LogEntry::Revocation(token("old", now() - Duration::from_secs(24 * 3600)));
+    let recent = LogEntry::Revocation(token("recent", now() - Duration::from_secs(600)));
+    store.append(&[old, recent.clone()]).await.unwrap();
+    let list = follow(store.clone(), FollowPolicy::default());
+    list.ready().await;
+    for _ in 0..100 {
+        let LogPage::Entries { entries, .. } = store.read(None, 10).await.unwrap() else {
+            panic!("the log is there")
+        };
+        if entries.first() == Some(&recent) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("the old entry is still there");
 }
 
 #[tokio::test]

@@ -7,6 +7,9 @@ use tower_jwt_auth_core::{
 use super::{SessionError, Sessions};
 use crate::refresh_token::{self, Opened};
 
+/// The most sessions that one request's cookies are taken to be of; a browser has one.
+const MOST_SESSIONS: usize = 8;
+
 /// Which sessions someone who holds a refresh token wants to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -109,26 +112,34 @@ where
         Ok(revocations.len())
     }
 
-    /// Those of these cookies that are refresh tokens of ours; others are passed over.
-    pub(crate) fn open_all<'t>(&self, cookies: impl Iterator<Item = &'t [u8]>) -> Vec<Opened> {
-        let open = |cookie| {
-            let token = std::str::from_utf8(cookie).ok()?;
-            refresh_token::open(&self.secrets, self.issuer.name(), token).ok()
-        };
-        cookies.filter_map(open).collect()
+    /// The refresh tokens of ours among these cookies, the youngest of each session; others are passed over.
+    pub(crate) fn open_all(&self, cookies: &[&[u8]]) -> Vec<Opened> {
+        let mut all: Vec<Opened> = Vec::new();
+        for cookie in cookies {
+            let Ok(token) = std::str::from_utf8(cookie) else { continue };
+            let opened = refresh_token::open(&self.secrets, self.issuer.name(), token);
+            let Ok(opened) = opened else { continue };
+            // The same session under two paths, or the same cookie over and over.
+            let is_full = all.len() == MOST_SESSIONS;
+            match all.iter_mut().find(|other| other.session_id == opened.session_id) {
+                Some(other) if other.generation >= opened.generation => {}
+                Some(other) => *other = opened,
+                None if is_full => {}
+                None => all.push(opened),
+            }
+        }
+        all
     }
 
     /// The one session that these cookies are of. Never simply the first: someone may have planted it.
     pub(crate) fn choose(&self, cookies: &[&[u8]]) -> Chosen {
-        let opened = self.open_all(cookies.iter().copied());
-        // The same session under two paths: the younger token is the one to use.
-        let Some(youngest) = opened.iter().max_by_key(|opened| opened.generation) else {
-            return if cookies.is_empty() { Chosen::Nothing } else { Chosen::NoneValid };
-        };
-        if opened.iter().any(|other| other.session_id != youngest.session_id) {
-            return Chosen::Several;
+        let mut opened = self.open_all(cookies);
+        match (opened.pop(), opened.is_empty()) {
+            (Some(only), true) => Chosen::One(only),
+            (Some(_), false) => Chosen::Several,
+            (None, _) if cookies.is_empty() => Chosen::Nothing,
+            (None, _) => Chosen::NoneValid,
         }
-        Chosen::One(youngest.clone())
     }
 
     /// Ends what the holder of this refresh token wants to end. For more than the session itself it must be

@@ -1,33 +1,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::AbortHandle;
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use tokio::time::{MissedTickBehavior, interval};
-use tower_jwt_auth_core::{Clock, SessionStore, StoreError};
+use tower_jwt_auth_core::{SessionStore, StoreError};
 
-use crate::error::ConfigError;
-use crate::revocation::KEEP;
+use crate::background::Background;
 
 /// How often the store is looked through.
 const EVERY: Duration = Duration::from_secs(60);
 /// How many rows are removed at a time.
 const BATCH: usize = 1000;
-/// How long something must have been of no use to anyone before it is removed: generous, since the clocks of
-/// nodes may be wrong.
-const AGE: Duration = Duration::from_secs(3600 + KEEP.as_secs());
+/// How long a session must have been over, with its last access token, before it is removed.
+const GONE_FOR: Duration = Duration::from_secs(3600);
 
-/// The task that removes what is long over; it ends with the last clone.
+/// The task that removes sessions that are long over; it ends with the last clone.
 #[derive(Clone)]
 pub(super) struct Housekeeping {
-    _task: Option<Arc<Task>>,
-}
-
-struct Task(AbortHandle);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
+    _task: Option<Arc<Background>>,
 }
 
 impl Housekeeping {
@@ -35,61 +26,67 @@ impl Housekeeping {
         Self { _task: None }
     }
 
-    pub(super) fn start(
-        store: Arc<dyn SessionStore>,
-        clock: Arc<dyn Clock>,
-    ) -> Result<Self, ConfigError> {
-        let runtime = tokio::runtime::Handle::try_current().map_err(|_| ConfigError::NoRuntime)?;
-        let task = runtime.spawn(async move {
-            let mut ticks = interval(EVERY);
-            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                ticks.tick().await;
-                if let Err(error) = sweep(&*store, &*clock).await {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "what is over could not be removed from the store"
-                    );
-                }
-            }
+    pub(super) fn start(runtime: &Handle, store: Arc<dyn SessionStore>) -> Self {
+        let task = Background::start(runtime, "removal of sessions that are over", move || {
+            run(Arc::clone(&store))
         });
-        Ok(Self { _task: Some(Arc::new(Task(task.abort_handle()))) })
+        Self { _task: Some(Arc::new(task)) }
+    }
+}
+
+async fn run(store: Arc<dyn SessionStore>) {
+    let mut ticks = interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = sweep(&*store).await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "sessions that are over could not be removed"
+            );
+        }
     }
 }
 
 /// Removes all that is long over, a batch at a time.
-async fn sweep(store: &dyn SessionStore, clock: &dyn Clock) -> Result<(), StoreError> {
-    let before = clock.now() - AGE;
-    while store.purge_sessions(before, BATCH).await? == BATCH {}
-    while store.purge_log(before, BATCH).await? == BATCH {}
+async fn sweep(store: &dyn SessionStore) -> Result<(), StoreError> {
+    while store.purge_sessions(GONE_FOR, BATCH).await? == BATCH {
+        yield_now().await;
+    }
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use tower_jwt_auth_core::{
-        LogEntry, LogPage, ManualClock, MemoryStore, Revocation, RevocationLog, Timestamp,
-    };
+    use tower_jwt_auth_core::{ManualClock, MemoryStore, Timestamp};
 
     use super::*;
+    use crate::{Issuer, RefreshSecrets, RotationPolicy, Sessions, SignIn, SigningKey};
 
     #[tokio::test]
-    async fn only_what_is_long_over_is_swept() {
-        let now = Timestamp::from_unix_seconds(1_700_000_000);
-        let clock = ManualClock::at(now);
-        let store = MemoryStore::new();
-        let entry = |age: Duration| {
-            let until = now - age;
-            LogEntry::Revocation(Revocation::Token { issuer: "i".into(), jti: "j".into(), until })
-        };
-        let second = Duration::from_secs(1);
-        let old: Vec<_> = (0..2 * BATCH).map(|_| entry(AGE + second)).collect();
-        store.append(&old).await.unwrap();
-        store.append(&[entry(AGE), entry(KEEP), entry(Duration::ZERO)]).await.unwrap();
-        sweep(&store, &clock).await.unwrap();
-        let LogPage::Entries { entries, .. } = store.read(None, 10).await.unwrap() else {
-            panic!("the log is there")
-        };
-        assert_eq!(entries.len(), 3);
+    async fn only_sessions_that_are_long_over_are_swept() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_700_000_000)));
+        let store = Arc::new(MemoryStore::with_clock(clock.clone()));
+        let key = SigningKey::generate().unwrap();
+        let issuer = Issuer::new("i", "a", key).unwrap().with_clock(clock.clone());
+        let idle = Duration::from_secs(1000);
+        let sessions =
+            Sessions::<()>::new(issuer, RefreshSecrets::generate().unwrap(), store.clone())
+                .unwrap()
+                .with_policy(RotationPolicy::default().with_idle(idle))
+                .unwrap()
+                .without_housekeeping();
+        let mut ids = Vec::new();
+        for _ in 0..BATCH + 1 {
+            ids.push(sessions.start(SignIn::new("a", ())).await.unwrap().refresh().session_id());
+        }
+        clock.advance(idle + GONE_FOR);
+        sweep(&*store).await.unwrap();
+        assert!(store.load(ids[0]).await.unwrap().is_some());
+        clock.advance(Duration::from_millis(1));
+        sweep(&*store).await.unwrap();
+        for id in ids {
+            assert!(store.load(id).await.unwrap().is_none());
+        }
     }
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::{Clock, RotationPolicy, SessionStore, StoreError};
+use tokio::runtime::Handle;
+use tower_jwt_auth_core::{Clock, RotationPolicy, SessionLimit, SessionStore, StoreError};
 
 pub(crate) use self::end::{Chosen, Reach};
 pub use self::hook::{HookError, RefreshHook, Renewal};
@@ -23,9 +24,11 @@ pub use self::sign_in::SignIn;
 
 use self::hook::KeepClaims;
 use self::housekeeping::Housekeeping;
+use crate::background;
 use crate::error::ConfigError;
 use crate::issuer::{AccessToken, IssueError, Issuer};
 use crate::keys::RefreshSecrets;
+use crate::patience::Patient;
 use crate::refresh_token::RefreshToken;
 use crate::revocation::{FollowPolicy, RevocationList};
 
@@ -60,37 +63,8 @@ pub struct Sessions<C> {
     limit: SessionLimit,
     hook: Arc<dyn RefreshHook<C>>,
     housekeeping: Housekeeping,
+    runtime: Handle,
     claims: PhantomData<fn() -> C>,
-}
-
-/// How many live sessions a subject may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionLimit {
-    most: usize,
-    when_reached: WhenReached,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum WhenReached {
-    EndOldest,
-    Refuse,
-}
-
-impl SessionLimit {
-    /// Any number.
-    pub const fn none() -> Self {
-        Self { most: usize::MAX, when_reached: WhenReached::Refuse }
-    }
-
-    /// At most this many: a new sign-in ends the oldest ones beyond that.
-    pub const fn end_oldest(most: usize) -> Self {
-        Self { most, when_reached: WhenReached::EndOldest }
-    }
-
-    /// At most this many: a sign-in beyond that is refused.
-    pub const fn refuse(most: usize) -> Self {
-        Self { most, when_reached: WhenReached::Refuse }
-    }
 }
 
 impl<C> Sessions<C>
@@ -99,8 +73,9 @@ where
 {
     /// Sessions of this issuer, kept in this store. Their refresh tokens are signed with these secrets.
     ///
-    /// Starts two background tasks, which end with the last clone: one follows the store's revocation log,
-    /// the other removes what is long over.
+    /// Starts two background tasks, which end with the last clone: one follows the store's revocation log, the
+    /// other removes sessions that are long over. A store that takes longer than 5 seconds to answer counts as
+    /// out of reach.
     ///
     /// # Errors
     ///
@@ -126,10 +101,11 @@ where
         store: impl SessionStore,
         follow: FollowPolicy,
     ) -> Result<Self, ConfigError> {
-        let store: Arc<dyn SessionStore> = Arc::new(store);
+        let runtime = background::runtime()?;
+        let store: Arc<dyn SessionStore> = Arc::new(Patient(Arc::new(store)));
         let log = Arc::clone(&store);
         let revocations = RevocationList::follow_shared(log, follow)?;
-        let housekeeping = Housekeeping::start(Arc::clone(&store), Arc::clone(issuer.clock()))?;
+        let housekeeping = Housekeeping::start(&runtime, Arc::clone(&store));
         let sessions = Self {
             issuer,
             secrets,
@@ -139,6 +115,7 @@ where
             limit: SessionLimit::none(),
             hook: Arc::new(KeepClaims),
             housekeeping,
+            runtime,
             claims: PhantomData,
         };
         sessions.with_policy(RotationPolicy::default())
@@ -183,7 +160,7 @@ where
         self
     }
 
-    /// Stops removing what is long over from the store, for those who do that elsewhere.
+    /// Stops removing sessions that are long over from the store, for those who do that elsewhere.
     pub fn without_housekeeping(mut self) -> Self {
         self.housekeeping = Housekeeping::none();
         self
@@ -198,9 +175,16 @@ where
     pub fn issuer(&self) -> &Issuer {
         &self.issuer
     }
+}
 
+impl<C> Sessions<C> {
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         self.issuer.clock()
+    }
+
+    /// The runtime in which what has been begun is brought to its end, though nobody waits for it any more.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 }
 
@@ -215,6 +199,7 @@ impl<C> Clone for Sessions<C> {
             limit: self.limit,
             hook: Arc::clone(&self.hook),
             housekeeping: self.housekeeping.clone(),
+            runtime: self.runtime.clone(),
             claims: PhantomData,
         }
     }
@@ -259,6 +244,9 @@ pub enum SessionError {
     /// The scope is none (RFC 6749 §3.3).
     #[error("the scope is not made of words of visible ASCII without quote or backslash")]
     Scope,
+    /// The client id is empty.
+    #[error("the client id is empty")]
+    NoClientId,
     /// The subject has as many sessions as allowed.
     #[error("the subject has as many sessions as allowed")]
     Limit,
@@ -267,5 +255,14 @@ pub enum SessionError {
     Issue(#[from] IssueError),
     /// The store did not do it. It may or may not have happened, but not by halves.
     #[error("the store did not do it")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
+}
+
+impl From<StoreError> for SessionError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Limit => Self::Limit,
+            other => Self::Store(other),
+        }
+    }
 }

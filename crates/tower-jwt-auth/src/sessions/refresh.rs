@@ -2,8 +2,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tower_jwt_auth_core::{
-    Advance, Clock as _, Device, EndReason, LateRetry, Refusal, RevocationKey, Session, StoreError,
-    Timestamp, Verdict,
+    Advance, Clock as _, Device, EndReason, LateRetry, Refusal, RevocationKey, Session, SessionId,
+    StoreError, Timestamp, TokenId, Verdict,
 };
 
 use super::{HookError, SessionError, Sessions, Tokens};
@@ -68,7 +68,7 @@ where
         if now >= opened.expires_at {
             return Err(RefreshRefusal::Expired.into());
         }
-        self.refuse_revoked(opened, now).await?;
+        self.refuse_revoked(opened.id, opened.session_id, now).await?;
         let access_until = self.issuer.access_expiry(now);
         let (session, answered) = self.step(opened, access_until).await?;
         report(&session, answered, device);
@@ -78,13 +78,27 @@ where
             Answered::Replayed => access_until.min(session.parts().access_until),
         };
         let refresh = refresh_token::seal(&self.secrets, &session, &opened.secret, now)?;
-        self.renew(&session, refresh, now, expires_at).await
+        if answered != Answered::Rotated {
+            // The successor was handed out before, and may have been revoked since.
+            self.refuse_revoked(refresh.id(), session.id(), now).await?;
+        }
+        match self.renew(&session, refresh, now, expires_at).await {
+            Err(refused @ RefreshError::Refused(_)) => Err(refused),
+            // It ended while the hook was asked: its cookie must not take the place of a newer login's.
+            _ if self.is_known_to_be_over(&session, now) => Err(RefreshRefusal::Revoked.into()),
+            renewed => renewed,
+        }
     }
 
     /// What is known to be revoked costs no question to the store.
-    async fn refuse_revoked(&self, opened: &Opened, now: Timestamp) -> Result<(), RefreshError> {
+    async fn refuse_revoked(
+        &self,
+        token: TokenId,
+        session: SessionId,
+        now: Timestamp,
+    ) -> Result<(), RefreshError> {
         let issuer = self.issuer.name();
-        let (jti, sid) = (opened.id.to_string(), opened.session_id.to_string());
+        let (jti, sid) = (token.to_string(), session.to_string());
         let keys = [
             RevocationKey::Token { issuer, jti: &jti },
             RevocationKey::Session { issuer, sid: &sid },
@@ -95,6 +109,12 @@ where
             Standing::Unknown => self.revocations.ask(&keys).await?,
         };
         if revoked { Err(RefreshRefusal::Revoked.into()) } else { Ok(()) }
+    }
+
+    fn is_known_to_be_over(&self, session: &Session, now: Timestamp) -> bool {
+        let sid = session.id().to_string();
+        let key = RevocationKey::Session { issuer: self.issuer.name(), sid: &sid };
+        self.revocations.standing([key].into_iter(), MOST_STALE, now) == Standing::Revoked
     }
 
     /// Moves the session on, or finds out why it does not move.

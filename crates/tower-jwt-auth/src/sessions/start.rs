@@ -4,7 +4,7 @@ use tower_jwt_auth_core::{
     Clock as _, EndReason, Session, SessionId, SessionParts, StoreError, Timestamp, Which,
 };
 
-use super::{SessionError, Sessions, SignIn, Tokens, WhenReached};
+use super::{SessionError, Sessions, SignIn, Tokens};
 use crate::claims::ApplicationClaims;
 use crate::issuer::{AccessGrant, AccessToken, IssueError};
 use crate::refresh_token::{self, SessionSecret};
@@ -30,6 +30,9 @@ where
         }
         if !who.scope.is_empty() && !is_scope(&who.scope) {
             return Err(SessionError::Scope);
+        }
+        if who.client_id.as_deref() == Some("") {
+            return Err(SessionError::NoClientId);
         }
         let claims = ApplicationClaims::new(&who.claims).map_err(IssueError::from)?;
         let secret = SessionSecret::random()?;
@@ -60,8 +63,8 @@ where
         for token in &who.replacing {
             self.end_presented_for(token, EndReason::Replaced).await?;
         }
-        self.store.insert(&session).await?;
-        self.keep_to_limit(&session).await?;
+        let displaced = self.store.insert(&session, self.limit).await?;
+        self.revocations.note(&displaced);
         Ok(Tokens { access, refresh })
     }
 
@@ -74,7 +77,7 @@ where
         expires_at: Timestamp,
     ) -> Result<AccessToken, IssueError> {
         let row = session.parts();
-        self.issuer.mint(&AccessGrant {
+        self.issuer.mint::<C>(&AccessGrant {
             subject: &row.subject,
             session_id: row.id,
             client_id: &row.client_id,
@@ -84,33 +87,6 @@ where
             issued_at,
             expires_at,
         })
-    }
-
-    /// Counts after the insert, so that sign-ins at the same time cannot all slip below the limit.
-    async fn keep_to_limit(&self, new: &Session) -> Result<(), SessionError> {
-        let limit = self.limit;
-        if limit.most == usize::MAX {
-            return Ok(());
-        }
-        let live = self.store.list(self.issuer.name(), new.subject()).await?;
-        let surplus = live.len().saturating_sub(limit.most);
-        match limit.when_reached {
-            WhenReached::EndOldest => {
-                let others = live.iter().filter(|session| session.id() != new.id());
-                for session in others.take(surplus) {
-                    self.end_one(session.id(), EndReason::Limit).await?;
-                }
-                Ok(())
-            }
-            WhenReached::Refuse => {
-                let place = live.iter().position(|session| session.id() == new.id());
-                if place.is_some_and(|place| place < limit.most) {
-                    return Ok(());
-                }
-                self.end_one(new.id(), EndReason::Limit).await?;
-                Err(SessionError::Limit)
-            }
-        }
     }
 
     pub(super) async fn end_one(

@@ -1,0 +1,207 @@
+//! What a hanging store, a client that leaves, and requests that overtake each other must not do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::StatusCode;
+use tokio::sync::Notify;
+use tower_jwt_auth::{
+    HookError, LogoutService, RefreshHook, RefreshRefusal, Renewal, Revocation, Session,
+    SessionError, SignIn,
+};
+use tower_jwt_auth_tests::world::send_to;
+use tower_jwt_auth_tests::{Fault, ISSUER, Profile, World};
+
+// Line 34: time is paused, and runs ahead while everything waits.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_503_like_one_that_fails() {
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    world.sessions.revocations().ready().await;
+    world.store.fail("*", Fault::Hang);
+    world.advance(31);
+    let patience = Duration::from_secs(60);
+    let (access, refresh) = (tokens.access().as_str(), tokens.refresh().as_str());
+    for answer in [
+        tokio::time::timeout(patience, world.call(access)).await,
+        tokio::time::timeout(patience, world.refresh(refresh)).await,
+        tokio::time::timeout(patience, world.logout(refresh)).await,
+        tokio::time::timeout(patience, world.logout_everywhere(refresh)).await,
+    ] {
+        let answer = answer.expect("an answer comes");
+        answer.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+        assert_eq!(answer.set_cookie(), None);
+    }
+    let started = tokio::time::timeout(patience, world.sessions.start(World::alice())).await;
+    assert!(matches!(started, Ok(Err(SessionError::Store(_)))));
+    world.store.heal();
+    assert_eq!(world.refresh(refresh).await.status, StatusCode::OK);
+}
+
+/// A store that waits until it is let go.
+#[derive(Clone, Default)]
+struct Gate {
+    reached: Arc<Notify>,
+    open: Arc<Notify>,
+}
+
+#[async_trait]
+impl RefreshHook<Profile> for Gate {
+    async fn on_refresh(
+        &self,
+        session: &Session,
+        claims: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
+        self.reached.notify_one();
+        self.open.notified().await;
+        match session.subject() {
+            "mallory" => Err(HookError::Refuse),
+            _ => Ok(Renewal::of(session, claims)),
+        }
+    }
+}
+
+// Line 30: a tab that closes does not undo the logout that it began.
+#[tokio::test]
+async fn a_client_that_leaves_does_not_cancel_its_logout() {
+    use tower::Service;
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    let mut logout = LogoutService::this_session(&world.sessions, world.cookie.clone());
+    let answer = logout.call(world.with_cookie(tokens.refresh().as_str()));
+    drop(answer);
+    for _ in 0..1000 {
+        if world.call(tokens.access().as_str()).await.status == StatusCode::UNAUTHORIZED {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("the session goes on");
+}
+
+// Line 42: nor does it keep a session alive that the application has refused.
+#[tokio::test]
+async fn a_client_that_leaves_does_not_escape_the_hook() {
+    use tower::Service;
+    let gate = Gate::default();
+    let hook = gate.clone();
+    let world = World::new().with_sessions(|s| s.with_refresh_hook(hook));
+    let mallory = SignIn::new("mallory", Profile { name: "Mallory".into() });
+    let tokens = world.sign_in_as(mallory).await;
+    let mut service = world.refresh_service();
+    let answer = service.call(world.with_cookie(tokens.refresh().as_str()));
+    gate.reached.notified().await;
+    drop(answer);
+    gate.open.notify_one();
+    for _ in 0..1000 {
+        if world.call(tokens.access().as_str()).await.status == StatusCode::UNAUTHORIZED {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("the session goes on");
+}
+
+// Design §7: the answer of an ended session must not take the place of a new login's cookie.
+#[tokio::test]
+async fn a_refresh_that_was_overtaken_by_a_logout_hands_out_nothing() {
+    let gate = Gate::default();
+    let hook = gate.clone();
+    let world = World::new().with_sessions(|s| s.with_refresh_hook(hook));
+    let tokens = world.sign_in().await;
+    let refreshing = tokio::spawn({
+        let (world, token) = (world.clone(), tokens.refresh().as_str().to_owned());
+        async move { world.refresh(&token).await }
+    });
+    gate.reached.notified().await;
+    assert_eq!(world.logout(tokens.refresh().as_str()).await.status, StatusCode::NO_CONTENT);
+    gate.open.notify_one();
+    let answer = refreshing.await.unwrap();
+    answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+    assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Revoked));
+    assert_eq!(answer.set_cookie(), None);
+}
+
+// Line 29: a refresh token that was revoked by name is not handed out again to its predecessor.
+#[tokio::test]
+async fn a_retry_does_not_bring_a_revoked_successor_back() {
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    let successor = world.sessions.refresh(tokens.refresh().as_str()).await.unwrap();
+    let revocation = Revocation::Token {
+        issuer: ISSUER.into(),
+        jti: successor.refresh().id().to_string(),
+        until: world.now() + successor.refresh().valid_for(),
+    };
+    world.sessions.revoke(revocation).await.unwrap();
+    for pause in [1, 3600, 3600] {
+        world.advance(pause);
+        for token in [tokens.refresh().as_str(), successor.refresh().as_str()] {
+            let answer = world.refresh(token).await;
+            answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+            assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Revoked));
+        }
+    }
+}
+
+// Design §5: what is acknowledged holds, also for tokens that name a session.
+#[tokio::test]
+async fn revoking_a_subject_reaches_tokens_that_name_a_session() {
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    let revocation = Revocation::Subject {
+        issuer: ISSUER.into(),
+        sub: "alice".into(),
+        issued_before: world.now() + Duration::from_secs(1),
+        until: tokens.access().expires_at(),
+    };
+    world.sessions.revoke(revocation).await.unwrap();
+    let answer = world.call(tokens.access().as_str()).await;
+    answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+    world.advance(1);
+    let later = world.sign_in().await;
+    assert_eq!(world.call(later.access().as_str()).await.status, StatusCode::OK);
+}
+
+// Line 30: many cookies cost no more than few.
+#[tokio::test]
+async fn the_same_cookie_over_and_over_is_one_question_to_the_store() {
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    let one = format!("{}={}; ", world.cookie.name(), tokens.refresh().as_str());
+    let request =
+        tower_jwt_auth_tests::world::request("POST", &[("cookie", one.repeat(200).as_str())]);
+    let asked = world.store.asked();
+    let logout = LogoutService::this_session(&world.sessions, world.cookie.clone());
+    assert_eq!(send_to(logout, request).await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.store.asked(), asked + 1);
+}
+
+// What is issued is accepted: a sign-in whose tokens nobody would take is an error at once.
+#[tokio::test]
+async fn claims_that_cannot_be_read_back_are_refused_at_sign_in() {
+    use std::collections::BTreeMap;
+    use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SigningKey};
+    let issuer = || Issuer::new(ISSUER, "a", SigningKey::generate().unwrap()).unwrap();
+    let secrets = || RefreshSecrets::generate().unwrap();
+
+    type Many = BTreeMap<String, u8>;
+    let sessions = Sessions::<Many>::new(issuer(), secrets(), MemoryStore::new()).unwrap();
+    let claims = |n: u32| (0..n).map(|n| (format!("claim-{n}"), 0)).collect::<Many>();
+    assert!(sessions.start(SignIn::new("alice", claims(128))).await.is_ok());
+    let many = sessions.start(SignIn::new("alice", claims(129))).await;
+    assert!(matches!(many, Err(SessionError::Issue(_))), "{many:?}");
+
+    #[derive(serde::Serialize, serde::Deserialize)]
+    enum External {
+        Variant { a: u8 },
+    }
+    let sessions = Sessions::<External>::new(issuer(), secrets(), MemoryStore::new()).unwrap();
+    let external = sessions.start(SignIn::new("alice", External::Variant { a: 1 })).await;
+    assert!(matches!(external, Err(SessionError::Issue(_))), "{external:?}");
+    assert!(sessions.list("alice").await.unwrap().is_empty());
+
+    let nobody = World::new().sessions.start(World::alice().with_client_id("")).await;
+    assert!(matches!(nobody, Err(SessionError::NoClientId)), "{nobody:?}");
+}
