@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Advance, Cursor, Device, EndReason, Heartbeat, LateRetry, LogEntry, LogPage, Presented,
+    Advance, Cursor, Device, EndReason, Heartbeat, LateRetry, LogEntry, LogPage, NodeId, Presented,
     Refusal, Revocation, RevocationKey, RotationPolicy, SecretHash, Session, SessionId,
     SessionLimit, SessionParts, SessionStore, StoreError, Timestamp, TokenId, Verdict, Which,
 };
@@ -608,7 +608,7 @@ pub async fn the_log_is_read_in_pages_and_followed(store: Store) {
         let entries: Vec<_> = chunk.iter().cloned().map(LogEntry::Revocation).collect();
         store.append(&entries).await.unwrap();
     }
-    let beat = Heartbeat { node: TokenId::random().unwrap(), beat: 1, at: until };
+    let beat = Heartbeat { node: NodeId::random().unwrap(), beat: 1, at: until };
     store.append(&[LogEntry::Heartbeat(beat)]).await.unwrap();
 
     for limit in [1, 4, 1000] {

@@ -109,6 +109,11 @@ identifier! {
     TokenId
 }
 
+identifier! {
+    /// Names a node that follows the revocation log.
+    NodeId
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

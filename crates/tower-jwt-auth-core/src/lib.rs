@@ -25,7 +25,7 @@ mod store;
 mod time;
 
 pub use self::clock::{Clock, ManualClock, SystemClock};
-pub use self::id::{EntropyError, ParseIdError, SessionId, TokenId};
+pub use self::id::{EntropyError, NodeId, ParseIdError, SessionId, TokenId};
 pub use self::memory::MemoryStore;
 pub use self::revocation::{Cursor, Heartbeat, LogEntry, LogPage, Revocation, RevocationKey};
 pub use self::rotation::{Presented, Refusal, RotationPolicy, Verdict};

@@ -1,6 +1,6 @@
 use std::fmt;
 
-use crate::{Timestamp, TokenId};
+use crate::{NodeId, Timestamp};
 
 /// Something that is no longer accepted, of which issuer, and until when that matters.
 ///
@@ -20,7 +20,6 @@ use crate::{Timestamp, TokenId};
 /// assert_eq!(revocation.until().unix_seconds(), 1_700_000_300);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Revocation {
     /// One token, by its `jti`.
     Token {
@@ -105,7 +104,6 @@ impl Revocation {
 
 /// What is asked of a log: whether this has been revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum RevocationKey<'a> {
     /// A token by its `jti`.
     Token {
@@ -138,7 +136,7 @@ pub enum RevocationKey<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Heartbeat {
     /// The node that wrote it.
-    pub node: TokenId,
+    pub node: NodeId,
     /// The node's own count.
     pub beat: u64,
     /// When the node wrote it, by the node's clock; when it may be purged.
@@ -147,7 +145,6 @@ pub struct Heartbeat {
 
 /// One entry of the log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum LogEntry {
     /// Something was revoked.
     Revocation(Revocation),
@@ -192,7 +189,6 @@ impl fmt::Debug for Cursor {
 
 /// What reading the log gave.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum LogPage {
     /// Entries in an order in which none that was committed before is missed. Some may be seen twice.
     Entries {

@@ -16,7 +16,7 @@ pub enum StoreError {
     /// It cannot be reached, or not just now. The same call may go through later.
     #[error("the store is out of reach")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
-    /// What it holds makes no sense, or it was asked for something that it cannot hold.
+    /// What it holds makes no sense.
     #[error("the store holds something that cannot be read")]
     Corrupt(#[source] Box<dyn StdError + Send + Sync>),
     /// There is a session of that name already. Nothing was changed.
@@ -78,7 +78,6 @@ pub struct LateRetry {
 
 /// Which sessions to end.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
 pub enum Which<'a> {
     /// This one, whoever's it is.
     One {
@@ -177,6 +176,9 @@ pub trait RevocationLog: Send + Sync + 'static {
 }
 
 /// Where sessions are kept.
+///
+/// What a store is asked with ([`Which`], [`LogEntry`], [`RevocationKey`]) and has to keep
+/// ([`SessionParts`](crate::SessionParts)) is complete on purpose: a store that forgets a case does not compile.
 ///
 /// # Contract
 ///

@@ -24,7 +24,7 @@ use crate::jose::MAX_TOKEN_LENGTH;
 #[must_use]
 pub struct TokenSource {
     cookie: Option<Box<str>>,
-    query: Option<Box<str>>,
+    query: bool,
 }
 
 /// What was found.
@@ -64,9 +64,10 @@ impl TokenSource {
 
     /// The query parameter `access_token` too (RFC 6750 §2.3).
     ///
-    /// Dangerous: addresses end up in logs, histories and `Referer` headers, and the token with them.
+    /// Dangerous: addresses end up in logs, histories and `Referer` headers, and the token with them. Answers to
+    /// such requests should carry `Cache-Control: private`, which is left to the service inside.
     pub fn dangerous_or_query(mut self) -> Self {
-        self.query = Some("access_token".into());
+        self.query = true;
         self
     }
 
@@ -85,7 +86,7 @@ impl TokenSource {
             Some(value) => bearer(value.as_bytes())?,
             None => None,
         };
-        let from_query = self.query.as_deref().map_or(Ok(None), |name| parameter(uri, name))?;
+        let from_query = if self.query { parameter(uri)? } else { None };
         match (from_header, from_query) {
             (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
             (Some(token), None) | (None, Some(token)) => Ok(Found::Explicit(token)),
@@ -121,11 +122,10 @@ fn bearer(field: &[u8]) -> Result<Option<&str>, RequestError> {
     token(&rest[spaces..]).map(Some)
 }
 
-/// The value of a query parameter; there may be one at most.
-fn parameter<'r>(uri: &'r Uri, name: &str) -> Result<Option<&'r str>, RequestError> {
+/// The value of the query parameter; there may be one at most.
+fn parameter(uri: &Uri) -> Result<Option<&str>, RequestError> {
     let pairs = uri.query().unwrap_or_default().split('&');
-    let mut values =
-        pairs.filter_map(|pair| pair.strip_prefix(name).and_then(|rest| rest.strip_prefix('=')));
+    let mut values = pairs.filter_map(|pair| pair.strip_prefix("access_token="));
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
         (Some(value), None) => token(value.as_bytes()).map(Some),

@@ -50,7 +50,7 @@ pub enum ConfigError {
     #[error("no key is given: nothing could be verified with an empty set")]
     NoKey,
     /// A name that must not be empty is empty, or has characters that cannot be sent.
-    #[error("the {what} is empty or has control characters: {hint}")]
+    #[error("the {what} is empty or has characters that cannot be sent: {hint}")]
     Name {
         /// What it names.
         what: &'static str,
@@ -111,7 +111,7 @@ pub enum TokenError {
     Encoding,
     /// A part is no JSON object, or names a member twice (RFC 7515 §4, RFC 7519 §4).
     #[error("the token's {0} is no JSON object with distinct member names")]
-    Json(Part),
+    Json(TokenPart),
     /// The header has `crit` (RFC 7515 §4.1.11); no extension is understood here.
     #[error("the token's header has critical extensions")]
     Critical,
@@ -139,7 +139,7 @@ pub enum TokenError {
     /// The `exp` has passed.
     #[error("the token has expired")]
     Expired,
-    /// The `nbf` or `iat` is in the future.
+    /// The `nbf`, `iat` or `auth_time` is in the future.
     #[error("the token's claim {0} is in the future")]
     Early(&'static str),
     /// No key of the issuer has this `kid` and `alg`, or there is no `kid` and several keys fit.
@@ -156,14 +156,14 @@ pub enum TokenError {
 /// A part of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Part {
+pub enum TokenPart {
     /// The first.
     Header,
     /// The second.
     Claims,
 }
 
-impl std::fmt::Display for Part {
+impl std::fmt::Display for TokenPart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Header => "header",

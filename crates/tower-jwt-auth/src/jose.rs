@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use crate::error::{Part, TokenError};
+use crate::error::{TokenError, TokenPart};
 use crate::keys::Algorithm;
 
 /// The longest token that is looked at, in bytes.
@@ -55,8 +55,8 @@ impl Scratch {
         let (header, rest) = self.bytes.split_at_mut(header);
         let (claims, signature) = rest.split_at_mut(claims);
         Ok(Decoded {
-            header: text(decode(segments.header, header)?, Part::Header)?,
-            claims: text(decode(segments.claims, claims)?, Part::Claims)?,
+            header: text(decode(segments.header, header)?, TokenPart::Header)?,
+            claims: text(decode(segments.claims, claims)?, TokenPart::Claims)?,
             signature: decode(segments.signature, signature)?,
         })
     }
@@ -70,7 +70,7 @@ fn decode<'s>(segment: &str, into: &'s mut [u8]) -> Result<&'s [u8], TokenError>
     }
 }
 
-fn text(bytes: &[u8], part: Part) -> Result<&str, TokenError> {
+fn text(bytes: &[u8], part: TokenPart) -> Result<&str, TokenError> {
     std::str::from_utf8(bytes).map_err(|_| TokenError::Json(part))
 }
 
@@ -85,7 +85,7 @@ pub(crate) struct Header<'s> {
 impl<'s> Header<'s> {
     pub(crate) fn parse(json: &'s str) -> Result<Self, TokenError> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
-        let malformed = |_| TokenError::Json(Part::Header);
+        let malformed = |_| TokenError::Json(TokenPart::Header);
         let raw = deserializer.deserialize_map(RawHeader::default()).map_err(malformed)?;
         deserializer.end().map_err(malformed)?;
         if raw.critical {
@@ -252,7 +252,7 @@ mod tests {
             r#"{"alg":"ES256","x":1,"x":1}"#,
             r#"{"alg":"ES256","crit":["x"],"crit":["x"]}"#,
         ] {
-            assert_eq!(error(bad), Some(TokenError::Json(Part::Header)), "{bad}");
+            assert_eq!(error(bad), Some(TokenError::Json(TokenPart::Header)), "{bad}");
         }
         for alg in ["none", "None", "NONE", "nOnE", "ES512", "hs256"] {
             let json = format!(r#"{{"alg":"{alg}"}}"#);

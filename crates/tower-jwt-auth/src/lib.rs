@@ -11,7 +11,7 @@
 //! # Examples
 //!
 //! ```
-//! use axum::{Json, Router, extract::State, http::HeaderMap, response::IntoResponse, routing::{get, post}};
+//! use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::{get, post}};
 //! use tower_jwt_auth::{
 //!     Identity, Issuer, JwtAuthLayer, LogoutService, MemoryStore, RefreshCookie, RefreshSecrets,
 //!     RefreshService, Sessions, SignIn, SigningKey,
@@ -23,7 +23,7 @@
 //! async fn login(State((sessions, cookie)): State<(Sessions<Profile>, RefreshCookie)>) -> impl IntoResponse {
 //!     // … after the password has been checked:
 //!     let who = SignIn::new("alice", Profile { name: "Alice".into() });
-//!     sessions.start(who).await.map(|tokens| tokens.into_response(&cookie)).map_err(|_| 503.to_string())
+//!     sessions.start(who).await.map(|tokens| tokens.into_response(&cookie)).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
 //! }
 //!
 //! # #[cfg(feature = "axum")]
@@ -101,7 +101,7 @@ pub use self::auth::{
 pub use self::bearer::TokenSource;
 pub use self::challenge::AuthError;
 pub use self::claims::ClaimsError;
-pub use self::error::{ConfigError, Part, RequestError, TokenError};
+pub use self::error::{ConfigError, RequestError, TokenError, TokenPart};
 pub use self::identity::Identity;
 pub use self::issuer::{AccessToken, IssueError, Issuer};
 pub use self::jwks::JwksService;

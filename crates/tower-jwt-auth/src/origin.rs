@@ -55,14 +55,22 @@ impl OriginPolicy {
         Ok(self)
     }
 
-    /// Another origin whose pages may call. `null`, which many different pages send, can be listed too.
+    /// Another origin whose pages may call.
     ///
     /// # Errors
     ///
     /// As [`with_public_origin`](Self::with_public_origin).
     pub fn with_trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        self.trusted.push(if origin == "null" { "null".into() } else { normalize(origin)? });
+        self.trusted.push(normalize(origin)?);
         Ok(self)
+    }
+
+    /// Accepts the origin `null`, too.
+    ///
+    /// Dangerous: any page of any site sends it from a sandboxed frame.
+    pub fn dangerous_trust_null_origin(mut self) -> Self {
+        self.trusted.push("null".into());
+        self
     }
 
     /// Judges a request by its headers.
@@ -125,7 +133,12 @@ fn normalize(origin: &str) -> Result<Box<str>, ConfigError> {
     let authority = &lower[scheme.len()..];
     let authority = authority.strip_suffix(default_port).unwrap_or(authority);
     let parsed: http::uri::Authority = authority.parse().map_err(|_| invalid())?;
-    if parsed.host().is_empty() || authority.contains('@') || !authority.is_ascii() {
+    let port = authority.strip_prefix(parsed.host()).ok_or_else(invalid)?;
+    let is_port = match port.strip_prefix(':') {
+        None => port.is_empty(),
+        Some(number) => number.parse::<u16>().is_ok_and(|n| n != 0 && n.to_string() == number),
+    };
+    if parsed.host().is_empty() || !is_port || !authority.is_ascii() {
         return Err(invalid());
     }
     Ok(format!("{scheme}{authority}").into())
@@ -209,7 +222,7 @@ mod tests {
         let cross = ("sec-fetch-site", "cross-site");
         assert!(accepts(&policy, &[("origin", "http://x.example:8080"), cross]));
         assert!(!accepts(&policy, &[("origin", "null"), cross]));
-        let policy = policy.with_trusted_origin("null").unwrap();
+        let policy = policy.dangerous_trust_null_origin();
         assert!(accepts(&policy, &[("origin", "null"), cross]));
     }
 
@@ -227,6 +240,12 @@ mod tests {
             "https://ä.example",
             "https://a b",
             "*",
+            "null",
+            "https://a:",
+            "https://a:x",
+            "https://a:99999",
+            "https://a:080",
+            "https://a:0",
         ] {
             let error = OriginPolicy::same_origin().with_trusted_origin(bad).unwrap_err();
             assert!(matches!(error, ConfigError::Origin { .. }), "{bad}");

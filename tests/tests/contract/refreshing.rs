@@ -174,6 +174,25 @@ async fn any_node_answers_a_retry_with_the_same_successor() {
     assert_eq!(first.cookie_value(), second.cookie_value());
 }
 
+// Design §4: a replay writes nothing, so its access token must not outlive what the row knows of.
+#[tokio::test]
+async fn the_access_token_of_a_replay_expires_with_the_winners() {
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    let winner = world.refresh(tokens.refresh().as_str()).await;
+    world.advance(9);
+    let replay = world.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(replay.json()["expires_in"], 291);
+    let exp = |answer: &Answer| decode(&answer.access_token(), 1)["exp"].clone();
+    assert_eq!(exp(&replay), exp(&winner));
+    // A late retry does write, and gives a whole life.
+    world.advance(60);
+    let late = world.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(late.json()["expires_in"], 300);
+    let row = world.sessions.list("alice").await.unwrap().remove(0).into_parts();
+    assert_eq!(exp(&late), row.access_until.unix_seconds());
+}
+
 // Line 39.
 #[tokio::test]
 async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {

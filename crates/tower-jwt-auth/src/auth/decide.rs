@@ -153,7 +153,7 @@ pub(super) async fn ask<C>(
     }
 }
 
-/// A CORS preflight (Fetch §3.2.2); it never carries credentials.
+/// A CORS preflight (of the Fetch standard); it never carries credentials.
 fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS
         && headers.contains_key(ORIGIN)

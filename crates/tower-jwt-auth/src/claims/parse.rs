@@ -6,7 +6,7 @@ use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use tower_jwt_auth_core::Timestamp;
 
-use crate::error::{Part, TokenError};
+use crate::error::{TokenError, TokenPart};
 use crate::jose::{Names, Text, set_once};
 
 /// The registered claims of a token, as far as they are there.
@@ -71,7 +71,7 @@ pub(crate) fn parse<'s, C: Deserialize<'s>>(
         (Ok(claims), Reading::Complete) if is_whole => Ok((registered, claims)),
         (Err(error), Reading::Claim(name)) if error.is_data() => Err(TokenError::Mistyped(name)),
         (Err(error), Reading::Application) if error.is_data() => Err(TokenError::Claims),
-        _ => Err(TokenError::Json(Part::Claims)),
+        _ => Err(TokenError::Json(TokenPart::Claims)),
     }
 }
 
@@ -161,7 +161,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Intercept<'_, 'de, D> {
         visitor.visit_newtype_struct(self)
     }
 
-    /// `()` stands for no claims of one'de own.
+    /// `()` stands for no claims of one's own.
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.map(Drain(PhantomData))?;
         visitor.visit_unit()

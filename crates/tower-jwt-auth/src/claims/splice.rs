@@ -40,7 +40,7 @@ impl ApplicationClaims {
         match serde_json::from_str(json) {
             Ok(Value::Object(members)) => Self::checked(members),
             Ok(_) => Err(ClaimsError::NoObject),
-            Err(error) => Err(ClaimsError::Serialize(error)),
+            Err(error) => Err(ClaimsError::Deserialize(error)),
         }
     }
 

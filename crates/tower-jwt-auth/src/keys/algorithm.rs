@@ -43,7 +43,7 @@ pub(crate) enum Family {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: &'static [Self] = &[
         Self::HS256,
         Self::HS384,
         Self::HS512,
@@ -78,7 +78,7 @@ impl Algorithm {
 
     /// The algorithm of this name; names are case-sensitive (RFC 7515 §4.1.1).
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
+        Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name)
     }
 
     pub(crate) const fn family(self) -> Family {
@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn names_lead_back_and_none_is_unknown() {
-        for algorithm in Algorithm::ALL {
+        for algorithm in Algorithm::ALL.iter().copied() {
             assert_eq!(Algorithm::from_name(algorithm.as_str()), Some(algorithm));
         }
         for name in ["none", "None", "NONE", "hs256", "", "HS256 ", "ES256K", "RSA1_5"] {

@@ -17,6 +17,7 @@ use crate::error::{ConfigError, TokenError};
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct KeySet {
     keys: Arc<[VerifyingKey]>,
 }
@@ -43,12 +44,13 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// The public keys of a JWK set (RFC 7517 §5). Keys of other uses, kinds and algorithms are passed over;
-    /// an RSA key without `alg` is taken to be for RS256.
+    /// The public keys of a JWK set. Keys of other uses, kinds and algorithms, and malformed ones, are passed
+    /// over (RFC 7517 §5), the latter with a warning in the log; an RSA key without `alg` is taken to be for
+    /// RS256.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when it is no JWK set, a key for signatures is malformed, or none is left.
+    /// [`ConfigError`] when it is no JWK set, or no key is left.
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
         Self::new(jwk::from_jwks(json)?)
     }
@@ -90,6 +92,7 @@ fn find<'a>(
 
 /// The keys of an issuer: the one that signs, and the set that is published and accepted.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct KeyRing {
     signing: SigningKey,
     set: KeySet,
@@ -114,6 +117,7 @@ impl From<SigningKey> for KeyRing {
 
 /// Where the keys of a trusted issuer come from.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct KeySource {
     set: KeySet,
 }

@@ -21,7 +21,7 @@ use crate::origin::OriginPolicy;
 use crate::refresh_token::RefreshToken;
 use crate::sessions::{RefreshError, RefreshRefusal, Tokens};
 
-/// The answer to a login or refresh (RFC 6749 §5.1).
+/// The answer to a login or refresh, in the form of RFC 6749 §5.1.
 #[derive(Serialize)]
 struct TokenAnswer<'t> {
     access_token: &'t str,

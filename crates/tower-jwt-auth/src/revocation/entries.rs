@@ -56,9 +56,8 @@ impl Entries {
         })
     }
 
-    /// Adds what the log has; an entry that is there already can only last longer by it. False for a kind that
-    /// cannot be kept.
-    pub(super) fn insert(&self, revocation: &Revocation) -> bool {
+    /// Adds what the log has; an entry that is there already can only last longer by it.
+    pub(super) fn insert(&self, revocation: &Revocation) {
         let until = revocation.until();
         match revocation {
             Revocation::Token { issuer, jti, .. } => {
@@ -78,13 +77,7 @@ impl Entries {
                     }
                 });
             }
-            // Core may learn kinds that this version does not know: those must be asked for.
-            _ => {
-                self.set_incomplete(true);
-                return false;
-            }
         }
-        true
     }
 
     fn insert_name(&self, name: Name, until: Timestamp) {
@@ -101,7 +94,10 @@ impl Entries {
         }
         let count = self.names.entry_count() + self.subjects.entry_count();
         let has_room = count < self.most || self.has(revocation);
-        has_room && self.insert(revocation)
+        if has_room {
+            self.insert(revocation);
+        }
+        has_room
     }
 
     /// Whether there is an entry for this already, which another one only makes last longer.
@@ -116,7 +112,6 @@ impl Entries {
             Revocation::Subject { issuer, sub, .. } => {
                 self.subjects.contains_key(&self.name(KIND_SUBJECT, issuer, sub))
             }
-            _ => false,
         }
     }
 
@@ -135,8 +130,6 @@ impl Entries {
                         .get(&self.name(KIND_SUBJECT, issuer, sub))
                         .is_some_and(|subject| issued_at < subject.issued_before)
             }
-            // A kind that this version does not know cannot be cleared.
-            _ => true,
         }
     }
 

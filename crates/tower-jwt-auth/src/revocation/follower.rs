@@ -5,7 +5,7 @@ use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::{sleep, sleep_until};
 use tower_jwt_auth_core::{
-    Cursor, Heartbeat, LogEntry, LogPage, RevocationLog, StoreError, Timestamp, TokenId,
+    Cursor, Heartbeat, LogEntry, LogPage, NodeId, RevocationLog, StoreError, Timestamp,
 };
 
 use super::entries::Entries;
@@ -26,7 +26,7 @@ pub(super) struct Post {
     pub(super) log: Arc<dyn RevocationLog>,
     pub(super) entries: Arc<Entries>,
     pub(super) policy: FollowPolicy,
-    pub(super) node: TokenId,
+    pub(super) node: NodeId,
     pub(super) caught_up: watch::Sender<bool>,
 }
 
@@ -139,8 +139,6 @@ impl Follower {
                 }
                 true
             }
-            // A kind that this version does not know may concern any token.
-            _ => false,
         };
         if !is_taken {
             entries.set_incomplete(true);

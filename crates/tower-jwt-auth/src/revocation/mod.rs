@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tower_jwt_auth_core::{
-    Clock, LogEntry, Revocation, RevocationKey, RevocationLog, StoreError, SystemClock, Timestamp,
-    TokenId,
+    Clock, LogEntry, NodeId, Revocation, RevocationKey, RevocationLog, StoreError, SystemClock,
+    Timestamp,
 };
 
 use self::entries::Entries;
@@ -165,7 +165,7 @@ impl RevocationList {
         policy: FollowPolicy,
     ) -> Result<Self, ConfigError> {
         let runtime = background::runtime()?;
-        let node = TokenId::random().map_err(|_| ConfigError::Entropy)?;
+        let node = NodeId::random().map_err(|_| ConfigError::Entropy)?;
         let entries = Entries::new(policy.most_entries, Arc::clone(&policy.clock))?;
         let entries = Arc::new(entries);
         let (tell, caught_up) = watch::channel(false);

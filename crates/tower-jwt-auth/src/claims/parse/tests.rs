@@ -99,7 +99,7 @@ fn a_type_that_stops_reading_early_hides_nothing() {
     }
     let (registered, First) = parse(r#"{"x":1,"y":2,"exp":7}"#).unwrap();
     assert_eq!(registered.exp, Some(Timestamp::from_unix_seconds(7)));
-    assert_eq!(error::<First>(r#"{"x":1,"y":2,"y":3}"#), Some(TokenError::Json(Part::Claims)));
+    assert_eq!(error::<First>(r#"{"x":1,"y":2,"y":3}"#), Some(TokenError::Json(TokenPart::Claims)));
 
     #[derive(Debug)]
     struct Careless;
@@ -127,11 +127,11 @@ fn what_is_no_object_with_distinct_names_is_refused() {
         r#"{"name":"A","other":1,"other":1}"#,
         r#"{"name":"A","exp":1e999}"#,
     ] {
-        assert_eq!(error::<Profile>(bad), Some(TokenError::Json(Part::Claims)), "{bad}");
+        assert_eq!(error::<Profile>(bad), Some(TokenError::Json(TokenPart::Claims)), "{bad}");
         assert!(parse::<()>(bad).is_err(), "{bad}");
     }
     for repeated in [r#"{"x":1,"x":1}"#, r#"{"sub":"s","sub":"s"}"#] {
-        assert_eq!(error::<()>(repeated), Some(TokenError::Json(Part::Claims)), "{repeated}");
+        assert_eq!(error::<()>(repeated), Some(TokenError::Json(TokenPart::Claims)), "{repeated}");
     }
 }
 
