@@ -61,11 +61,12 @@ static INCARNATIONS: AtomicU64 = AtomicU64::new(0);
 impl MemoryStore {
     /// An empty store on the system's clock.
     pub fn new() -> Self {
-        Self::with_clock(Arc::new(SystemClock::new()))
+        Self::with_clock(SystemClock::new())
     }
 
     /// An empty store on this clock.
-    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+    pub fn with_clock(clock: impl Clock) -> Self {
+        let clock = Arc::new(clock);
         let log = Log {
             incarnation: INCARNATIONS.fetch_add(1, Ordering::Relaxed),
             entries: BTreeMap::new(),
@@ -209,7 +210,7 @@ impl State {
     /// The live sessions of the new one's subject, the oldest first.
     fn live_beside(&self, new: &SessionParts, now: Timestamp) -> Vec<SessionId> {
         let mut ids = self.chosen(&Which::All { issuer: &new.issuer, subject: &new.subject });
-        ids.retain(|id| self.sessions.get(id).is_some_and(|row| is_live(row, now)));
+        ids.retain(|id| self.sessions.get(id).is_some_and(|row| row.is_live(now)));
         ids
     }
 
@@ -245,10 +246,6 @@ impl State {
             }
         }
     }
-}
-
-fn is_live(row: &SessionParts, now: Timestamp) -> bool {
-    row.ended.is_none() && now < row.idle_until && now < row.expires_at
 }
 
 /// When the session and everything made for it were over.
@@ -375,7 +372,7 @@ impl SessionStore for MemoryStore {
             let current =
                 row.generation == step.from_generation && row.secret_hash == step.secret_hash;
             let (true, true, Some(next)) =
-                (current, is_live(row, now), row.generation.checked_add(1))
+                (current, row.is_live(now), row.generation.checked_add(1))
             else {
                 return false;
             };
@@ -397,7 +394,7 @@ impl SessionStore for MemoryStore {
             let twice_running = row
                 .late_retry
                 .is_some_and(|granted| granted.checked_add(1) == Some(retry.generation));
-            if !one_behind || twice_running || !is_live(row, now) {
+            if !one_behind || twice_running || !row.is_live(now) {
                 return false;
             }
             row.late_retry = Some(retry.generation);
@@ -427,7 +424,7 @@ impl SessionStore for MemoryStore {
         let now = self.clock.now();
         let ids = state.chosen(&Which::All { issuer, subject });
         let live = ids.iter().filter_map(|id| state.sessions.get(id));
-        Ok(live.filter(|row| is_live(row, now)).cloned().map(Session::from_parts).collect())
+        Ok(live.filter(|row| row.is_live(now)).cloned().map(Session::from_parts).collect())
     }
 
     async fn purge_sessions(

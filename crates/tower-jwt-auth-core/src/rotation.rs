@@ -74,6 +74,11 @@ impl RotationPolicy {
         self.idle
     }
 
+    /// Whether a retry later than the grace window is forgiven.
+    pub fn grants_late_retry(&self) -> bool {
+        self.late_retry
+    }
+
     /// How long a session lives in any case.
     pub fn absolute(&self) -> Duration {
         self.absolute

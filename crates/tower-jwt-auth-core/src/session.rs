@@ -294,7 +294,14 @@ impl Session {
 
     /// Whether the session can still be refreshed at this time.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.parts.ended.is_none() && now < self.valid_until()
+        self.parts.is_live(now)
+    }
+}
+
+impl SessionParts {
+    /// Whether the session can still be refreshed at this time.
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.ended.is_none() && now < self.idle_until && now < self.expires_at
     }
 }
 
@@ -315,7 +322,13 @@ mod tests {
 
     #[test]
     fn end_reasons_have_names_that_lead_back() {
-        for reason in [EndReason::Logout, EndReason::Reuse, EndReason::Replaced, EndReason::Limit] {
+        for reason in [
+            EndReason::Logout,
+            EndReason::Reuse,
+            EndReason::Replaced,
+            EndReason::Limit,
+            EndReason::Refused,
+        ] {
             assert_eq!(EndReason::from_name(reason.as_str()), Some(reason));
         }
         assert_eq!(EndReason::from_name("whim"), None);

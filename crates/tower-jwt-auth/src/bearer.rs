@@ -1,6 +1,6 @@
 //! Where the access token stands in a request (RFC 6750 §2).
 
-use http::header::{AUTHORIZATION, COOKIE};
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
 
 use crate::cookies;
@@ -52,9 +52,7 @@ impl TokenSource {
     ///
     /// [`ConfigError::Name`] when this is no name for a cookie.
     pub fn or_cookie(mut self, name: &str) -> Result<Self, ConfigError> {
-        let is_token =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if name.is_empty() || !name.bytes().all(is_token) {
+        if !cookies::is_name(name) {
             let hint = "give a token as of RFC 9110 §5.6.2";
             return Err(ConfigError::Name { what: "cookie's name", hint });
         }
@@ -96,15 +94,11 @@ impl TokenSource {
 
     fn find_cookie<'r>(&self, headers: &'r HeaderMap) -> Result<Found<'r>, RequestError> {
         let Some(name) = self.cookie.as_deref() else { return Ok(Found::Nothing) };
-        let mut found = None;
-        for header in headers.get_all(COOKIE) {
-            let values = cookies::values_in(header.as_bytes(), name);
-            // An empty one is what a cookie that was cleared leaves in some clients.
-            for value in values.filter(|value| !value.is_empty()) {
-                if found.replace(value).is_some() {
-                    return Err(RequestError::SeveralTokens);
-                }
-            }
+        // An empty one is what a cookie that was cleared leaves in some clients.
+        let mut values = cookies::values(headers, name).filter(|value| !value.is_empty());
+        let found = values.next();
+        if values.next().is_some() {
+            return Err(RequestError::SeveralTokens);
         }
         found.map_or(Ok(Found::Nothing), |value| token(value).map(Found::Ambient))
     }
@@ -148,6 +142,7 @@ fn token(bytes: &[u8]) -> Result<&str, RequestError> {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use http::header::COOKIE;
 
     use super::*;
 

@@ -45,6 +45,9 @@ pub enum AuthError {
     /// Whether the token is revoked cannot be told just now: 503 with `Retry-After`.
     #[error("the revocation log is out of reach")]
     Unavailable,
+    /// Something is wrong with the service itself: 500.
+    #[error("the service failed")]
+    Failed,
     /// No `JwtAuthLayer` was there before what asks for an identity: 500.
     #[error("no JwtAuthLayer with this type of claims has seen the request")]
     NoLayer,
@@ -58,7 +61,7 @@ impl AuthError {
             Self::Request(_) => StatusCode::BAD_REQUEST,
             Self::Scope { .. } | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Failed | Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -72,7 +75,7 @@ impl AuthError {
             Self::LoginTooOld { .. } => "insufficient_user_authentication",
             Self::CrossSite => "cross_site_request",
             Self::Unavailable => "temporarily_unavailable",
-            Self::NoLayer => "server_error",
+            Self::Failed | Self::NoLayer => "server_error",
         })
     }
 
@@ -85,7 +88,7 @@ impl AuthError {
             Self::LoginTooOld { .. } => "A more recent login is needed.",
             Self::CrossSite => "Requests from other sites are not accepted here.",
             Self::Unavailable => "The request cannot be judged just now.",
-            Self::NoLayer => "The server is not set up for this request.",
+            Self::Failed | Self::NoLayer => "Something is wrong with the service.",
         }
     }
 
@@ -130,7 +133,7 @@ impl AuthError {
     /// The challenge; every 401 has one (RFC 9110 §15.5.2), and 400 and 403 for a token's sake (RFC 6750 §3).
     fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
         let mut text = match self {
-            Self::CrossSite | Self::Unavailable | Self::NoLayer => return None,
+            Self::CrossSite | Self::Unavailable | Self::Failed | Self::NoLayer => return None,
             Self::Missing => return Some(realm.bare.clone()),
             Self::Request(_) | Self::Token(_) | Self::Scope { .. } | Self::LoginTooOld { .. } => {
                 realm.text.to_string()

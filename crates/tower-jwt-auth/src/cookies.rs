@@ -4,7 +4,7 @@ use http::HeaderMap;
 use http::header::COOKIE;
 
 /// The values of all cookies of this name in one header.
-pub(crate) fn values_in<'h, 'n>(
+fn values_in<'h, 'n>(
     header: &'h [u8],
     name: &'n str,
 ) -> impl Iterator<Item = &'h [u8]> + use<'h, 'n> {
@@ -15,10 +15,19 @@ pub(crate) fn values_in<'h, 'n>(
     })
 }
 
+/// Whether this is a name that a cookie can have: a token (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
+pub(crate) fn is_name(name: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(is_part)
+}
+
 /// The values of all cookies of this name in all `Cookie` headers; HTTP/2 may split them (RFC 9113 §8.2.3).
-pub(crate) fn values<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h [u8]> {
+pub(crate) fn values<'h, 'n>(
+    headers: &'h HeaderMap,
+    name: &'n str,
+) -> impl Iterator<Item = &'h [u8]> + use<'h, 'n> {
     let headers = headers.get_all(COOKIE).into_iter();
-    headers.flat_map(|header| values_in(header.as_bytes(), name)).collect()
+    headers.flat_map(move |header| values_in(header.as_bytes(), name))
 }
 
 #[cfg(test)]
@@ -33,7 +42,7 @@ mod tests {
         headers
             .append(COOKIE, HeaderValue::from_bytes(b"a=\xff\xfe; t=1;t=\"2\"; tt=3;T=4").unwrap());
         headers.append(COOKIE, HeaderValue::from_static("t; =x; t=; t=a=b"));
-        assert_eq!(values(&headers, "t"), [&b"1"[..], b"2", b"", b"a=b"]);
-        assert!(values(&headers, "missing").is_empty());
+        assert_eq!(values(&headers, "t").collect::<Vec<_>>(), [&b"1"[..], b"2", b"", b"a=b"]);
+        assert_eq!(values(&headers, "missing").count(), 0);
     }
 }

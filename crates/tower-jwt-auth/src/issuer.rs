@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, SessionId, SystemClock, Timestamp, TokenId};
 
 use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, name};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, TokenError};
 use crate::jose::MAX_TOKEN_LENGTH;
 use crate::keys::backend::Rejected;
 use crate::keys::{KeyRing, SigningKey, encode_base64url};
@@ -86,8 +86,8 @@ impl Issuer {
     }
 
     /// Another clock, for tests.
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 
@@ -144,9 +144,8 @@ impl Issuer {
             scope: Some(grant.scope).filter(|scope| !scope.is_empty()),
         };
         let claims = grant.claims.with_registered(&registered)?;
-        let json = std::str::from_utf8(&claims).map_err(|_| IssueError::Unreadable)?;
-        claims::parse::<C>(json).map_err(|_| IssueError::Unreadable)?;
-        let text = sign(self.keys.signing(), ACCESS_TOKEN_TYPE, &claims)?;
+        claims::parse::<C>(&claims).map_err(IssueError::Unreadable)?;
+        let text = sign(self.keys.signing(), ACCESS_TOKEN_TYPE, claims.as_bytes())?;
         if text.len() > MAX_TOKEN_LENGTH {
             return Err(IssueError::TooLong { length: text.len(), most: MAX_TOKEN_LENGTH });
         }
@@ -209,9 +208,10 @@ pub enum IssueError {
     /// The application's claims cannot be put into a token.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
-    /// The application's type does not read its own claims back, or they are more than 128.
+    /// Verifiers would not read the claims back: the application's type does not take what it gave, as an enum
+    /// with its variant's name outside, or there are more than 128.
     #[error("the claims cannot be read back from a token: use a struct or map of at most 128")]
-    Unreadable,
+    Unreadable(#[source] TokenError),
     /// The token would be longer than verifiers and browsers take.
     #[error("the token would have {length} bytes, {most} are the most: keep less in its claims")]
     TooLong {

@@ -87,6 +87,13 @@ mod auth;
 mod jwks;
 mod refresh;
 
+/// What the author of a store, or of a layer around one, works with: the whole of `tower-jwt-auth-core`.
+pub mod store {
+    pub use tower_jwt_auth_core::*;
+}
+
+/// The attribute that implementations of [`RefreshHook`], [`SessionStore`] and [`RevocationLog`] need.
+pub use async_trait::async_trait;
 pub use tower_jwt_auth_core::{
     Clock, Device, EndReason, ManualClock, MemoryStore, Revocation, RevocationLog, RotationPolicy,
     Session, SessionId, SessionLimit, SessionStore, StoreError, SystemClock, Timestamp, TokenId,

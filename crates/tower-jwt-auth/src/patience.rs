@@ -1,6 +1,5 @@
 //! A store that hangs is out of reach.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -10,12 +9,12 @@ use tower_jwt_auth_core::{
     RevocationLog, Session, SessionId, SessionLimit, SessionStore, StoreError, Which,
 };
 
-/// The longest that a store may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest that a store or a hook may take to answer.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A store or log whose questions are given up after a while: a request that waits for ever holds what it has,
 /// and its client never learns that it should try again.
-pub(crate) struct Patient<S: ?Sized>(pub(crate) Arc<S>);
+pub(crate) struct Patient<S>(pub(crate) S);
 
 async fn patiently<T>(
     answer: impl Future<Output = Result<T, StoreError>>,
@@ -27,7 +26,7 @@ async fn patiently<T>(
 }
 
 #[async_trait]
-impl<S: RevocationLog + ?Sized> RevocationLog for Patient<S> {
+impl<S: RevocationLog> RevocationLog for Patient<S> {
     async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
         patiently(self.0.append(entries)).await
     }
@@ -51,7 +50,7 @@ impl<S: RevocationLog + ?Sized> RevocationLog for Patient<S> {
 }
 
 #[async_trait]
-impl<S: SessionStore + ?Sized> SessionStore for Patient<S> {
+impl<S: SessionStore> SessionStore for Patient<S> {
     async fn insert(
         &self,
         new: &Session,

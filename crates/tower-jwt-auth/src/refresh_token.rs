@@ -23,8 +23,7 @@ pub(crate) struct SessionSecret([u8; 16]);
 
 impl SessionSecret {
     pub(crate) fn random() -> Result<Self, IssueError> {
-        let bytes = backend::random(16).map_err(|_| IssueError::Entropy)?;
-        Self::from_bytes(&bytes).ok_or(IssueError::Entropy)
+        backend::random().map(Self).map_err(|_| IssueError::Entropy)
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {

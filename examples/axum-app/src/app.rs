@@ -57,7 +57,7 @@ fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
     let auth = JwtAuthLayer::for_sessions(&app.sessions);
     let (sessions, cookie) = (&app.sessions, &app.cookie);
     let admin = get(api::admin).layer(auth.require_scope("admin")?);
-    let transfer = post(api::transfer).layer(auth.require_fresh_login(config.login_max_age()));
+    let transfer = post(api::transfer).layer(auth.require_fresh_login(config.login_max_age())?);
 
     Ok(Router::new()
         .route("/api/me", get(api::me))

@@ -42,7 +42,7 @@ mod tests {
     async fn a_server_that_has_not_heard_of_the_log_for_long_is_not_ready() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_700_000_000)));
         let issuer = Issuer::new("i", "a", SigningKey::generate().unwrap()).unwrap();
-        let issuer = issuer.with_clock(Arc::clone(&clock) as _);
+        let issuer = issuer.with_clock(Arc::clone(&clock));
         let secrets = RefreshSecrets::generate().unwrap();
         let app = App {
             sessions: Sessions::new(issuer, secrets, MemoryStore::new()).unwrap(),

@@ -11,7 +11,7 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, service_fn};
 use tower_jwt_auth::{
-    AuthError, Identity, OriginPolicy, RequestError, SigningKey, TokenError, TokenSource,
+    Anonymous, AuthError, Identity, OriginPolicy, RequestError, SigningKey, TokenError, TokenSource,
 };
 use tower_jwt_auth_tests::forge::Draft;
 use tower_jwt_auth_tests::world::{Profile, echo, reason, request, send_to};
@@ -313,6 +313,19 @@ async fn a_cookie_is_judged_where_turned_on() {
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
 }
 
+// Lines 1 and 6: what a cookie that was cleared leaves in some clients.
+#[tokio::test]
+async fn an_empty_cookie_is_no_credentials() {
+    let world = with_cookies();
+    for empty in [format!("{COOKIE}="), format!("{COOKIE}=\"\""), format!("{COOKIE}=; a=b")] {
+        let headers = [("cookie", &*empty)];
+        assert_without_credentials(&world.send(at("/", &headers)).await);
+        assert_let_in(&send_optional(&world, at("/", &headers)).await, "anonymous");
+        let beside = format!("{empty}; {COOKIE}={}", access_token(&world).await);
+        assert_let_in(&world.send(at("/", &[("cookie", &beside)])).await, ALICE);
+    }
+}
+
 const PREFLIGHT: [(&str, &str); 2] =
     [("origin", "https://app.example"), ("access-control-request-method", "POST")];
 
@@ -398,6 +411,38 @@ async fn in_optional_mode_a_bad_cookie_or_query_parameter_is_refused_too() {
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
     let headers = [("cookie", &*cookie), ("sec-fetch-site", "cross-site")];
     assert_cross_site(&send_optional(&world, request("POST", &headers)).await);
+}
+
+// Line 9.
+#[tokio::test]
+async fn what_an_outer_layer_found_is_not_the_inner_ones_word() {
+    let world = World::new();
+    let token = bearer(&access_token(&world).await);
+    let headers = [("authorization", &*token)];
+    let forget = tower::util::MapRequestLayer::new(|mut request: Request<Full<Bytes>>| {
+        request.headers_mut().remove("authorization");
+        request
+    });
+    let inner = world.auth.clone().optional().layer(service_fn(echo));
+    let service = world.auth.layer(forget.layer(inner));
+    assert_let_in(&send_to(service, request("GET", &headers)).await, "anonymous");
+    // Nor is it that there is nobody.
+    async fn is_anonymous(
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let anonymous = request.extensions().get::<Anonymous>().is_some();
+        Ok(Response::new(Full::from(format!("anonymous: {anonymous}"))))
+    }
+    let value: http::HeaderValue = token.parse().unwrap();
+    let add = tower::util::MapRequestLayer::new(move |mut request: Request<Full<Bytes>>| {
+        request.headers_mut().insert("authorization", value.clone());
+        request
+    });
+    let inner = world.auth.layer(service_fn(is_anonymous));
+    let service = world.auth.clone().optional().layer(add.layer(inner));
+    assert_let_in(&send_to(service, request("GET", &[])).await, "anonymous: false");
+    let optional = world.auth.clone().optional().layer(service_fn(is_anonymous));
+    assert_let_in(&send_to(optional, request("GET", &[])).await, "anonymous: true");
 }
 
 /// A token that lacks nothing and has exactly this length.
@@ -571,6 +616,20 @@ async fn listed_origins_may_send_the_cookie_and_no_others() {
     assert_cross_site(&send_cookie(&world, "POST", &host).await);
 }
 
+// Line 48.
+#[tokio::test]
+async fn the_null_origin_is_trusted_only_where_that_is_said() {
+    let mut world = with_cookies();
+    let null = [("sec-fetch-site", "cross-site"), ("origin", "null")];
+    assert_cross_site(&send_cookie(&world, "POST", &null).await);
+    assert!(OriginPolicy::same_origin().with_trusted_origin("null").is_err());
+    let origins = OriginPolicy::same_origin().dangerous_trust_null_origin();
+    world.auth = world.auth.with_origins(origins);
+    assert_let_in(&send_cookie(&world, "POST", &null).await, ALICE);
+    let other = [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")];
+    assert_cross_site(&send_cookie(&world, "POST", &other).await);
+}
+
 // Lines 1, 3, 11 and 48, on gRPC's side.
 #[tokio::test]
 async fn grpc_refusals_have_no_body() {
@@ -703,7 +762,7 @@ async fn a_requirement_outside_of_its_layer_answers_500_and_never_200() {
     let token = bearer(&access_token(&world).await);
     let headers = [("authorization", &*token)];
     let scope = world.auth.require_scope("read").unwrap();
-    let fresh = world.auth.require_fresh_login(Duration::from_secs(300));
+    let fresh = world.auth.require_fresh_login(Duration::from_secs(300)).unwrap();
     // The right way round first.
     let inside = world.auth.layer(scope.layer(fresh.layer(service_fn(echo))));
     assert_let_in(&send_to(inside, request("GET", &headers)).await, ALICE);
@@ -728,7 +787,7 @@ async fn a_requirement_refuses_an_anonymous_request_with_a_bare_challenge() {
     let token = bearer(&access_token(&world).await);
     let headers = [("authorization", &*token)];
     assert_let_in(&send_to(service, request("GET", &headers)).await, ALICE);
-    let fresh = world.auth.require_fresh_login(Duration::from_secs(300));
+    let fresh = world.auth.require_fresh_login(Duration::from_secs(300)).unwrap();
     let service = optional.layer(fresh.layer(service_fn(echo)));
     assert_without_credentials(&send_to(service, request("GET", &[])).await);
 }

@@ -34,7 +34,7 @@ async fn beyond_the_cap_a_sign_in_is_refused_where_that_is_configured() {
     let world = World::new().with_sessions(|s| s.with_session_limit(SessionLimit::refuse(2)));
     let first = world.sign_in().await;
     world.advance(1);
-    world.sign_in().await;
+    let _second = world.sign_in().await;
     world.advance(1);
     let third = world.sessions.start(World::alice()).await;
     assert!(matches!(third, Err(SessionError::Limit)), "{third:?}");
@@ -54,7 +54,7 @@ async fn sign_ins_at_once_do_not_slip_below_the_cap() {
         racing.push(tokio::spawn(async move { world.sign_in().await }));
     }
     for racer in racing {
-        racer.await.unwrap();
+        let _tokens = racer.await.unwrap();
     }
     assert!(world.sessions.list("alice").await.unwrap().len() <= 3);
 }

@@ -311,7 +311,9 @@ async fn the_idle_expiry_slides_and_the_absolute_end_does_not() {
     let last = world.refresh(&token).await;
     assert_eq!(last.status, StatusCode::OK);
     world.advance(1);
+    let asked = world.store.asked();
     assert_over(&world.refresh(last.cookie_value().unwrap()).await, RefreshRefusal::Expired);
+    assert_eq!(world.store.asked(), asked, "the token itself says so");
 }
 
 // Line 41.

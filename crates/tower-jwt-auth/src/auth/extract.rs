@@ -1,5 +1,7 @@
 //! Extractors for axum handlers.
 
+use std::fmt;
+
 use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
@@ -73,6 +75,14 @@ impl IdentityRejection {
         &self.error
     }
 }
+
+impl fmt::Display for IdentityRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for IdentityRejection {}
 
 impl IntoResponse for IdentityRejection {
     fn into_response(self) -> Response {

@@ -14,7 +14,7 @@ use crate::bearer::TokenSource;
 use crate::challenge::Realm;
 use crate::error::ConfigError;
 use crate::origin::OriginPolicy;
-use crate::revocation::RevocationList;
+use crate::revocation::{MOST_STALE, RevocationList};
 use crate::sessions::Sessions;
 use crate::verifier::Verifier;
 
@@ -72,7 +72,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
                 origins: OriginPolicy::same_origin(),
                 realm: Realm::default(),
                 clock: Arc::new(SystemClock::new()),
-                most_stale: Duration::from_secs(30),
+                most_stale: MOST_STALE,
                 when_unknown: WhenUnknown::AskStore,
                 preflights: Preflights::Judge,
                 mode: Mode::Required,
@@ -136,8 +136,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     }
 
     /// Another clock, for tests.
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.settings.clock = clock;
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.settings.clock = Arc::new(clock);
         self
     }
 
@@ -157,8 +157,15 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     }
 
     /// A layer, for inside of this one, that requires that the user proved who they are no longer ago than
-    /// this (RFC 9470). Refreshing does not make a login fresh.
-    pub fn require_fresh_login(&self, max_age: Duration) -> RequireFreshLogin<C> {
+    /// this, in whole seconds (RFC 9470). Refreshing does not make a login fresh.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Duration`] below a second or with a fraction.
+    pub fn require_fresh_login(
+        &self,
+        max_age: Duration,
+    ) -> Result<RequireFreshLogin<C>, ConfigError> {
         RequireFreshLogin::new(max_age, self.settings.realm.clone())
     }
 }

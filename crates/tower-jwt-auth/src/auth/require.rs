@@ -109,8 +109,12 @@ impl<C> RequireScope<C> {
 }
 
 impl<C> RequireFreshLogin<C> {
-    pub(super) fn new(max_age: Duration, realm: Realm) -> Self {
-        Self { requirement: Requirement::FreshLogin(max_age), realm, claims: PhantomData }
+    pub(super) fn new(max_age: Duration, realm: Realm) -> Result<Self, ConfigError> {
+        if max_age.is_zero() || max_age.subsec_nanos() != 0 {
+            let hint = "give whole seconds, at least one";
+            return Err(ConfigError::Duration { what: "age of a login", given: max_age, hint });
+        }
+        Ok(Self { requirement: Requirement::FreshLogin(max_age), realm, claims: PhantomData })
     }
 }
 

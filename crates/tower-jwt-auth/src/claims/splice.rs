@@ -73,7 +73,7 @@ impl ApplicationClaims {
     pub(crate) fn with_registered<R: Serialize>(
         &self,
         registered: &R,
-    ) -> Result<Vec<u8>, ClaimsError> {
+    ) -> Result<String, ClaimsError> {
         #[derive(Serialize)]
         struct All<'c, R> {
             #[serde(flatten)]
@@ -81,7 +81,7 @@ impl ApplicationClaims {
             #[serde(flatten)]
             own: &'c Map<String, Value>,
         }
-        serde_json::to_vec(&All { registered, own: &self.0 }).map_err(ClaimsError::Serialize)
+        serde_json::to_string(&All { registered, own: &self.0 }).map_err(ClaimsError::Serialize)
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
     fn all_claims_stand_in_one_object() {
         let own = ApplicationClaims::from_json(r#"{"name":"A \"quoted\" 😀"}"#).unwrap();
         let all = own.with_registered(&serde_json::json!({ "iss": "i" })).unwrap();
-        let all: Value = serde_json::from_slice(&all).unwrap();
+        let all: Value = serde_json::from_str(&all).unwrap();
         assert_eq!(all, serde_json::json!({ "iss": "i", "name": "A \"quoted\" 😀" }));
     }
 }

@@ -107,23 +107,18 @@ impl Signer {
         }
     }
 
-    /// Makes a new key: 2048 bits for RSA, a secret as long as the hash for HMAC.
-    pub(crate) fn generate(algorithm: Algorithm) -> Result<(Self, Option<Vec<u8>>), Rejected> {
+    /// Makes a new key pair, of 2048 bits for RSA.
+    pub(crate) fn generate(algorithm: Algorithm) -> Result<Self, Rejected> {
         match algorithm.family() {
-            Family::Hmac => {
-                let secret = random(algorithm.hmac_length().ok_or(Rejected)?)?;
-                Ok((Self::from_secret(algorithm, &secret)?, Some(secret)))
-            }
+            Family::Hmac => Err(Rejected),
             Family::Rsa => {
                 let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| Rejected)?;
-                Ok((Self::Rsa(pair, rsa_algorithms(algorithm)?.0), None))
+                Ok(Self::Rsa(pair, rsa_algorithms(algorithm)?.0))
             }
             Family::Ec => EcdsaKeyPair::generate(ec_algorithms(algorithm)?.0)
-                .map(|pair| (Self::Ec(pair), None))
+                .map(Self::Ec)
                 .map_err(|_| Rejected),
-            Family::Ed => {
-                Ed25519KeyPair::generate().map(|pair| (Self::Ed(pair), None)).map_err(|_| Rejected)
-            }
+            Family::Ed => Ed25519KeyPair::generate().map(Self::Ed).map_err(|_| Rejected),
         }
     }
 
@@ -234,6 +229,7 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
         context.update(part);
     }
     let mut hash = [0; 32];
+    // Both are 32 bytes: SHA-256.
     hash.copy_from_slice(context.finish().as_ref());
     hash
 }
@@ -242,13 +238,14 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 pub(crate) fn hmac_sha256(secret: &[u8], label: &[u8]) -> [u8; 32] {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     let mut hash = [0; 32];
+    // Both are 32 bytes: SHA-256.
     hash.copy_from_slice(hmac::sign(&key, label).as_ref());
     hash
 }
 
 /// Random bytes from the operating system's seed.
-pub(crate) fn random(length: usize) -> Result<Vec<u8>, Rejected> {
-    let mut bytes = vec![0; length];
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], Rejected> {
+    let mut bytes = [0; N];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Rejected)?;
     Ok(bytes)
 }

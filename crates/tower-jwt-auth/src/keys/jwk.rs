@@ -12,11 +12,21 @@ use super::backend::{self, PublicPart, coordinate_length};
 use super::{Algorithm, VerifyingKey, decode_base64url, encode_base64url};
 use crate::error::ConfigError;
 
+/// The curve of an algorithm's keys; of no meaning for RSA.
 fn curve(algorithm: Algorithm) -> (&'static str, EllipticCurve) {
     match algorithm {
         Algorithm::ES384 => ("P-384", EllipticCurve::P384),
         Algorithm::ES256 => ("P-256", EllipticCurve::P256),
-        _ => ("Ed25519", EllipticCurve::Ed25519),
+        Algorithm::EdDSA => ("Ed25519", EllipticCurve::Ed25519),
+        Algorithm::HS256
+        | Algorithm::HS384
+        | Algorithm::HS512
+        | Algorithm::RS256
+        | Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS256
+        | Algorithm::PS384
+        | Algorithm::PS512 => ("", EllipticCurve::default()),
     }
 }
 

@@ -46,11 +46,13 @@ impl SigningKey {
     ///
     /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
     pub fn generate_for(algorithm: Algorithm) -> Result<Self, ConfigError> {
-        let (signer, secret) =
-            Signer::generate(algorithm).map_err(|Rejected| ConfigError::Entropy)?;
-        match secret {
-            Some(secret) => Self::from_secret(algorithm, &secret),
-            None => Self::of_private_key(algorithm, signer),
+        let failed = |Rejected| ConfigError::Entropy;
+        match algorithm.hmac_length() {
+            Some(length) => {
+                let secret = backend::random::<64>().map_err(failed)?;
+                Self::from_secret(algorithm, &secret[..length])
+            }
+            None => Self::of_private_key(algorithm, Signer::generate(algorithm).map_err(failed)?),
         }
     }
 
@@ -181,7 +183,7 @@ impl RefreshSecrets {
     ///
     /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
     pub fn generate() -> Result<Self, ConfigError> {
-        let secret = backend::random(32).map_err(|Rejected| ConfigError::Entropy)?;
+        let secret = backend::random::<32>().map_err(|Rejected| ConfigError::Entropy)?;
         Self::new(&secret)
     }
 

@@ -115,9 +115,7 @@ impl RefreshCookie {
 
     /// Refuses what browsers would drop (RFC 6265bis §5.7).
     fn checked(self) -> Result<Self, ConfigError> {
-        let is_token =
-            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-        if self.name.is_empty() || self.name.len() > 64 || !self.name.bytes().all(is_token) {
+        if self.name.len() > 64 || !cookies::is_name(&self.name) {
             return refuse("a name is a token as of RFC 9110 §5.6.2, of 64 characters at most");
         }
         // Browsers match the prefixes without regard to case.
@@ -150,7 +148,7 @@ impl RefreshCookie {
 
     /// The values of all cookies of this name in the request.
     pub(crate) fn values<'h>(&self, headers: &'h HeaderMap) -> Vec<&'h [u8]> {
-        cookies::values(headers, &self.name)
+        cookies::values(headers, &self.name).collect()
     }
 
     /// The refresh tokens in a request's cookies, as they came; for [`SignIn::replacing`](crate::SignIn::replacing).

@@ -14,8 +14,8 @@ use tower_service::Service;
 
 use super::RefreshCookie;
 use super::response::{AnswerFuture, Endpoint, empty};
-use crate::challenge::AuthError;
-use crate::error::TokenError;
+use crate::challenge::{AuthError, Realm};
+use crate::error::{ConfigError, TokenError};
 use crate::origin::OriginPolicy;
 use crate::sessions::{Chosen, Reach, Sessions};
 
@@ -71,6 +71,16 @@ impl<C> LogoutService<C> {
 
     fn new(sessions: &Sessions<C>, cookie: RefreshCookie, reach: Reach) -> Self {
         Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)), reach }
+    }
+
+    /// The realm that challenges name (RFC 9110 §11.5); `api`, unless set.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Name`] when it is empty or not visible ASCII.
+    pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.endpoint).realm = Realm::new(realm)?;
+        Ok(self)
     }
 
     /// Which origins may call; the same origin, unless set.
@@ -137,9 +147,14 @@ impl Endpoint {
     /// 204, and no cookie any more unless the session goes on.
     fn signed_out(&self, reach: Reach) -> Response<Full<Bytes>> {
         let mut response = empty(StatusCode::NO_CONTENT);
-        if let (Reach::ThisSession | Reach::Everywhere, Some(cookie)) = (reach, self.cookie.clear())
-        {
-            response.headers_mut().insert(SET_COOKIE, cookie);
+        match (reach, self.cookie.clear()) {
+            (Reach::Others, _) => {}
+            (Reach::ThisSession | Reach::Everywhere, Some(cookie)) => {
+                response.headers_mut().insert(SET_COOKIE, cookie);
+            }
+            (Reach::ThisSession | Reach::Everywhere, None) => {
+                return self.refuse(AuthError::Failed);
+            }
         }
         response
     }

@@ -13,6 +13,7 @@ use serde::Serialize;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tower_jwt_auth_core::StoreError;
+use tracing::Instrument as _;
 
 use super::RefreshCookie;
 use crate::challenge::{AuthError, Realm};
@@ -52,20 +53,17 @@ impl Tokens {
             token_type: "Bearer",
             expires_in: self.access.expires_in().as_secs(),
         };
-        // A struct of strings and a number always serializes.
-        let json = serde_json::to_vec(&answer).unwrap_or_default();
+        let (Ok(json), Some(cookie)) = (serde_json::to_vec(&answer), cookie.set(&self.refresh))
+        else {
+            tracing::error!("tokens could not be put into an answer");
+            return AuthError::Failed.into_response();
+        };
         let mut response = Response::new(Full::new(Bytes::from(json)));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        hand_out(headers, cookie, &self.refresh);
+        headers.append(SET_COOKIE, cookie);
         response
-    }
-}
-
-fn hand_out(headers: &mut HeaderMap, cookie: &RefreshCookie, token: &RefreshToken) {
-    if let Some(value) = cookie.set(token) {
-        headers.append(SET_COOKIE, value);
     }
 }
 
@@ -120,15 +118,31 @@ impl Endpoint {
             RefreshError::Unavailable { source, successor } => {
                 tracing::warn!(
                     error = &*source as &dyn std::error::Error,
+                    "a session could not be refreshed just now"
+                );
+                self.refuse_with(AuthError::Unavailable, successor.as_ref())
+            }
+            RefreshError::Failed { source, successor } => {
+                tracing::error!(
+                    error = &*source as &dyn std::error::Error,
                     "a session could not be refreshed"
                 );
-                let mut response = self.refuse(AuthError::Unavailable);
-                if let Some(successor) = &successor {
-                    hand_out(response.headers_mut(), &self.cookie, successor);
-                }
-                response
+                self.refuse_with(AuthError::Failed, successor.as_ref())
             }
         }
+    }
+
+    /// The client is left no generation behind.
+    fn refuse_with(
+        &self,
+        error: AuthError,
+        successor: Option<&RefreshToken>,
+    ) -> Response<Full<Bytes>> {
+        let mut response = self.refuse(error);
+        if let Some(cookie) = successor.and_then(|successor| self.cookie.set(successor)) {
+            response.headers_mut().append(SET_COOKIE, cookie);
+        }
+        response
     }
 
     /// The answer when it is not certain what the store did; the cookie is left alone.
@@ -169,7 +183,8 @@ impl AnswerFuture {
         endpoint: Arc<Endpoint>,
         work: impl Future<Output = Response<Full<Bytes>>> + Send + 'static,
     ) -> Self {
-        Self { answer: Answer::Working { work: runtime.spawn(work), endpoint } }
+        let work = runtime.spawn(work.in_current_span());
+        Self { answer: Answer::Working { work, endpoint } }
     }
 }
 

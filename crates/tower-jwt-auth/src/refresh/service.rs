@@ -15,7 +15,8 @@ use tower_service::Service;
 
 use super::RefreshCookie;
 use super::response::{AnswerFuture, Endpoint};
-use crate::challenge::AuthError;
+use crate::challenge::{AuthError, Realm};
+use crate::error::ConfigError;
 use crate::origin::OriginPolicy;
 use crate::sessions::{Chosen, RefreshRefusal, Sessions};
 
@@ -53,6 +54,16 @@ impl<C> RefreshService<C> {
     /// Refreshes these sessions, whose refresh tokens travel in this cookie.
     pub fn new(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
         Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)) }
+    }
+
+    /// The realm that challenges name (RFC 9110 §11.5); `api`, unless set.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Name`] when it is empty or not visible ASCII.
+    pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
+        Arc::make_mut(&mut self.endpoint).realm = Realm::new(realm)?;
+        Ok(self)
     }
 
     /// Which origins may call; the same origin, unless set.

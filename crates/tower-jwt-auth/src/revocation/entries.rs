@@ -41,8 +41,7 @@ struct Subject {
 
 impl Entries {
     pub(super) fn new(most: u64, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let mut hash_key = [0; 16];
-        hash_key.copy_from_slice(&backend::random(16).map_err(|_| ConfigError::Entropy)?);
+        let hash_key = backend::random().map_err(|_| ConfigError::Entropy)?;
         let expiry = || Lasting { clock: Arc::clone(&clock) };
         Ok(Self {
             hash_key,

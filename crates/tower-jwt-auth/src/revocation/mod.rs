@@ -20,11 +20,15 @@ use self::entries::Entries;
 use self::follower::{Follower, Post};
 use crate::background::{self, Background};
 use crate::error::ConfigError;
+use crate::identity::Identity;
 use crate::patience::Patient;
 
 /// How long an entry is kept beyond the expiry of the last token that it concerns: the most leeway that a
 /// verifier can grant, and a minute for clocks that are set.
 pub(crate) const KEEP: Duration = Duration::from_secs(crate::claims::MAX_LEEWAY.as_secs() + 60);
+
+/// How old the list may be to be believed, unless a layer is told otherwise.
+pub(crate) const MOST_STALE: Duration = Duration::from_secs(30);
 
 /// How the log is followed.
 ///
@@ -34,7 +38,8 @@ pub(crate) const KEEP: Duration = Duration::from_secs(crate::claims::MAX_LEEWAY.
 /// use std::time::Duration;
 /// use tower_jwt_auth::FollowPolicy;
 ///
-/// let policy = FollowPolicy::default().with_heartbeat(Duration::from_secs(2));
+/// let policy = FollowPolicy::default().with_heartbeat(Duration::from_secs(2))?;
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -60,17 +65,34 @@ impl Default for FollowPolicy {
 }
 
 impl FollowPolicy {
-    /// How often a sign of life is written to the log and read back, an hour at most. Staleness is counted from the last one,
-    /// so this should be a small part of what a layer takes for stale.
-    pub fn with_heartbeat(mut self, every: Duration) -> Self {
-        self.heartbeat = every.clamp(Duration::from_millis(10), Duration::from_secs(3600));
-        self
+    /// How often a sign of life is written to the log and read back. Staleness is counted from the last one:
+    /// this must be a small part of what a layer takes for stale
+    /// ([`with_max_staleness`](crate::JwtAuthLayer::with_max_staleness)).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Duration`] below 10 milliseconds or above a minute.
+    pub fn with_heartbeat(mut self, every: Duration) -> Result<Self, ConfigError> {
+        if !(Duration::from_millis(10)..=Duration::from_secs(60)).contains(&every) {
+            let hint = "give 10 milliseconds to a minute";
+            return Err(ConfigError::Duration { what: "heartbeat", given: every, hint });
+        }
+        self.heartbeat = every;
+        Ok(self)
     }
 
     /// How often the whole log is read again, to heal whatever went wrong.
-    pub fn with_reread(mut self, every: Duration) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Duration`] below 10 milliseconds or above a day.
+    pub fn with_reread(mut self, every: Duration) -> Result<Self, ConfigError> {
+        if !(Duration::from_millis(10)..=Duration::from_secs(24 * 3600)).contains(&every) {
+            let hint = "give 10 milliseconds to a day";
+            return Err(ConfigError::Duration { what: "time between rereads", given: every, hint });
+        }
         self.reread = every;
-        self
+        Ok(self)
     }
 
     /// How many entries are kept, at some 350 bytes each. Beyond that nothing is forgotten: the list says
@@ -88,8 +110,8 @@ impl FollowPolicy {
     }
 
     /// Another clock, for tests.
-    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
+    pub fn with_clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
         self
     }
 }
@@ -111,6 +133,7 @@ impl FollowPolicy {
 /// # }
 /// ```
 #[derive(Clone)]
+#[must_use]
 pub struct RevocationList {
     kind: Kind,
 }
@@ -157,7 +180,7 @@ impl RevocationList {
     ///
     /// As [`follow`](Self::follow).
     pub fn follow_with(log: impl RevocationLog, policy: FollowPolicy) -> Result<Self, ConfigError> {
-        Self::follow_shared(Arc::new(Patient(Arc::new(log))), policy)
+        Self::follow_shared(Arc::new(Patient(log)), policy)
     }
 
     pub(crate) fn follow_shared(
@@ -190,7 +213,8 @@ impl RevocationList {
         Self { kind: Kind::None }
     }
 
-    /// Waits until the list has caught up with the log for the first time.
+    /// Waits until the list has caught up with the log for the first time: as long as the log is out of reach,
+    /// so put a timeout around it.
     pub async fn ready(&self) {
         if let Kind::Following(following) = &self.kind {
             let caught_up =
@@ -216,6 +240,27 @@ impl RevocationList {
         match &self.kind {
             Kind::None => true,
             Kind::Following(following) => following.entries.is_complete(),
+        }
+    }
+
+    /// Whether the token of this identity has been revoked since it was judged, as a long-lived connection may
+    /// want to know. The store is asked where the list is more than 30 seconds behind.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when the store has to be asked and does not answer.
+    pub async fn is_revoked<C>(&self, identity: &Identity<C>) -> Result<bool, StoreError> {
+        let now = match &self.kind {
+            Kind::None => return Ok(false),
+            Kind::Following(following) => following.clock.now(),
+        };
+        match self.standing(identity.revocation_keys(), MOST_STALE, now) {
+            Standing::Clear => Ok(false),
+            Standing::Revoked => Ok(true),
+            Standing::Unknown => {
+                let keys: Vec<RevocationKey<'_>> = identity.revocation_keys().collect();
+                self.ask(&keys).await
+            }
         }
     }
 
@@ -253,7 +298,7 @@ impl RevocationList {
     /// # Errors
     ///
     /// [`StoreError`] when it is not certain that the log has it; with [`none`](Self::none), which has no log,
-    /// always.
+    /// always, however often it is tried.
     pub async fn revoke(&self, revocation: Revocation) -> Result<(), StoreError> {
         let Kind::Following(following) = &self.kind else {
             return Err(StoreError::unavailable("there is no revocation log"));

@@ -41,11 +41,13 @@ fn names_of_different_kinds_and_issuers_are_apart() {
     assert!(!entries.covers(&key("y")));
     assert!(!entries.covers(&RevocationKey::Token { issuer: "ix", jti: "" }));
     assert!(!entries.covers(&RevocationKey::Token { issuer: "", jti: "ix" }));
+    assert!(!entries.covers(&RevocationKey::Token { issuer: "j", jti: "x" }));
     assert!(!entries.covers(&RevocationKey::Session { issuer: "i", sid: "x" }));
 }
 
 #[test]
 fn an_entry_is_kept_beyond_the_last_token_by_leeway_and_margin() {
+    assert_eq!(KEEP, Duration::from_secs(5 * 60 + 60), "the most leeway, and a minute");
     let (entries, clock) = entries(10);
     clock.set(NOW + KEEP - Duration::from_millis(1));
     entries.insert(&token("kept", NOW));
@@ -101,7 +103,8 @@ async fn without_a_log_nothing_is_revoked_and_revoking_is_an_error() {
 }
 
 fn follow(log: impl RevocationLog, policy: FollowPolicy) -> RevocationList {
-    RevocationList::follow_with(log, policy.with_heartbeat(Duration::from_millis(20))).unwrap()
+    RevocationList::follow_with(log, policy.with_heartbeat(Duration::from_millis(20)).unwrap())
+        .unwrap()
 }
 
 /// Waits, in real time and not for ever, until something holds.
@@ -249,8 +252,10 @@ async fn a_full_list_says_that_it_is_incomplete_until_all_fits_again() {
     let log: Vec<_> =
         (0..200).map(|n| LogEntry::Revocation(token(&format!("short-{n}"), soon()))).collect();
     store.append(&log).await.unwrap();
-    let policy =
-        FollowPolicy::default().with_most_entries(100).with_reread(Duration::from_millis(50));
+    let policy = FollowPolicy::default()
+        .with_most_entries(100)
+        .with_reread(Duration::from_millis(50))
+        .unwrap();
     // Pages are counted as a whole, so that a list of one page can pass the limit; the second one cannot.
     let list = follow(store.clone(), policy);
     list.ready().await;

@@ -12,8 +12,7 @@ use tower_jwt_auth_core::Session;
 /// # Examples
 ///
 /// ```
-/// use async_trait::async_trait;
-/// use tower_jwt_auth::{HookError, RefreshHook, Renewal, Session};
+/// use tower_jwt_auth::{HookError, RefreshHook, Renewal, Session, async_trait};
 ///
 /// struct OnlyActive;
 ///
@@ -34,11 +33,12 @@ pub trait RefreshHook<C>: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`HookError::Refuse`] ends the session. [`HookError::Unavailable`] answers 503 with the successor of the
-    /// refresh token, so that the client can try again.
+    /// refresh token, so that the client can try again; so does a hook that takes longer than 5 seconds.
     async fn on_refresh(&self, session: &Session, claims: C) -> Result<Renewal<C>, HookError>;
 }
 
 /// What the next access token is to say.
+#[must_use]
 pub struct Renewal<C> {
     pub(super) claims: C,
     pub(super) scope: String,
@@ -46,13 +46,11 @@ pub struct Renewal<C> {
 
 impl<C> Renewal<C> {
     /// The session's own scope, and these claims.
-    #[must_use]
     pub fn of(session: &Session, claims: C) -> Self {
         Self { claims, scope: session.scope().to_owned() }
     }
 
     /// Another scope, space-separated.
-    #[must_use]
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = scope.into();
         self
@@ -75,6 +73,13 @@ pub enum HookError {
     /// It cannot be told just now.
     #[error("the application cannot tell whether the session may be renewed")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl HookError {
+    /// It cannot be told just now, for this reason.
+    pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Unavailable(source.into())
+    }
 }
 
 /// The hook of those who set none: everything stays as it was at sign-in.

@@ -79,18 +79,16 @@ where
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NoRuntime`] outside a tokio runtime; [`ConfigError::Duration`] when access tokens live no
-    /// longer than the grace window of 10 seconds.
+    /// [`ConfigError::NoRuntime`] outside a tokio runtime.
     pub fn new(
         issuer: Issuer,
         secrets: RefreshSecrets,
         store: impl SessionStore,
     ) -> Result<Self, ConfigError> {
-        let clock = Arc::clone(issuer.clock());
-        Self::new_with(issuer, secrets, store, FollowPolicy::default().with_clock(clock))
+        Self::new_with(issuer, secrets, store, FollowPolicy::default())
     }
 
-    /// As [`new`](Self::new), with a policy of how the revocation log is followed.
+    /// As [`new`](Self::new), with a policy of how the revocation log is followed; its clock is the issuer's.
     ///
     /// # Errors
     ///
@@ -102,8 +100,10 @@ where
         follow: FollowPolicy,
     ) -> Result<Self, ConfigError> {
         let runtime = background::runtime()?;
-        let store: Arc<dyn SessionStore> = Arc::new(Patient(Arc::new(store)));
+        let store: Arc<dyn SessionStore> = Arc::new(Patient(store));
         let log = Arc::clone(&store);
+        // Everything here goes by one clock.
+        let follow = follow.with_clock(Arc::clone(issuer.clock()));
         let revocations = RevocationList::follow_shared(log, follow)?;
         let housekeeping = Housekeeping::start(&runtime, Arc::clone(&store));
         let sessions = Self {
@@ -118,10 +118,13 @@ where
             runtime,
             claims: PhantomData,
         };
-        sessions.with_policy(RotationPolicy::default())
+        let default = RotationPolicy::default();
+        let grace = default.grace().min(sessions.issuer.access_lifetime() / 2);
+        sessions.with_policy(default.with_grace(grace))
     }
 
-    /// How refresh tokens rotate and how long sessions live.
+    /// How refresh tokens rotate and how long sessions live; as [`RotationPolicy::default`] unless set, with a
+    /// grace window of half an access token's life where that is less than 10 seconds.
     ///
     /// # Errors
     ///
@@ -217,6 +220,7 @@ impl<C> fmt::Debug for Sessions<C> {
 
 /// What a sign-in or a refresh gives: an access token and a refresh token.
 #[derive(Clone, Debug)]
+#[must_use]
 pub struct Tokens {
     pub(crate) access: AccessToken,
     pub(crate) refresh: RefreshToken,

@@ -1,23 +1,23 @@
+use std::error::Error as StdError;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::time::Duration;
+use tokio::time::timeout;
 use tower_jwt_auth_core::{
     Advance, Clock as _, Device, EndReason, LateRetry, Refusal, RevocationKey, Session, SessionId,
     StoreError, Timestamp, TokenId, Verdict,
 };
 
-use super::{HookError, SessionError, Sessions, Tokens};
+use super::{HookError, Renewal, SessionError, Sessions, Tokens};
 use crate::claims::ApplicationClaims;
 use crate::issuer::IssueError;
+use crate::patience::PATIENCE;
 use crate::refresh_token::{self, Opened, RefreshToken};
-use crate::revocation::Standing;
+use crate::revocation::{MOST_STALE, Standing};
 use crate::scope::is_scope;
 
 /// How often a step is tried that others keep overtaking.
 const TRIES: usize = 3;
-/// How old the revocation list may be to be believed here.
-const MOST_STALE: Duration = Duration::from_secs(30);
-
 /// How a presented token came to be answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answered {
@@ -191,35 +191,42 @@ where
         now: Timestamp,
         expires_at: Timestamp,
     ) -> Result<Tokens, RefreshError> {
-        let stuck = |source: Box<dyn std::error::Error + Send + Sync>, refresh| {
-            RefreshError::Unavailable { source, successor: Some(refresh) }
-        };
-        let claims = ApplicationClaims::from_json(&session.parts().claims)
-            .and_then(|stored| stored.to::<C>());
-        let claims = match claims {
+        let stored = ApplicationClaims::from_json(&session.parts().claims);
+        let claims = match stored.and_then(|stored| stored.to::<C>()) {
             Ok(claims) => claims,
-            Err(error) => return Err(stuck(error.into(), refresh)),
+            Err(error) => return Err(RefreshError::failed(error, refresh)),
         };
-        let renewal = match self.hook.on_refresh(session, claims).await {
+        let renewal = match self.ask_hook(session, claims).await {
             Ok(renewal) => renewal,
-            Err(HookError::Unavailable(source)) => return Err(stuck(source, refresh)),
+            Err(HookError::Unavailable(source)) => {
+                return Err(RefreshError::Unavailable { source, successor: Some(refresh) });
+            }
             Err(HookError::Refuse) => {
                 if let Err(error) = self.end_one(session.id(), EndReason::Refused).await {
                     // Not ended for certain: the client must come back and be refused again.
-                    return Err(stuck(error.into(), refresh));
+                    let source = error.into();
+                    return Err(RefreshError::Unavailable { source, successor: Some(refresh) });
                 }
                 return Err(RefreshRefusal::ByApplication.into());
             }
         };
         if !renewal.scope.is_empty() && !is_scope(&renewal.scope) {
-            return Err(stuck(SessionError::Scope.into(), refresh));
+            return Err(RefreshError::failed(SessionError::Scope, refresh));
         }
         let access = ApplicationClaims::new(&renewal.claims)
             .map_err(IssueError::from)
             .and_then(|claims| self.mint(session, &renewal.scope, &claims, now, expires_at));
         match access {
             Ok(access) => Ok(Tokens { access, refresh }),
-            Err(error) => Err(stuck(error.into(), refresh)),
+            Err(error) => Err(RefreshError::failed(error, refresh)),
+        }
+    }
+
+    /// A hook that hangs cannot tell, as a store that hangs.
+    async fn ask_hook(&self, session: &Session, claims: C) -> Result<Renewal<C>, HookError> {
+        match timeout(PATIENCE, self.hook.on_refresh(session, claims)).await {
+            Ok(answer) => answer,
+            Err(elapsed) => Err(HookError::unavailable(elapsed)),
         }
     }
 }
@@ -258,21 +265,40 @@ pub enum RefreshError {
     Unavailable {
         /// What is out of reach.
         #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
+        source: Box<dyn StdError + Send + Sync>,
+        /// The refresh token to try again with, when the session has moved on already.
+        successor: Option<RefreshToken>,
+    },
+    /// Something is wrong with the service: what the store kept does not fit the claims' type, or a hook's
+    /// answer makes no token. Trying again is no use until that is mended; the session goes on.
+    #[error("the session cannot be refreshed, for a fault of the service")]
+    Failed {
+        /// What is wrong.
+        #[source]
+        source: Box<dyn StdError + Send + Sync>,
         /// The refresh token to try again with, when the session has moved on already.
         successor: Option<RefreshToken>,
     },
 }
 
+impl RefreshError {
+    fn failed(source: impl Into<Box<dyn StdError + Send + Sync>>, refresh: RefreshToken) -> Self {
+        Self::Failed { source: source.into(), successor: Some(refresh) }
+    }
+}
+
 impl From<StoreError> for RefreshError {
     fn from(error: StoreError) -> Self {
-        Self::Unavailable { source: error.into(), successor: None }
+        match error {
+            StoreError::Corrupt(_) => Self::Failed { source: error.into(), successor: None },
+            _ => Self::Unavailable { source: error.into(), successor: None },
+        }
     }
 }
 
 impl From<IssueError> for RefreshError {
     fn from(error: IssueError) -> Self {
-        Self::Unavailable { source: error.into(), successor: None }
+        Self::Failed { source: error.into(), successor: None }
     }
 }
 

@@ -175,3 +175,11 @@ fn dates_of_every_size_are_judged() {
     assert_eq!(exp("-1e300"), millis(i64::MIN));
     assert_eq!(exp("1e400"), None);
 }
+
+#[test]
+fn every_registered_name_is_kept_from_the_application() {
+    for name in crate::claims::REGISTERED {
+        let json = format!(r#"{{"{name}":{{}}}}"#);
+        assert_eq!(error::<serde_json::Value>(&json), Some(TokenError::Mistyped(name)));
+    }
+}
