@@ -205,3 +205,92 @@ async fn claims_that_cannot_be_read_back_are_refused_at_sign_in() {
     let nobody = World::new().sessions.start(World::alice().with_client_id("")).await;
     assert!(matches!(nobody, Err(SessionError::NoClientId)), "{nobody:?}");
 }
+
+/// Waits for ever.
+struct Hangs;
+
+#[async_trait]
+impl RefreshHook<Profile> for Hangs {
+    async fn on_refresh(&self, _: &Session, _: Profile) -> Result<Renewal<Profile>, HookError> {
+        std::future::pending().await
+    }
+}
+
+// Line 42.
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_hangs_is_503_with_the_successor() {
+    let world = World::new().with_sessions(|s| s.with_refresh_hook(Hangs));
+    let tokens = world.sign_in().await;
+    let answer =
+        tokio::time::timeout(Duration::from_secs(60), world.refresh(tokens.refresh().as_str()));
+    let answer = answer.await.expect("an answer comes");
+    answer.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+    assert!(answer.set_cookie().is_some());
+}
+
+/// Answers with a scope that is none.
+struct BadScope;
+
+#[async_trait]
+impl RefreshHook<Profile> for BadScope {
+    async fn on_refresh(
+        &self,
+        session: &Session,
+        claims: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
+        Ok(Renewal::of(session, claims).with_scope("a  b"))
+    }
+}
+
+// Line 42's neighbour: what trying again does not mend is not told to be tried again, and ends nothing.
+#[tokio::test]
+async fn a_fault_of_the_service_is_500_and_the_session_goes_on() {
+    let world = World::new().with_sessions(|s| s.with_refresh_hook(BadScope));
+    let tokens = world.sign_in().await;
+    let answer = world.refresh(tokens.refresh().as_str()).await;
+    answer.assert_refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
+    assert_eq!(answer.header("retry-after"), None);
+    assert_eq!(answer.header("cache-control"), Some("no-store"));
+    assert!(answer.set_cookie().is_some(), "nobody is left a generation behind");
+    assert_eq!(world.sessions.list("alice").await.unwrap().len(), 1);
+    assert_eq!(world.call(tokens.access().as_str()).await.status, StatusCode::OK);
+}
+
+// A long-lived connection can ask again.
+#[tokio::test]
+async fn an_identity_can_be_asked_after_its_request() {
+    use tower_jwt_auth::Verifier;
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    let verifier = Verifier::<Profile>::new(world.sessions.issuer());
+    let identity = verifier.verify(tokens.access().as_str(), world.now()).unwrap();
+    let list = world.sessions.revocations();
+    assert!(!list.is_revoked(&identity).await.unwrap());
+    world.logout(tokens.refresh().as_str()).await;
+    assert!(list.is_revoked(&identity).await.unwrap());
+    world.store.fail("is_revoked", Fault::Before);
+    let other = world.sign_in().await;
+    let other = verifier.verify(other.access().as_str(), world.now()).unwrap();
+    world.store.fail("*", Fault::Before);
+    world.advance(3600);
+    assert!(list.is_revoked(&other).await.is_err(), "what cannot be told is an error");
+}
+
+// Short lives of access tokens shrink the grace window instead of being refused.
+#[tokio::test]
+async fn access_tokens_may_live_for_seconds() {
+    use tower_jwt_auth::{Issuer, RefreshSecrets, Sessions, SigningKey};
+    let world = World::new();
+    let issuer = Issuer::new(ISSUER, "a", SigningKey::generate().unwrap())
+        .unwrap()
+        .with_clock(world.clock.clone())
+        .with_access_lifetime(Duration::from_secs(2))
+        .unwrap();
+    let secrets = RefreshSecrets::generate().unwrap();
+    let sessions = Sessions::<Profile>::new(issuer, secrets, world.store.clone()).unwrap();
+    let tokens = sessions.start(World::alice()).await.unwrap();
+    let first = sessions.refresh(tokens.refresh().as_str()).await.unwrap();
+    let replayed = sessions.refresh(tokens.refresh().as_str()).await.unwrap();
+    assert_eq!(first.refresh().as_str(), replayed.refresh().as_str());
+    assert_eq!(replayed.access().expires_in(), Duration::from_secs(2));
+}

@@ -1,0 +1,67 @@
+//! Listing and removing sessions.
+
+use super::*;
+
+#[doc(hidden)]
+pub async fn the_list_shows_live_sessions_oldest_first(store: Store) {
+    let newest = insert(&store, |_| {}).await;
+    let same_owner = |s: &mut SessionParts| {
+        s.issuer.clone_from(&newest.parts().issuer);
+        s.subject.clone_from(&newest.parts().subject);
+    };
+    let oldest = insert(&store, |s| {
+        same_owner(s);
+        s.created_at = s.created_at - 2 * HOUR;
+    })
+    .await;
+    let middle = insert(&store, |s| {
+        same_owner(s);
+        s.created_at = s.created_at - HOUR;
+    })
+    .await;
+    for over in [true, false] {
+        let session = insert(&store, |s| {
+            same_owner(s);
+            if over {
+                s.expires_at = s.rotated_at - HOUR
+            } else {
+                s.idle_until = s.rotated_at - HOUR
+            }
+        })
+        .await;
+        assert!(!session.is_live(now(&store).await));
+    }
+    let ended = insert(&store, same_owner).await;
+    store.end(&Which::One { id: ended.id() }, EndReason::Logout).await.unwrap();
+    let listed = store.list(&newest.parts().issuer, newest.subject()).await.unwrap();
+    assert_eq!(listed, [oldest, middle, newest]);
+}
+
+#[doc(hidden)]
+pub async fn purging_sessions_keeps_what_matters(store: Store) {
+    let ancient = |s: &mut SessionParts| {
+        let ago = 1000 * 24 * HOUR;
+        for time in [&mut s.created_at, &mut s.rotated_at, &mut s.idle_until, &mut s.expires_at] {
+            *time = *time - ago;
+        }
+        s.access_until = s.access_until - ago;
+    };
+    let over = insert(&store, ancient).await;
+    let live = insert(&store, |_| {}).await;
+    let token_lives = insert(&store, |s| {
+        let access_until = s.access_until;
+        ancient(s);
+        s.access_until = access_until;
+    })
+    .await;
+    let ended = insert(&store, |_| {}).await;
+    store.end(&Which::One { id: ended.id() }, EndReason::Logout).await.unwrap();
+
+    let older_than = 900 * 24 * HOUR;
+    assert_eq!(store.purge_sessions(older_than, 0).await.unwrap(), 0, "no more than asked");
+    while store.purge_sessions(older_than, 10).await.unwrap() > 0 {}
+    assert!(store.load(over.id()).await.unwrap().is_none());
+    for kept in [live, token_lives, ended] {
+        assert!(store.load(kept.id()).await.unwrap().is_some());
+    }
+}

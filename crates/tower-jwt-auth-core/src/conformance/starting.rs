@@ -1,0 +1,116 @@
+//! Adding sessions, and the limit.
+
+use super::*;
+
+#[doc(hidden)]
+pub async fn a_session_is_read_back_with_every_part(store: Store) {
+    let now = now(&store).await;
+    let full = session(now, |s| {
+        s.generation = 7;
+        s.late_retry = Some(3);
+        s.created_at = now - HOUR;
+        s.rotated_at = now - Duration::from_millis(1234);
+        s.auth_time = now - Duration::from_millis(3_599_001);
+        s.device = Device::default().with_user_agent("Möz/5.0 'x'").with_address("2001:db8::1");
+    });
+    store.insert(&full, ANY).await.unwrap();
+    let loaded = store.load(full.id()).await.unwrap().unwrap();
+    assert_eq!(loaded.session, full);
+    assert!(loaded.now >= now, "the store's time does not go back");
+    assert!(loaded.now.since(now) < HOUR);
+
+    let bare = session(now, |s| {
+        s.client_id = String::new();
+        s.scope = String::new();
+        s.claims = "{}".into();
+    });
+    store.insert(&bare, ANY).await.unwrap();
+    assert_eq!(row(&store, bare.id()).await, bare);
+}
+
+#[doc(hidden)]
+pub async fn an_unknown_session_is_none(store: Store) {
+    let unknown = session(now(&store).await, |s| s.generation = 1);
+    assert!(store.load(unknown.id()).await.unwrap().is_none());
+    assert!(store.advance(&step(&unknown)).await.unwrap().is_none());
+    assert!(store.late_retry(&retry(&unknown)).await.unwrap().is_none());
+    let which = Which::One { id: unknown.id() };
+    assert!(store.end(&which, EndReason::Logout).await.unwrap().is_empty());
+    let parts = unknown.parts();
+    assert!(store.list(&parts.issuer, &parts.subject).await.unwrap().is_empty());
+}
+
+#[doc(hidden)]
+pub async fn a_taken_name_is_a_conflict_and_changes_nothing(store: Store) {
+    let first = insert(&store, |_| {}).await;
+    let second = insert(&store, |_| {}).await;
+    let mut parts = second.clone().into_parts();
+    parts.id = first.id();
+    let taken = store.insert(&Session::from_parts(parts), ANY).await;
+    assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
+    assert_eq!(row(&store, first.id()).await, first);
+    let parts = second.parts();
+    assert_eq!(
+        store.list(&parts.issuer, &parts.subject).await.unwrap(),
+        std::slice::from_ref(&second)
+    );
+}
+
+#[doc(hidden)]
+pub async fn a_limit_that_refuses_counts_live_sessions_of_the_subject(store: Store) {
+    let [first, second, _, _] = neighbours(&store).await;
+    let idle = beside(&first, HOUR);
+    let mut parts = idle.into_parts();
+    parts.idle_until = parts.rotated_at - HOUR;
+    store.insert(&Session::from_parts(parts), ANY).await.unwrap();
+
+    let third = beside(&first, HOUR);
+    let refused = store.insert(&third, SessionLimit::refuse(2)).await;
+    assert!(matches!(refused, Err(StoreError::Limit)), "{refused:?}");
+    assert!(store.load(third.id()).await.unwrap().is_none(), "nothing was added");
+    store.end(&Which::One { id: second.id() }, EndReason::Logout).await.unwrap();
+    assert!(store.insert(&third, SessionLimit::refuse(2)).await.unwrap().is_empty());
+    assert_eq!(row(&store, first.id()).await, first);
+}
+
+#[doc(hidden)]
+pub async fn a_limit_that_ends_ends_the_oldest_and_never_the_new_one(store: Store) {
+    let [first, second, stranger, namesake] = neighbours(&store).await;
+    let third = beside(&first, HOUR);
+    store.insert(&third, ANY).await.unwrap();
+    // By a node whose clock is behind: it is new all the same.
+    let mut parts = beside(&first, HOUR).into_parts();
+    parts.created_at = parts.created_at - 2 * HOUR;
+    let new = Session::from_parts(parts);
+    let (_, end) = read_all(&store, None, 1000).await;
+    let ended = store.insert(&new, SessionLimit::end_oldest(2)).await.unwrap();
+    assert_eq!(ended.len(), 2);
+    let (seen, _) = read_all(&store, Some(end), 1000).await;
+    assert!(ended.iter().all(|entry| seen.contains(entry)), "they are in the log");
+    for over in [first, second] {
+        let ended = row(&store, over.id()).await.into_parts().ended.unwrap();
+        assert_eq!(ended.reason, EndReason::Limit);
+    }
+    for kept in [&third, &new, &stranger, &namesake] {
+        assert_eq!(row(&store, kept.id()).await, *kept);
+    }
+}
+
+#[doc(hidden)]
+pub async fn of_many_sign_ins_at_once_the_limit_stays(store: Store) {
+    for (limit, succeed) in [(SessionLimit::end_oldest(3), 20), (SessionLimit::refuse(3), 3)] {
+        let first = session(now(&store).await, |_| {});
+        let mut racing = Vec::new();
+        for _ in 0..20 {
+            let (store, new) = (store.clone(), beside(&first, Duration::ZERO));
+            racing.push(tokio::spawn(async move { store.insert(&new, limit).await.is_ok() }));
+        }
+        let mut succeeded = 0;
+        for racer in racing {
+            succeeded += usize::from(racer.await.unwrap());
+        }
+        assert_eq!(succeeded, succeed);
+        let parts = first.parts();
+        assert_eq!(store.list(&parts.issuer, &parts.subject).await.unwrap().len(), 3);
+    }
+}
