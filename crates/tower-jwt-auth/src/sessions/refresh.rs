@@ -18,6 +18,7 @@ use crate::scope::is_scope;
 
 /// How often a step is tried that others keep overtaking.
 const TRIES: usize = 3;
+
 /// How a presented token came to be answered.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answered {
@@ -38,7 +39,8 @@ where
     /// # Errors
     ///
     /// [`RefreshError::Refused`] when the session is over or the token is none of ours;
-    /// [`RefreshError::Unavailable`] when the store or the hook cannot be asked, and a later try may succeed.
+    /// [`RefreshError::Unavailable`] when the store or the hook cannot be asked, and a later try may succeed;
+    /// [`RefreshError::Failed`] for a fault of the service that trying again does not mend.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, RefreshError> {
         self.refresh_from(refresh_token, &Device::default()).await
     }
