@@ -36,9 +36,9 @@ const SAFETY_MARGIN: i64 = 1000;
 /// The operating system's wall clock, held so that it never goes back by more than a second.
 ///
 /// A wall clock that is set back would make expired tokens valid again. This one then runs on from the latest
-/// time it has shown, by the monotonic clock. A clock that jumped far ahead and came back is therefore ahead
-/// until the process ends: tokens expire early rather than late. All clocks of a process are one, so that no
-/// two parts of it disagree.
+/// time it has shown, by the monotonic clock, slower by one part in 2000 so that it meets the wall clock again.
+/// A clock that jumped far ahead and came back is therefore ahead for long: tokens expire early rather than
+/// late. All clocks of a process are one, so that no two parts of it disagree.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock(());
 
@@ -53,13 +53,18 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         static HELD: Held = Held::new();
         static START: OnceLock<Instant> = OnceLock::new();
+        // In this order: a pause in between then looks like a clock that was set back, and not ahead.
+        let wall = SystemTime::now().into();
         let running = START.get_or_init(Instant::now).elapsed().as_millis();
-        let running = i64::try_from(running).unwrap_or(i64::MAX);
-        HELD.read(SystemTime::now().into(), running)
+        HELD.read(wall, i64::try_from(running).unwrap_or(i64::MAX))
     }
 }
 
-/// The furthest that the wall clock has been ahead of the monotonic one, in milliseconds.
+/// A held clock loses one part in so many, until it meets the wall clock again.
+const DECAY: i64 = 2000;
+
+/// The furthest that the wall clock has been ahead of the monotonic one, in milliseconds, as it would have been
+/// when the process began.
 #[derive(Debug)]
 struct Held(AtomicI64);
 
@@ -69,12 +74,14 @@ impl Held {
     }
 
     fn read(&self, wall: Timestamp, running: i64) -> Timestamp {
-        let ahead = wall.unix_millis().saturating_sub(running);
+        let lost = running / DECAY;
+        let ahead = wall.unix_millis().saturating_sub(running).saturating_add(lost);
         let furthest = self.0.load(Ordering::Relaxed);
         if ahead > furthest {
             self.0.fetch_max(ahead, Ordering::Relaxed);
         } else if ahead < furthest.saturating_sub(SAFETY_MARGIN) {
-            return Timestamp::from_unix_millis(furthest.saturating_add(running));
+            let held = furthest.saturating_sub(lost).saturating_add(running);
+            return Timestamp::from_unix_millis(held);
         }
         wall
     }
@@ -121,10 +128,26 @@ mod tests {
         assert_eq!(read(100_000, 0), at(100_000));
         assert_eq!(read(100_500, 500), at(100_500), "the two run together");
         assert_eq!(read(100_100, 1_000), at(100_100), "a little back is let through");
-        assert_eq!(read(40_000, 2_000), at(102_000), "set back: it runs on");
-        assert_eq!(read(41_000, 3_000), at(103_000), "and does not stand still");
+        assert_eq!(read(40_000, 2_000), at(101_999), "set back: it runs on");
+        assert_eq!(read(41_000, 3_000), at(102_999), "and does not stand still");
         assert_eq!(read(500_000, 4_000), at(500_000), "set ahead");
         assert_eq!(read(105_000, 5_000), at(501_000), "and held there");
+    }
+
+    #[test]
+    fn a_held_clock_meets_the_wall_clock_again() {
+        let held = Held::new();
+        let read =
+            |wall, running| held.read(Timestamp::from_unix_millis(wall), running).unix_millis();
+        read(1_000_000, 0);
+        // Ten seconds back.
+        let mut shown = 1_000_000;
+        for running in (0..30_000_000).step_by(10_000) {
+            let now = read(990_000 + running, running);
+            assert!(now >= shown - SAFETY_MARGIN, "it never goes back by more than the margin");
+            shown = now;
+        }
+        assert_eq!(shown, 990_000 + 29_990_000);
     }
 
     #[test]

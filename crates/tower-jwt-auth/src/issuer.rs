@@ -149,7 +149,8 @@ impl Issuer {
         if text.len() > MAX_TOKEN_LENGTH {
             return Err(IssueError::TooLong { length: text.len(), most: MAX_TOKEN_LENGTH });
         }
-        let expires_in = grant.expires_at.since(grant.issued_at.floor_to_second());
+        // From now: a hook may have taken its time.
+        let expires_in = grant.expires_at.since(self.clock.now().floor_to_second());
         Ok(AccessToken { text, id, expires_at: grant.expires_at, expires_in })
     }
 }

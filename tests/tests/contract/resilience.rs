@@ -294,3 +294,82 @@ async fn access_tokens_may_live_for_seconds() {
     assert_eq!(first.refresh().as_str(), replayed.refresh().as_str());
     assert_eq!(replayed.access().expires_in(), Duration::from_secs(2));
 }
+
+// Line 30: a logout that is answered holds here, also where another node, or a call whose answer was lost, had
+// ended the session.
+#[tokio::test]
+async fn a_second_logout_makes_this_node_know_what_it_did_not_do() {
+    let world = World::new();
+    let sibling = world.sibling();
+    let tokens = world.sign_in().await;
+    sibling.sessions.revocations().ready().await;
+    // The sibling's follower hears nothing from now on.
+    sibling.store.fail("read", Fault::Before);
+    sibling.store.fail("changed", Fault::Hang);
+    for _ in 0..2 {
+        world.logout(tokens.refresh().as_str()).await;
+    }
+    assert_eq!(sibling.call(tokens.access().as_str()).await.status, StatusCode::OK);
+    let answer = sibling.logout(tokens.refresh().as_str()).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    let answer = sibling.call(tokens.access().as_str()).await;
+    answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+}
+
+// Line 30: planted cookies do not hide the user's own.
+#[tokio::test]
+async fn logout_ends_every_session_whose_cookie_came_along() {
+    let world = World::new();
+    let mut header = String::new();
+    let mut all = Vec::new();
+    for _ in 0..12 {
+        let tokens = world.sign_in().await;
+        header += &format!("{}={}; ", world.cookie.name(), tokens.refresh().as_str());
+        all.push(tokens);
+    }
+    let request = tower_jwt_auth_tests::world::request("POST", &[("cookie", &header)]);
+    let logout = LogoutService::this_session(&world.sessions, world.cookie.clone());
+    assert_eq!(send_to(logout, request).await.status, StatusCode::NO_CONTENT);
+    for tokens in all {
+        let answer = world.call(tokens.access().as_str()).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED);
+    }
+}
+
+/// Panics.
+struct Panics;
+
+#[async_trait]
+impl RefreshHook<Profile> for Panics {
+    async fn on_refresh(&self, _: &Session, _: Profile) -> Result<Renewal<Profile>, HookError> {
+        panic!("a panic of the test's own")
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_is_500_and_the_session_goes_on() {
+    let world = World::new().with_sessions(|s| s.with_refresh_hook(Panics));
+    let tokens = world.sign_in().await;
+    let answer = world.refresh(tokens.refresh().as_str()).await;
+    answer.assert_refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
+    assert_eq!(world.sessions.list("alice").await.unwrap().len(), 1);
+}
+
+// The runtime that sessions were made in may be gone; the one that serves is there.
+#[test]
+fn requests_are_worked_on_in_the_runtime_that_serves() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (first, second) = (runtime(), runtime());
+    let (world, token) = first.block_on(async {
+        let world = World::new();
+        let token = world.sign_in().await.refresh().as_str().to_owned();
+        (world, token)
+    });
+    let answer = second.block_on(async {
+        tokio::time::timeout(Duration::from_secs(10), world.refresh(&token)).await
+    });
+    assert_eq!(answer.expect("an answer comes").status, StatusCode::OK);
+    drop(first);
+    let answer = second.block_on(async { world.logout(&token).await });
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+}

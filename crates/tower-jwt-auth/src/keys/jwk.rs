@@ -103,6 +103,7 @@ pub(super) fn from_jwks(json: &str) -> Result<Vec<VerifyingKey>, ConfigError> {
             .map_err(|_| ConfigError::Jwks { problem: "a key is none" })
             .and_then(|jwk| from_jwk(&jwk));
         match key {
+            Ok(Some(key)) if keys.iter().any(|other: &VerifyingKey| other.is_same(&key)) => {}
             Ok(key) => keys.extend(key),
             Err(error) => tracing::warn!(%error, "a key of a JWK set is passed over"),
         }

@@ -50,7 +50,8 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when it is no JWK set, or no key is left.
+    /// [`ConfigError`] when it is no JWK set, no key is left, or two different ones have the same `kid` and
+    /// algorithm.
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
         Self::new(jwk::from_jwks(json)?)
     }

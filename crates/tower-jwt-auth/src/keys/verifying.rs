@@ -138,6 +138,12 @@ impl VerifyingKey {
         &self.key_id
     }
 
+    /// Whether this is the same public key by the same name.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.algorithm, &self.key_id, &self.public)
+            == (other.algorithm, &other.key_id, &other.public)
+    }
+
     pub(crate) fn public_part(&self) -> Option<&PublicPart> {
         self.public.as_deref()
     }

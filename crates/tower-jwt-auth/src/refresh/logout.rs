@@ -114,27 +114,24 @@ where
         let (sessions, reach) = (self.sessions.clone(), self.reach);
         if reach == Reach::ThisSession {
             let opened = sessions.open_all(&cookies);
-            return AnswerFuture::working(
-                self.sessions.runtime(),
-                Arc::clone(&endpoint),
-                async move {
-                    for opened in &opened {
-                        if let Err(error) = sessions.end_reaching(opened, reach).await {
-                            return endpoint.out_of_reach(&error);
-                        }
+            return AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
+                for opened in &opened {
+                    if let Err(error) = sessions.end_reaching(opened, reach).await {
+                        return endpoint.out_of_reach(&error);
                     }
-                    endpoint.signed_out(reach)
-                },
-            );
+                }
+                endpoint.signed_out(reach)
+            });
         }
-        let chosen = sessions.choose(&cookies);
-        AnswerFuture::working(self.sessions.runtime(), Arc::clone(&endpoint), async move {
-            let ended = match &chosen {
-                Chosen::One(opened) => sessions.end_reaching(opened, reach).await,
-                Chosen::Nothing => return endpoint.refuse(AuthError::Missing),
-                Chosen::NoneValid | Chosen::Several => Ok(false),
-            };
-            match ended {
+        let opened = match sessions.choose(&cookies) {
+            Chosen::One(opened) => opened,
+            Chosen::Nothing => return AnswerFuture::ready(endpoint.refuse(AuthError::Missing)),
+            Chosen::NoneValid | Chosen::Several => {
+                return AnswerFuture::ready(endpoint.refuse(TokenError::Revoked.into()));
+            }
+        };
+        AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
+            match sessions.end_reaching(&opened, reach).await {
                 Ok(true) => endpoint.signed_out(reach),
                 Ok(false) => endpoint.refuse(TokenError::Revoked.into()),
                 Err(error) => endpoint.out_of_reach(&error),

@@ -10,7 +10,6 @@ use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
 use serde::Serialize;
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tower_jwt_auth_core::StoreError;
 use tracing::Instrument as _;
@@ -20,7 +19,7 @@ use crate::challenge::{AuthError, Realm};
 use crate::error::TokenError;
 use crate::origin::OriginPolicy;
 use crate::refresh_token::RefreshToken;
-use crate::sessions::{RefreshError, RefreshRefusal, Tokens};
+use crate::sessions::{RefreshError, RefreshRefusal, Sessions, Tokens};
 
 /// The answer to a login or refresh, in the form of RFC 6749 §5.1.
 #[derive(Serialize)]
@@ -148,7 +147,10 @@ impl Endpoint {
     /// The answer when it is not certain what the store did; the cookie is left alone.
     pub(super) fn out_of_reach(&self, error: &StoreError) -> Response<Full<Bytes>> {
         tracing::warn!(error = error as &dyn std::error::Error, "sessions could not be ended");
-        self.refuse(AuthError::Unavailable)
+        self.refuse(match error {
+            StoreError::Corrupt(_) => AuthError::Failed,
+            _ => AuthError::Unavailable,
+        })
     }
 }
 
@@ -178,12 +180,21 @@ impl AnswerFuture {
         Self { answer: Answer::Ready(Some(response)) }
     }
 
-    pub(super) fn working(
-        runtime: &Handle,
+    /// Works in a task of its own, unless too many are being worked on.
+    pub(super) fn working<C>(
+        sessions: &Sessions<C>,
         endpoint: Arc<Endpoint>,
         work: impl Future<Output = Response<Full<Bytes>>> + Send + 'static,
     ) -> Self {
-        let work = runtime.spawn(work.in_current_span());
+        let Some(place) = sessions.place() else {
+            return Self::ready(endpoint.refuse(AuthError::Unavailable));
+        };
+        let work = async move {
+            let response = work.await;
+            drop(place);
+            response
+        };
+        let work = sessions.runtime().spawn(work.in_current_span());
         Self { answer: Answer::Working { work, endpoint } }
     }
 }
@@ -197,8 +208,15 @@ impl Future for AnswerFuture {
                 response.take().map_or(Poll::Pending, |r| Poll::Ready(Ok(r)))
             }
             Answer::Working { work, endpoint } => Pin::new(work).poll(cx).map(|answer| {
-                // The store's or the hook's code panicked, or the runtime ends.
-                Ok(answer.unwrap_or_else(|_| endpoint.refuse(AuthError::Unavailable)))
+                Ok(answer.unwrap_or_else(|error| {
+                    if error.is_panic() {
+                        tracing::error!("the store's or the hook's code panicked");
+                        endpoint.refuse(AuthError::Failed)
+                    } else {
+                        // The runtime ends.
+                        endpoint.refuse(AuthError::Unavailable)
+                    }
+                }))
             }),
         }
     }

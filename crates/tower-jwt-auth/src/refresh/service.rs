@@ -96,19 +96,24 @@ where
         let cookies = endpoint.cookie.values(request.headers());
         let chosen = self.sessions.choose(&cookies);
         let device = device(request.headers());
+        let opened = match chosen {
+            Chosen::One(opened) => opened,
+            Chosen::Nothing => return AnswerFuture::ready(endpoint.refuse(AuthError::Missing)),
+            Chosen::NoneValid => {
+                let refused = endpoint.refuse_refresh(RefreshRefusal::Invalid.into());
+                return AnswerFuture::ready(refused);
+            }
+            Chosen::Several => {
+                let refused = endpoint.refuse_refresh(RefreshRefusal::Ambiguous.into());
+                return AnswerFuture::ready(refused);
+            }
+        };
         let sessions = self.sessions.clone();
-        let runtime = self.sessions.runtime();
-        AnswerFuture::working(runtime, Arc::clone(&endpoint), async move {
-            let refused = match chosen {
-                Chosen::One(opened) => match sessions.refresh_opened(&opened, &device).await {
-                    Ok(tokens) => return tokens.into_response(&endpoint.cookie),
-                    Err(error) => error,
-                },
-                Chosen::Nothing => return endpoint.refuse(AuthError::Missing),
-                Chosen::NoneValid => RefreshRefusal::Invalid.into(),
-                Chosen::Several => RefreshRefusal::Ambiguous.into(),
-            };
-            endpoint.refuse_refresh(refused)
+        AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
+            match sessions.refresh_opened(&opened, &device).await {
+                Ok(tokens) => tokens.into_response(&endpoint.cookie),
+                Err(error) => endpoint.refuse_refresh(error),
+            }
         })
     }
 }

@@ -30,16 +30,39 @@ pub(super) struct Post {
     pub(super) caught_up: watch::Sender<bool>,
 }
 
-/// Keeps the list in step with the log: reads it whole, follows its end, and writes heartbeats to know how
-/// far behind it is.
+/// Keeps the list in step with the log: reads it whole now and then, follows its end all the while, and writes
+/// heartbeats to know how far behind it is.
 pub(super) struct Follower {
     post: Arc<Post>,
-    cursor: Option<Cursor>,
-    /// When the whole log was last begun to be read; none while that is still to be done.
+    /// Where the end of the log was; none before the first reading of the whole is done.
+    tail: Option<Cursor>,
+    /// The reading of the whole log, while one is going on.
+    whole: Option<Whole>,
+    /// When the last reading of the whole log that was finished had begun.
     read_whole: Option<Instant>,
+    /// Whether there may be more to purge.
+    purging: bool,
     last_beat: Option<Beat>,
     /// The number of the last heartbeat of this node that was read back.
     seen_beat: Option<u64>,
+}
+
+/// A reading of the whole log, which goes on page by page between turns at its end.
+struct Whole {
+    begun: Instant,
+    cursor: Option<Cursor>,
+    left_out: bool,
+}
+
+/// What a turn came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// There is more to do at once.
+    Unfinished,
+    /// Something was read; the end is reached.
+    Progress,
+    /// There was nothing.
+    Idle,
 }
 
 /// A heartbeat and when it was written.
@@ -52,7 +75,15 @@ struct Beat {
 
 impl Follower {
     pub(super) fn new(post: Arc<Post>) -> Self {
-        Self { post, cursor: None, read_whole: None, last_beat: None, seen_beat: None }
+        Self {
+            post,
+            tail: None,
+            whole: None,
+            read_whole: None,
+            purging: false,
+            last_beat: None,
+            seen_beat: None,
+        }
     }
 
     /// Runs until it is aborted.
@@ -60,12 +91,17 @@ impl Follower {
         let mut pause = RETRY.0;
         loop {
             match self.turn().await {
-                Ok(progress) => {
+                Ok(turn) => {
                     pause = RETRY.0;
-                    if !progress {
-                        sleep(CALM).await;
+                    match turn {
+                        // A store that always answers at once would keep everything else waiting.
+                        Turn::Unfinished => yield_now().await,
+                        Turn::Progress => self.wait().await,
+                        Turn::Idle => {
+                            sleep(CALM).await;
+                            self.wait().await;
+                        }
                     }
-                    self.wait().await;
                 }
                 Err(error) => {
                     tracing::warn!(
@@ -79,53 +115,88 @@ impl Follower {
         }
     }
 
-    /// Writes a heartbeat when one is due, and reads to the end; tells whether there was anything.
-    async fn turn(&mut self) -> Result<bool, StoreError> {
+    /// Writes a heartbeat when one is due, reads a page of the whole log where that is being read, and follows
+    /// its end. What was read before an error stays read.
+    async fn turn(&mut self) -> Result<Turn, StoreError> {
         let reread = self.post.policy.reread;
-        if self.read_whole.is_none_or(|begun| begun.elapsed() >= reread) {
-            self.cursor = None;
-            self.read_whole = None;
+        if self.whole.is_none() && self.read_whole.is_none_or(|begun| begun.elapsed() >= reread) {
+            self.whole = Some(Whole { begun: Instant::now(), cursor: None, left_out: false });
         }
         if self.next_beat().is_none_or(|due| Instant::now() >= due) {
             self.beat().await?;
         }
-        let whole = self.read_whole.is_none();
-        let begun = Instant::now();
-        let mut left_out = false;
+        self.read_whole().await?;
+        let progress = self.follow_tail().await?;
+        self.purge().await;
+        Ok(match (self.whole.is_some() || self.purging, progress) {
+            (true, _) => Turn::Unfinished,
+            (false, true) => Turn::Progress,
+            (false, false) => Turn::Idle,
+        })
+    }
+
+    /// Reads the next page of the whole log, if that is being read.
+    async fn read_whole(&mut self) -> Result<(), StoreError> {
+        let Some(mut whole) = self.whole.take() else { return Ok(()) };
+        let page = match self.post.log.read(whole.cursor.as_ref(), PAGE).await {
+            Ok(page) => page,
+            Err(error) => {
+                self.whole = Some(whole);
+                return Err(error);
+            }
+        };
+        let LogPage::Entries { entries, next, more } = page else { return Err(self.lost()) };
+        for entry in &entries {
+            whole.left_out |= !self.take(entry);
+        }
+        self.post.entries.tidy();
+        if more {
+            whole.cursor = Some(next);
+            self.whole = Some(whole);
+            return Ok(());
+        }
+        // What did not fit before may fit now that entries have expired.
+        self.post.entries.set_incomplete(whole.left_out);
+        self.read_whole = Some(whole.begun);
+        self.tail.get_or_insert(next);
+        self.post.caught_up.send_replace(true);
+        self.purging = self.post.policy.purges;
+        Ok(())
+    }
+
+    /// Reads to the end of the log from where it was; tells whether there was anything.
+    async fn follow_tail(&mut self) -> Result<bool, StoreError> {
         let mut progress = false;
-        loop {
-            let page = self.post.log.read(self.cursor.as_ref(), PAGE).await?;
-            let LogPage::Entries { entries, next, more } = page else {
-                // Everything is read again, after a pause: two logs behind one address would lose each other's
-                // cursors for ever.
-                self.cursor = None;
-                self.read_whole = None;
-                return Err(StoreError::unavailable("the log has a new incarnation"));
-            };
+        while self.tail.is_some() {
+            let page = self.post.log.read(self.tail.as_ref(), PAGE).await?;
+            let LogPage::Entries { entries, next, more } = page else { return Err(self.lost()) };
             progress |= !entries.is_empty();
             for entry in &entries {
-                left_out |= !self.take(entry);
+                self.take(entry);
             }
-            self.cursor = Some(next);
+            self.tail = Some(next);
             self.post.entries.tidy();
-            if !more {
-                break;
+            if more {
+                yield_now().await;
+                continue;
             }
-            // A store that always answers at once would keep everything else waiting.
-            yield_now().await;
-        }
-        if let Some(beat) = self.last_beat.filter(|beat| self.seen_beat == Some(beat.number)) {
-            // The log takes what is written to it, this reader sees it, and has read all that there was.
-            self.post.entries.fresh_as_of(beat.instant, beat.wall);
-        }
-        if whole {
-            // What did not fit before may fit now that entries have expired.
-            self.post.entries.set_incomplete(left_out);
-            self.read_whole = Some(begun);
-            self.post.caught_up.send_replace(true);
-            self.purge().await;
+            let is_back = |beat: &Beat| self.seen_beat == Some(beat.number);
+            if let Some(beat) = self.last_beat.filter(is_back) {
+                // The log takes what is written to it, this reader sees it, and has read all that there was.
+                self.post.entries.fresh_as_of(beat.instant, beat.wall);
+            }
+            break;
         }
         Ok(progress)
+    }
+
+    /// Everything has to be read again, after a pause: two logs behind one address would lose each other's
+    /// cursors for ever.
+    fn lost(&mut self) -> StoreError {
+        self.tail = None;
+        self.whole = None;
+        self.read_whole = None;
+        StoreError::unavailable("the log has a new incarnation")
     }
 
     /// Takes in one entry; false when the list has not all of it.
@@ -135,7 +206,7 @@ impl Follower {
             LogEntry::Revocation(revocation) => entries.insert_if_room(revocation),
             LogEntry::Heartbeat(heartbeat) => {
                 if heartbeat.node == self.post.node {
-                    self.seen_beat = Some(heartbeat.beat);
+                    self.seen_beat = self.seen_beat.max(Some(heartbeat.beat));
                 }
                 true
             }
@@ -158,23 +229,18 @@ impl Follower {
         Ok(())
     }
 
-    /// Removes from the log what is of no use to anyone. Failing at it does no harm.
-    async fn purge(&self) {
-        if !self.post.policy.purges {
+    /// Removes a batch of what is of no use to anyone, where there may be some. Failing at it does no harm.
+    async fn purge(&mut self) {
+        if !self.purging {
             return;
         }
-        loop {
-            match self.post.log.purge_log(GONE_FOR, PAGE).await {
-                Ok(PAGE) => yield_now().await,
-                Ok(_) => return,
-                Err(error) => {
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "the revocation log could not be purged"
-                    );
-                    return;
-                }
-            }
+        let purged = self.post.log.purge_log(GONE_FOR, PAGE).await;
+        self.purging = matches!(purged, Ok(PAGE));
+        if let Err(error) = purged {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the revocation log could not be purged"
+            );
         }
     }
 
@@ -186,7 +252,7 @@ impl Follower {
     async fn wait(&self) {
         let due = self.next_beat().unwrap_or_else(Instant::now);
         tokio::select! {
-            changed = self.post.log.changed(self.cursor.as_ref()) => {
+            changed = self.post.log.changed(self.tail.as_ref()) => {
                 if changed.is_err() {
                     // Reading on the timer goes on without being woken.
                     sleep_until(due.into()).await;

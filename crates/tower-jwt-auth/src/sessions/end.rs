@@ -7,9 +7,6 @@ use tower_jwt_auth_core::{
 use super::{SessionError, Sessions};
 use crate::refresh_token::{self, Opened};
 
-/// The most sessions that one request's cookies are taken to be of; a browser has one.
-const MOST_SESSIONS: usize = 8;
-
 /// Which sessions someone who holds a refresh token wants to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -108,8 +105,28 @@ where
         self.revocations.note(&revocations);
         if !revocations.is_empty() {
             tracing::debug!(count = revocations.len(), reason = reason.as_str(), "ended sessions");
+            return Ok(revocations.len());
         }
-        Ok(revocations.len())
+        if let Which::One { id } | Which::Presented { id, .. } | Which::Owned { id, .. } = which {
+            // It may have been ended by another node, or by a call whose answer was lost: what is answered
+            // now must hold here, too.
+            if let Some(loaded) = self.store.load(*id).await? {
+                self.note_if_ended(&loaded.session);
+            }
+        }
+        Ok(0)
+    }
+
+    /// Takes note of a session that turns out to have been ended.
+    pub(super) fn note_if_ended(&self, session: &Session) {
+        let row = session.parts();
+        if row.ended.is_some() {
+            self.revocations.note(&[Revocation::Session {
+                issuer: row.issuer.clone(),
+                sid: row.id.to_string(),
+                until: row.access_until,
+            }]);
+        }
     }
 
     /// The refresh tokens of ours among these cookies, the youngest of each session; others are passed over.
@@ -120,11 +137,9 @@ where
             let opened = refresh_token::open(&self.secrets, self.issuer.name(), token);
             let Ok(opened) = opened else { continue };
             // The same session under two paths, or the same cookie over and over.
-            let is_full = all.len() == MOST_SESSIONS;
             match all.iter_mut().find(|other| other.session_id == opened.session_id) {
                 Some(other) if other.generation >= opened.generation => {}
                 Some(other) => *other = opened,
-                None if is_full => {}
                 None => all.push(opened),
             }
         }

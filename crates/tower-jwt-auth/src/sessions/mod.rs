@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_jwt_auth_core::{Clock, RotationPolicy, SessionLimit, SessionStore, StoreError};
 
 pub(crate) use self::end::{Chosen, Reach};
@@ -31,6 +32,9 @@ use crate::keys::RefreshSecrets;
 use crate::patience::Patient;
 use crate::refresh_token::RefreshToken;
 use crate::revocation::{FollowPolicy, RevocationList};
+
+/// The most requests to refresh or log out that are worked on at a time; 503 beyond.
+const MOST_AT_ONCE: usize = 4096;
 
 /// Starts, refreshes, ends and lists sessions whose access tokens carry the application's claims `C`.
 ///
@@ -64,6 +68,7 @@ pub struct Sessions<C> {
     hook: Arc<dyn RefreshHook<C>>,
     housekeeping: Housekeeping,
     runtime: Handle,
+    places: Arc<Semaphore>,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -79,7 +84,7 @@ where
     ///
     /// # Errors
     ///
-    /// [`ConfigError::NoRuntime`] outside a tokio runtime.
+    /// [`ConfigError::NoRuntime`] outside a tokio runtime, which must have its timers enabled.
     pub fn new(
         issuer: Issuer,
         secrets: RefreshSecrets,
@@ -116,6 +121,7 @@ where
             hook: Arc::new(KeepClaims),
             housekeeping,
             runtime,
+            places: Arc::new(Semaphore::new(MOST_AT_ONCE)),
             claims: PhantomData,
         };
         let default = RotationPolicy::default();
@@ -186,8 +192,14 @@ impl<C> Sessions<C> {
     }
 
     /// The runtime in which what has been begun is brought to its end, though nobody waits for it any more.
-    pub(crate) fn runtime(&self) -> &Handle {
-        &self.runtime
+    pub(crate) fn runtime(&self) -> Handle {
+        Handle::try_current().unwrap_or_else(|_| self.runtime.clone())
+    }
+
+    /// A place among the requests that are worked on; none when there are too many. Those whose client has
+    /// left count, too: no limit around the service sees them.
+    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().ok()
     }
 }
 
@@ -203,6 +215,7 @@ impl<C> Clone for Sessions<C> {
             hook: Arc::clone(&self.hook),
             housekeeping: self.housekeeping.clone(),
             runtime: self.runtime.clone(),
+            places: Arc::clone(&self.places),
             claims: PhantomData,
         }
     }

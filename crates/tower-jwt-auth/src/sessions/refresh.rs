@@ -167,6 +167,7 @@ where
                     return Err(RefreshRefusal::Reuse.into());
                 }
                 Verdict::Refused(refusal) => {
+                    self.note_if_ended(&loaded.session);
                     if refusal == Refusal::WrongSecret {
                         tracing::warn!(
                             session = %id,
