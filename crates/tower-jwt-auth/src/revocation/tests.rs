@@ -109,7 +109,7 @@ fn follow(log: impl RevocationLog, policy: FollowPolicy) -> RevocationList {
 
 /// Waits, in real time and not for ever, until something holds.
 async fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..2000 {
         if holds() {
             return;
         }
@@ -248,7 +248,7 @@ async fn another_incarnation_of_the_log_is_read_whole_and_nothing_known_is_dropp
 #[tokio::test]
 async fn a_full_list_says_that_it_is_incomplete_until_all_fits_again() {
     let store = Arc::new(MemoryStore::new());
-    let soon = || now() - KEEP + Duration::from_millis(1500);
+    let soon = || now() - KEEP + Duration::from_millis(3000);
     let log: Vec<_> =
         (0..200).map(|n| LogEntry::Revocation(token(&format!("short-{n}"), soon()))).collect();
     store.append(&log).await.unwrap();
@@ -375,20 +375,20 @@ async fn pages_that_were_read_before_an_error_stay_read() {
 
 #[tokio::test]
 async fn the_end_of_the_log_is_followed_while_the_whole_is_read_again() {
-    let log = Slow::with_entries(400, Duration::from_millis(5), usize::MAX).await;
-    // Some 40 pages of 5 milliseconds, again and again.
+    let log = Slow::with_entries(3000, Duration::from_millis(5), usize::MAX).await;
+    // Some 300 pages of 5 milliseconds or more, again and again.
     let policy = FollowPolicy::default().with_reread(Duration::from_millis(10)).unwrap();
     let list = follow(log.clone(), policy);
     list.ready().await;
-    for n in 0..5 {
+    for n in 0..3 {
         let name = format!("new-{n}");
         log.append(&[LogEntry::Revocation(token(&name, now() + MINUTE))]).await.unwrap();
         let begun = std::time::Instant::now();
         until("the entry is followed", || standing(&list, &name) == Standing::Revoked).await;
         let staleness = list.staleness().unwrap();
         let took = begun.elapsed();
-        assert!(took < Duration::from_millis(400), "{took:?}: not once in a whole reading");
-        assert!(staleness < Duration::from_millis(500), "{staleness:?}");
+        assert!(took < Duration::from_millis(1000), "{took:?}: not once in a whole reading");
+        assert!(staleness < Duration::from_millis(1000), "{staleness:?}");
     }
 }
 
