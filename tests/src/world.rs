@@ -101,6 +101,18 @@ impl World {
         self.send(request("GET", &[("authorization", &format!("Bearer {token}"))])).await
     }
 
+    /// Waits, not for ever, until this access token is refused: by a node that was not told itself, or by work
+    /// that goes on without its client.
+    pub async fn until_refused(&self, token: &str) {
+        for _ in 0..1000 {
+            if self.call(token).await.status == http::StatusCode::UNAUTHORIZED {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("the access token is accepted for ever");
+    }
+
     /// Calls the protected service.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
         send_to(self.auth.layer(service_fn(echo)), request).await

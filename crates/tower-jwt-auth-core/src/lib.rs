@@ -27,7 +27,9 @@ mod time;
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::id::{EntropyError, NodeId, ParseIdError, SessionId, TokenId};
 pub use self::memory::MemoryStore;
-pub use self::revocation::{Cursor, Heartbeat, LogEntry, LogPage, Revocation, RevocationKey};
+pub use self::revocation::{
+    Cursor, Heartbeat, LogEntry, LogPage, Revocation, RevocationKey, RevocationKind,
+};
 pub use self::rotation::{Presented, Refusal, RotationPolicy, Verdict};
 pub use self::session::{
     Device, EndReason, Ended, SecretHash, Session, SessionLimit, SessionParts,

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::state::State;
+use crate::rotation::may_retry_late;
 use crate::{
     Advance, Clock, Cursor, EndReason, Ended, LateRetry, Loaded, LogEntry, LogPage, Revocation,
     RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionStore, StoreError,
@@ -177,10 +178,8 @@ impl SessionStore for MemoryStore {
         let row = state.update(retry.id, |row| {
             let one_behind = retry.generation.checked_add(1) == Some(row.generation)
                 && row.secret_hash == retry.secret_hash;
-            let twice_running = row
-                .late_retry
-                .is_some_and(|granted| granted.checked_add(1) == Some(retry.generation));
-            if !one_behind || twice_running || !row.is_live(now) {
+            let may = may_retry_late(row.late_retry, retry.generation);
+            if !one_behind || !may || !row.is_live(now) {
                 return false;
             }
             row.late_retry = Some(retry.generation);

@@ -81,25 +81,34 @@ impl Revocation {
     /// assert!(!all.covers(&RevocationKey::Subject { issuer, sub: "bob", issued_at: at(100) }));
     /// ```
     pub fn covers(&self, key: &RevocationKey<'_>) -> bool {
-        match (self, key) {
-            (Self::Token { issuer, jti, .. }, RevocationKey::Token { issuer: i, jti: j }) => {
-                issuer == i && jti == j
+        let in_time = match (self, key) {
+            (Self::Subject { issued_before, .. }, RevocationKey::Subject { issued_at, .. }) => {
+                issued_at < issued_before
             }
-            (Self::Session { issuer, sid, .. }, RevocationKey::Session { issuer: i, sid: s }) => {
-                issuer == i && sid == s
-            }
-            (
-                Self::Subject { issuer, sub, issued_before, .. },
-                RevocationKey::Subject { issuer: i, sub: s, issued_at },
-            ) => issuer == i && sub == s && issued_at < issued_before,
-            (
-                Self::Token { .. } | Self::Session { .. } | Self::Subject { .. },
-                RevocationKey::Token { .. }
-                | RevocationKey::Session { .. }
-                | RevocationKey::Subject { .. },
-            ) => false,
+            _ => true,
+        };
+        self.names() == key.names() && in_time
+    }
+
+    /// What it names: its kind, its issuer, and the token, session or subject.
+    pub fn names(&self) -> (RevocationKind, &str, &str) {
+        match self {
+            Self::Token { issuer, jti, .. } => (RevocationKind::Token, issuer, jti),
+            Self::Session { issuer, sid, .. } => (RevocationKind::Session, issuer, sid),
+            Self::Subject { issuer, sub, .. } => (RevocationKind::Subject, issuer, sub),
         }
     }
+}
+
+/// The kinds of what can be revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RevocationKind {
+    /// A token, by its `jti`.
+    Token,
+    /// A session, by its `sid`.
+    Session,
+    /// The older tokens of a subject, by its `sub`.
+    Subject,
 }
 
 /// What is asked of a log: whether this has been revoked.
@@ -128,6 +137,17 @@ pub enum RevocationKey<'a> {
         /// The token's `iat`.
         issued_at: Timestamp,
     },
+}
+
+impl<'a> RevocationKey<'a> {
+    /// What a revocation of this names: its kind, its issuer, and the token, session or subject.
+    pub fn names(&self) -> (RevocationKind, &'a str, &'a str) {
+        match *self {
+            Self::Token { issuer, jti } => (RevocationKind::Token, issuer, jti),
+            Self::Session { issuer, sid } => (RevocationKind::Session, issuer, sid),
+            Self::Subject { issuer, sub, .. } => (RevocationKind::Subject, issuer, sub),
+        }
+    }
 }
 
 /// A sign of life that a node writes to the log and waits to read back.

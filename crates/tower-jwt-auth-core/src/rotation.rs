@@ -177,7 +177,7 @@ impl Session {
 }
 
 /// One client may lose one answer; two generations running is a second client.
-fn may_retry_late(granted: Option<u64>, generation: u64) -> bool {
+pub(crate) fn may_retry_late(granted: Option<u64>, generation: u64) -> bool {
     granted.is_none_or(|granted| granted == generation || granted < generation.saturating_sub(1))
 }
 

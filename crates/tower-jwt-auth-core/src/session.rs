@@ -2,7 +2,7 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-use crate::{SessionId, Timestamp};
+use crate::{Revocation, SessionId, Timestamp};
 
 /// SHA-256 of the 128 random bits that a session's refresh tokens carry.
 ///
@@ -274,7 +274,7 @@ impl Session {
 
     /// When the session ends if it is not refreshed before.
     pub fn valid_until(&self) -> Timestamp {
-        self.parts.idle_until.min(self.parts.expires_at)
+        self.parts.valid_until()
     }
 
     /// When the user last proved who they are.
@@ -299,9 +299,23 @@ impl Session {
 }
 
 impl SessionParts {
+    /// When the session ends if it is not refreshed before.
+    pub fn valid_until(&self) -> Timestamp {
+        self.idle_until.min(self.expires_at)
+    }
+
     /// Whether the session can still be refreshed at this time.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.ended.is_none() && now < self.idle_until && now < self.expires_at
+        self.ended.is_none() && now < self.valid_until()
+    }
+
+    /// The log entry for the end of the session: until its last access token has expired.
+    pub fn revocation(&self) -> Revocation {
+        Revocation::Session {
+            issuer: self.issuer.clone(),
+            sid: self.id.to_string(),
+            until: self.access_until,
+        }
     }
 }
 

@@ -3,12 +3,17 @@
 use crate::error::ConfigError;
 
 /// One or more scope tokens, separated by single spaces.
-pub(crate) fn is_scope(scope: &str) -> bool {
+fn is_scope(scope: &str) -> bool {
     let is_token = |token: &str| {
         !token.is_empty()
             && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
     };
     scope.split(' ').all(is_token)
+}
+
+/// As [`is_scope`]; empty stands for none.
+pub(crate) fn is_scope_or_none(scope: &str) -> bool {
+    scope.is_empty() || is_scope(scope)
 }
 
 pub(crate) fn check(scope: &str) -> Result<(), ConfigError> {

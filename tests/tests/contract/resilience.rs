@@ -71,13 +71,7 @@ async fn a_client_that_leaves_does_not_cancel_its_logout() {
     let mut logout = LogoutService::this_session(&world.sessions, world.cookie.clone());
     let answer = logout.call(world.with_cookie(tokens.refresh().as_str()));
     drop(answer);
-    for _ in 0..1000 {
-        if world.call(tokens.access().as_str()).await.status == StatusCode::UNAUTHORIZED {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    panic!("the session goes on");
+    world.until_refused(tokens.access().as_str()).await;
 }
 
 // Line 42: nor does it keep a session alive that the application has refused.
@@ -94,13 +88,7 @@ async fn a_client_that_leaves_does_not_escape_the_hook() {
     gate.reached.notified().await;
     drop(answer);
     gate.open.notify_one();
-    for _ in 0..1000 {
-        if world.call(tokens.access().as_str()).await.status == StatusCode::UNAUTHORIZED {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
-    panic!("the session goes on");
+    world.until_refused(tokens.access().as_str()).await;
 }
 
 // Design §7: the answer of an ended session must not take the place of a new login's cookie.

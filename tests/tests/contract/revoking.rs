@@ -61,18 +61,7 @@ async fn a_revocation_reaches_the_other_node() {
     sibling.sessions.revocations().ready().await;
     assert_eq!(sibling.call(tokens.access().as_str()).await.status, StatusCode::OK);
     world.logout(tokens.refresh().as_str()).await;
-    learns(&sibling, tokens.access().as_str()).await;
-}
-
-/// Waits until a node that was not told itself refuses this access token.
-async fn learns(node: &World, token: &str) {
-    for _ in 0..1000 {
-        if node.call(token).await.status == StatusCode::UNAUTHORIZED {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-    panic!("the other node never learned of it");
+    sibling.until_refused(tokens.access().as_str()).await;
 }
 
 // Line 30.
@@ -233,7 +222,7 @@ async fn reuse_kills_the_successor_and_all_access_tokens_and_they_stay_dead() {
     assert_dead(&world.refresh(tokens.refresh().as_str()).await);
     let access = [tokens.access().as_str().to_owned(), first.access_token(), second.access_token()];
     assert_dead(&world.call(&access[0]).await);
-    learns(&sibling, &access[0]).await;
+    sibling.until_refused(&access[0]).await;
     for _ in 0..4 {
         for node in [&world, &sibling] {
             for token in &access {

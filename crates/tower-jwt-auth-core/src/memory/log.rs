@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Cursor, LogEntry, Revocation, RevocationKey, Timestamp};
+use crate::{Cursor, LogEntry, RevocationKey, RevocationKind, Timestamp};
 
 /// The log and two ways into it.
 pub(super) struct Log {
@@ -13,7 +13,7 @@ pub(super) struct Log {
 }
 
 /// What a revocation names: its kind, issuer and name.
-type Name = (std::mem::Discriminant<Revocation>, String, String);
+type Name = (RevocationKind, String, String);
 
 /// Tells the logs of one process apart; a cursor never leaves it.
 static INCARNATIONS: AtomicU64 = AtomicU64::new(0);
@@ -69,14 +69,14 @@ impl Log {
         self.last += 1;
         self.until.insert((entry.until(), self.last));
         if let LogEntry::Revocation(revocation) = &entry {
-            self.names.entry(name_of(revocation)).or_default().insert(self.last);
+            self.names.entry(owned(revocation.names())).or_default().insert(self.last);
         }
         self.entries.insert(self.last, entry);
     }
 
     fn remove(&mut self, number: u64) {
         if let Some(LogEntry::Revocation(revocation)) = self.entries.remove(&number) {
-            let name = name_of(&revocation);
+            let name = owned(revocation.names());
             if let Some(numbers) = self.names.get_mut(&name) {
                 numbers.remove(&number);
                 if numbers.is_empty() {
@@ -87,7 +87,7 @@ impl Log {
     }
 
     pub(super) fn covers(&self, key: &RevocationKey<'_>) -> bool {
-        let numbers = self.names.get(&name_asked(key)).into_iter().flatten();
+        let numbers = self.names.get(&owned(key.names())).into_iter().flatten();
         numbers.filter_map(|number| self.entries.get(number)).any(|entry| match entry {
             LogEntry::Revocation(revocation) => revocation.covers(key),
             LogEntry::Heartbeat(_) => false,
@@ -106,30 +106,6 @@ impl Log {
     }
 }
 
-fn name_of(revocation: &Revocation) -> Name {
-    let (issuer, name) = match revocation {
-        Revocation::Token { issuer, jti, .. } => (issuer, jti),
-        Revocation::Session { issuer, sid, .. } => (issuer, sid),
-        Revocation::Subject { issuer, sub, .. } => (issuer, sub),
-    };
-    (std::mem::discriminant(revocation), issuer.clone(), name.clone())
-}
-
-/// The name under which a revocation of this key would be kept.
-fn name_asked(key: &RevocationKey<'_>) -> Name {
-    let until = Timestamp::MAX;
-    name_of(&match *key {
-        RevocationKey::Token { issuer, jti } => {
-            Revocation::Token { issuer: issuer.into(), jti: jti.into(), until }
-        }
-        RevocationKey::Session { issuer, sid } => {
-            Revocation::Session { issuer: issuer.into(), sid: sid.into(), until }
-        }
-        RevocationKey::Subject { issuer, sub, issued_at } => Revocation::Subject {
-            issuer: issuer.into(),
-            sub: sub.into(),
-            issued_before: issued_at,
-            until,
-        },
-    })
+fn owned((kind, issuer, name): (RevocationKind, &str, &str)) -> Name {
+    (kind, issuer.to_owned(), name.to_owned())
 }

@@ -95,11 +95,7 @@ impl State {
                 is_first
             });
             let Some(row) = row else { continue };
-            let revocation = Revocation::Session {
-                issuer: row.issuer.clone(),
-                sid: id.to_string(),
-                until: row.access_until,
-            };
+            let revocation = row.revocation();
             self.log.append(LogEntry::Revocation(revocation.clone()));
             revocations.push(revocation);
         }
@@ -121,7 +117,6 @@ impl State {
 
 /// When the session and everything made for it were over.
 fn over_at(row: &SessionParts) -> Timestamp {
-    let over = row.idle_until.min(row.expires_at);
-    let over = row.ended.map_or(over, |ended| over.min(ended.at));
+    let over = row.ended.map_or(Timestamp::MAX, |ended| ended.at).min(row.valid_until());
     over.max(row.access_until)
 }

@@ -30,17 +30,19 @@ enum Requirement {
 impl Requirement {
     /// A pure function of the identity, which knows the time of its request.
     fn check<C>(&self, identity: &Identity<C>) -> Result<(), AuthError> {
-        let fulfilled = match self {
-            Self::Scope(scope) => scope.split(' ').all(|scope| identity.has_scope(scope)),
-            // A token that does not tell when the login was does not tell that it was recent.
-            Self::FreshLogin(max_age) => identity
-                .auth_time()
-                .is_some_and(|auth_time| identity.judged_at() < auth_time + *max_age),
+        let has_scope = |scope| identity.has_scope(scope);
+        // A token that does not tell when the login was does not tell that it was recent.
+        let is_recent = |max_age| {
+            identity.auth_time().is_some_and(|auth_time| identity.judged_at() < auth_time + max_age)
         };
-        match (fulfilled, self) {
-            (true, _) => Ok(()),
-            (false, Self::Scope(scope)) => Err(AuthError::Scope { scope: Arc::clone(scope) }),
-            (false, Self::FreshLogin(max_age)) => Err(AuthError::LoginTooOld { max_age: *max_age }),
+        match self {
+            Self::Scope(scope) if !scope.split(' ').all(has_scope) => {
+                Err(AuthError::Scope { scope: Arc::clone(scope) })
+            }
+            Self::FreshLogin(max_age) if !is_recent(*max_age) => {
+                Err(AuthError::LoginTooOld { max_age: *max_age })
+            }
+            Self::Scope(_) | Self::FreshLogin(_) => Ok(()),
         }
     }
 }

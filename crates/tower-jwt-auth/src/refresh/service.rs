@@ -96,17 +96,13 @@ where
         let cookies = endpoint.cookie.values(request.headers());
         let chosen = self.sessions.choose(&cookies);
         let device = device(request.headers());
+        let refuse =
+            |refusal: RefreshRefusal| AnswerFuture::ready(endpoint.refuse_refresh(refusal.into()));
         let opened = match chosen {
             Chosen::One(opened) => opened,
             Chosen::Nothing => return AnswerFuture::ready(endpoint.refuse(AuthError::Missing)),
-            Chosen::NoneValid => {
-                let refused = endpoint.refuse_refresh(RefreshRefusal::Invalid.into());
-                return AnswerFuture::ready(refused);
-            }
-            Chosen::Several => {
-                let refused = endpoint.refuse_refresh(RefreshRefusal::Ambiguous.into());
-                return AnswerFuture::ready(refused);
-            }
+            Chosen::NoneValid => return refuse(RefreshRefusal::Invalid),
+            Chosen::Several => return refuse(RefreshRefusal::Ambiguous),
         };
         let sessions = self.sessions.clone();
         AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use moka::Expiry;
 use moka::sync::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
-use tower_jwt_auth_core::{Clock, Revocation, RevocationKey, Timestamp};
+use tower_jwt_auth_core::{Clock, Revocation, RevocationKey, RevocationKind, Timestamp};
 
 use super::KEEP;
 use crate::error::ConfigError;
@@ -57,18 +57,18 @@ impl Entries {
 
     /// Adds what the log has; an entry that is there already can only last longer by it.
     pub(super) fn insert(&self, revocation: &Revocation) {
+        let name = self.name(revocation.names());
         let until = revocation.until();
         match revocation {
-            Revocation::Token { issuer, jti, .. } => {
-                self.insert_name(self.name(KIND_TOKEN, issuer, jti), until);
+            Revocation::Token { .. } | Revocation::Session { .. } => {
+                self.names
+                    .entry(name)
+                    .and_upsert_with(|old| old.map_or(until, |old| until.max(old.into_value())));
             }
-            Revocation::Session { issuer, sid, .. } => {
-                self.insert_name(self.name(KIND_SESSION, issuer, sid), until);
-            }
-            Revocation::Subject { issuer, sub, issued_before, .. } => {
+            Revocation::Subject { issued_before, .. } => {
                 self.has_subjects.store(true, Ordering::Release);
                 let new = Subject { issued_before: *issued_before, until };
-                self.subjects.entry(self.name(KIND_SUBJECT, issuer, sub)).and_upsert_with(|old| {
+                self.subjects.entry(name).and_upsert_with(|old| {
                     let old = old.map_or(new, moka::Entry::into_value);
                     Subject {
                         issued_before: new.issued_before.max(old.issued_before),
@@ -77,12 +77,6 @@ impl Entries {
                 });
             }
         }
-    }
-
-    fn insert_name(&self, name: Name, until: Timestamp) {
-        self.names
-            .entry(name)
-            .and_upsert_with(|old| old.map_or(until, |old| until.max(old.into_value())));
     }
 
     /// Adds what the follower has read, unless there are too many; false when it was left out. What concerns no
@@ -101,40 +95,31 @@ impl Entries {
 
     /// Whether there is an entry for this already, which another one only makes last longer.
     fn has(&self, revocation: &Revocation) -> bool {
+        let name = self.name(revocation.names());
         match revocation {
-            Revocation::Token { issuer, jti, .. } => {
-                self.names.contains_key(&self.name(KIND_TOKEN, issuer, jti))
-            }
-            Revocation::Session { issuer, sid, .. } => {
-                self.names.contains_key(&self.name(KIND_SESSION, issuer, sid))
-            }
-            Revocation::Subject { issuer, sub, .. } => {
-                self.subjects.contains_key(&self.name(KIND_SUBJECT, issuer, sub))
-            }
+            Revocation::Token { .. } | Revocation::Session { .. } => self.names.contains_key(&name),
+            Revocation::Subject { .. } => self.subjects.contains_key(&name),
         }
     }
 
     pub(super) fn covers(&self, key: &RevocationKey<'_>) -> bool {
-        match *key {
-            RevocationKey::Token { issuer, jti } => {
-                self.names.contains_key(&self.name(KIND_TOKEN, issuer, jti))
+        match key {
+            RevocationKey::Token { .. } | RevocationKey::Session { .. } => {
+                self.names.contains_key(&self.name(key.names()))
             }
-            RevocationKey::Session { issuer, sid } => {
-                self.names.contains_key(&self.name(KIND_SESSION, issuer, sid))
-            }
-            RevocationKey::Subject { issuer, sub, issued_at } => {
+            RevocationKey::Subject { issued_at, .. } => {
                 self.has_subjects.load(Ordering::Acquire)
                     && self
                         .subjects
-                        .get(&self.name(KIND_SUBJECT, issuer, sub))
-                        .is_some_and(|subject| issued_at < subject.issued_before)
+                        .get(&self.name(key.names()))
+                        .is_some_and(|subject| *issued_at < subject.issued_before)
             }
         }
     }
 
-    fn name(&self, kind: u8, issuer: &str, name: &str) -> Name {
+    fn name(&self, (kind, issuer, name): (RevocationKind, &str, &str)) -> Name {
         let mut hasher = SipHasher13::new_with_key(&self.hash_key);
-        hasher.write_u8(kind);
+        hasher.write_u8(kind as u8);
         hasher.write_usize(issuer.len());
         hasher.write(issuer.as_bytes());
         hasher.write(name.as_bytes());
@@ -164,10 +149,6 @@ impl Entries {
         self.freshness.age(now)
     }
 }
-
-const KIND_TOKEN: u8 = 0;
-const KIND_SESSION: u8 = 1;
-const KIND_SUBJECT: u8 = 2;
 
 /// How long an entry lasts. Renewed on update: moka keeps the old deadline otherwise.
 struct Lasting {

@@ -137,19 +137,15 @@ impl Follower {
 
     /// Reads the next page of the whole log, if that is being read.
     async fn read_whole(&mut self) -> Result<(), StoreError> {
-        let Some(mut whole) = self.whole.take() else { return Ok(()) };
-        let page = match self.post.log.read(whole.cursor.as_ref(), PAGE).await {
-            Ok(page) => page,
-            Err(error) => {
-                self.whole = Some(whole);
-                return Err(error);
-            }
+        let cursor = match &self.whole {
+            Some(whole) => whole.cursor.as_ref(),
+            None => return Ok(()),
         };
+        let page = self.post.log.read(cursor, PAGE).await?;
         let LogPage::Entries { entries, next, more } = page else { return Err(self.lost()) };
-        for entry in &entries {
-            whole.left_out |= !self.take(entry);
-        }
-        self.post.entries.tidy();
+        let all_taken = self.take_page(&entries);
+        let Some(mut whole) = self.whole.take() else { return Ok(()) };
+        whole.left_out |= !all_taken;
         if more {
             whole.cursor = Some(next);
             self.whole = Some(whole);
@@ -171,11 +167,8 @@ impl Follower {
             let page = self.post.log.read(self.tail.as_ref(), PAGE).await?;
             let LogPage::Entries { entries, next, more } = page else { return Err(self.lost()) };
             progress |= !entries.is_empty();
-            for entry in &entries {
-                self.take(entry);
-            }
+            self.take_page(&entries);
             self.tail = Some(next);
-            self.post.entries.tidy();
             if more {
                 yield_now().await;
                 continue;
@@ -199,7 +192,17 @@ impl Follower {
         StoreError::unavailable("the log has a new incarnation")
     }
 
-    /// Takes in one entry; false when the list has not all of it.
+    /// Takes in a page; false when the list has not all of it.
+    fn take_page(&mut self, entries: &[LogEntry]) -> bool {
+        let mut all_taken = true;
+        for entry in entries {
+            all_taken &= self.take(entry);
+        }
+        self.post.entries.tidy();
+        all_taken
+    }
+
+    /// Takes in one entry; false when the list has no room for it.
     fn take(&mut self, entry: &LogEntry) -> bool {
         let entries = &self.post.entries;
         let is_taken = match entry {

@@ -254,13 +254,20 @@ impl RevocationList {
             Kind::None => return Ok(false),
             Kind::Following(following) => following.clock.now(),
         };
-        match self.standing(identity.revocation_keys(), MOST_STALE, now) {
+        let keys: Vec<RevocationKey<'_>> = identity.revocation_keys().collect();
+        self.is_any_revoked(&keys, now).await
+    }
+
+    /// Whether one of these is revoked, by the list, and by the store where the list cannot tell.
+    pub(crate) async fn is_any_revoked(
+        &self,
+        keys: &[RevocationKey<'_>],
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        match self.standing(keys.iter().copied(), MOST_STALE, now) {
             Standing::Clear => Ok(false),
             Standing::Revoked => Ok(true),
-            Standing::Unknown => {
-                let keys: Vec<RevocationKey<'_>> = identity.revocation_keys().collect();
-                self.ask(&keys).await
-            }
+            Standing::Unknown => self.ask(keys).await,
         }
     }
 

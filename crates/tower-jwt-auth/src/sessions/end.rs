@@ -121,11 +121,7 @@ where
     pub(super) fn note_if_ended(&self, session: &Session) {
         let row = session.parts();
         if row.ended.is_some() {
-            self.revocations.note(&[Revocation::Session {
-                issuer: row.issuer.clone(),
-                sid: row.id.to_string(),
-                until: row.access_until,
-            }]);
+            self.revocations.note(&[row.revocation()]);
         }
     }
 

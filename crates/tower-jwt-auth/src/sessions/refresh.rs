@@ -14,7 +14,7 @@ use crate::issuer::IssueError;
 use crate::patience::PATIENCE;
 use crate::refresh_token::{self, Opened, RefreshToken};
 use crate::revocation::{MOST_STALE, Standing};
-use crate::scope::is_scope;
+use crate::scope::is_scope_or_none;
 
 /// How often a step is tried that others keep overtaking.
 const TRIES: usize = 3;
@@ -105,11 +105,7 @@ where
             RevocationKey::Token { issuer, jti: &jti },
             RevocationKey::Session { issuer, sid: &sid },
         ];
-        let revoked = match self.revocations.standing(keys.into_iter(), MOST_STALE, now) {
-            Standing::Clear => false,
-            Standing::Revoked => true,
-            Standing::Unknown => self.revocations.ask(&keys).await?,
-        };
+        let revoked = self.revocations.is_any_revoked(&keys, now).await?;
         if revoked { Err(RefreshRefusal::Revoked.into()) } else { Ok(()) }
     }
 
@@ -213,7 +209,7 @@ where
                 return Err(RefreshRefusal::ByApplication.into());
             }
         };
-        if !renewal.scope.is_empty() && !is_scope(&renewal.scope) {
+        if !is_scope_or_none(&renewal.scope) {
             return Err(RefreshError::failed(SessionError::Scope, refresh));
         }
         let access = ApplicationClaims::new(&renewal.claims)
@@ -240,7 +236,9 @@ fn report(session: &Session, answered: Answered, device: &Device) {
     if answered == Answered::Rotated {
         return;
     }
-    let differs = |now: Option<&str>, then: Option<&str>| matches!((now, then), (Some(now), Some(then)) if now != then);
+    let differs = |now: Option<&str>, then: Option<&str>| {
+        now.zip(then).is_some_and(|(now, then)| now != then)
+    };
     let known = session.device();
     let elsewhere = differs(device.user_agent(), known.user_agent())
         || differs(device.address(), known.address());

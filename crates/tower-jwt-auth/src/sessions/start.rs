@@ -8,7 +8,7 @@ use super::{SessionError, Sessions, SignIn, Tokens};
 use crate::claims::ApplicationClaims;
 use crate::issuer::{AccessGrant, AccessToken, IssueError};
 use crate::refresh_token::{self, SessionSecret};
-use crate::scope::is_scope;
+use crate::scope::is_scope_or_none;
 
 impl<C> Sessions<C>
 where
@@ -28,7 +28,7 @@ where
         if who.subject.is_empty() {
             return Err(SessionError::NoSubject);
         }
-        if !who.scope.is_empty() && !is_scope(&who.scope) {
+        if !is_scope_or_none(&who.scope) {
             return Err(SessionError::Scope);
         }
         if who.client_id.as_deref() == Some("") {

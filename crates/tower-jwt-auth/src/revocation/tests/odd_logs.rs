@@ -1,0 +1,115 @@
+//! Logs that are slow, lose pages, or lose their place.
+
+use super::*;
+
+/// Two logs behind one address, each of which loses the other's cursors.
+#[tokio::test]
+async fn a_log_that_always_loses_its_cursor_does_not_keep_everything_else_waiting() {
+    struct Forgetful(MemoryStore, std::sync::atomic::AtomicUsize);
+    #[async_trait]
+    impl RevocationLog for Forgetful {
+        async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
+            self.0.append(entries).await
+        }
+        async fn read(&self, after: Option<&Cursor>, _: usize) -> Result<LogPage, StoreError> {
+            self.1.fetch_add(1, Ordering::SeqCst);
+            match after {
+                Some(_) => Ok(LogPage::CursorLost),
+                // There always seems to be more.
+                None => match self.0.read(None, 1).await? {
+                    LogPage::Entries { entries, next, .. } => {
+                        Ok(LogPage::Entries { entries, next, more: true })
+                    }
+                    other => Ok(other),
+                },
+            }
+        }
+        async fn changed(&self, _: Option<&Cursor>) -> Result<(), StoreError> {
+            Ok(())
+        }
+        async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+            self.0.is_revoked(keys).await
+        }
+        async fn purge_log(&self, _: Duration, _: usize) -> Result<usize, StoreError> {
+            Ok(0)
+        }
+    }
+    let log = Arc::new(Forgetful(MemoryStore::new(), Default::default()));
+    let list = follow(log.clone(), FollowPolicy::default());
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let reads = log.1.load(Ordering::SeqCst);
+    assert!(reads < 100, "{reads} reads in half a second");
+    assert_eq!(standing(&list, "x"), Standing::Unknown);
+}
+
+/// A log of many pages, each of which takes its time, and of which every so manieth cannot be read.
+struct Slow {
+    inner: MemoryStore,
+    page: usize,
+    pause: Duration,
+    fails_every: usize,
+    reads: std::sync::atomic::AtomicUsize,
+}
+
+impl Slow {
+    async fn with_entries(entries: usize, pause: Duration, fails_every: usize) -> Arc<Self> {
+        let inner = MemoryStore::new();
+        let until = now() + MINUTE;
+        let log: Vec<_> = (0..entries)
+            .map(|n| LogEntry::Revocation(token(&format!("slow-{n}"), until)))
+            .collect();
+        inner.append(&log).await.unwrap();
+        Arc::new(Self { inner, page: 10, pause, fails_every, reads: Default::default() })
+    }
+}
+
+#[async_trait]
+impl RevocationLog for Slow {
+    async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
+        self.inner.append(entries).await
+    }
+    async fn read(&self, after: Option<&Cursor>, _: usize) -> Result<LogPage, StoreError> {
+        tokio::time::sleep(self.pause).await;
+        let number = self.reads.fetch_add(1, Ordering::SeqCst) + 1;
+        if number.is_multiple_of(self.fails_every) {
+            return Err(StoreError::unavailable("a page was lost"));
+        }
+        self.inner.read(after, self.page).await
+    }
+    async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
+        self.inner.changed(after).await
+    }
+    async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+        self.inner.is_revoked(keys).await
+    }
+    async fn purge_log(&self, older_than: Duration, limit: usize) -> Result<usize, StoreError> {
+        self.inner.purge_log(older_than, limit).await
+    }
+}
+
+#[tokio::test]
+async fn pages_that_were_read_before_an_error_stay_read() {
+    let log = Slow::with_entries(400, Duration::ZERO, 15).await;
+    let list = follow(log, FollowPolicy::default());
+    tokio::time::timeout(Duration::from_secs(20), list.ready()).await.expect("it gets there");
+    assert_eq!(standing(&list, "slow-399"), Standing::Revoked);
+}
+
+#[tokio::test]
+async fn the_end_of_the_log_is_followed_while_the_whole_is_read_again() {
+    let log = Slow::with_entries(3000, Duration::from_millis(5), usize::MAX).await;
+    // Some 300 pages of 5 milliseconds or more, again and again.
+    let policy = FollowPolicy::default().with_reread(Duration::from_millis(10)).unwrap();
+    let list = follow(log.clone(), policy);
+    list.ready().await;
+    for n in 0..3 {
+        let name = format!("new-{n}");
+        log.append(&[LogEntry::Revocation(token(&name, now() + MINUTE))]).await.unwrap();
+        let begun = std::time::Instant::now();
+        until("the entry is followed", || standing(&list, &name) == Standing::Revoked).await;
+        let staleness = list.staleness().unwrap();
+        let took = begun.elapsed();
+        assert!(took < Duration::from_millis(1000), "{took:?}: not once in a whole reading");
+        assert!(staleness < Duration::from_millis(1000), "{staleness:?}");
+    }
+}
