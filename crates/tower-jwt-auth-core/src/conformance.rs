@@ -56,6 +56,7 @@ macro_rules! store_conformance {
     ($make:expr) => {
         $crate::store_conformance! { @each $make;
             a_session_is_read_back_with_every_part
+            texts_of_any_characters_come_back_as_they_were
             an_unknown_session_is_none
             a_taken_name_is_a_conflict_and_changes_nothing
             a_limit_that_refuses_counts_live_sessions_of_the_subject
@@ -76,7 +77,7 @@ macro_rules! store_conformance {
             ending_reaches_only_the_subjects_own_sessions
             ending_all_others_keeps_one
             an_ended_session_never_advances_however_they_race
-            the_list_shows_live_sessions_oldest_first
+            the_list_shows_live_sessions_in_the_order_in_which_they_were_added
             purging_sessions_keeps_what_matters
             the_log_is_read_in_pages_and_followed
             a_cursor_of_another_log_is_lost

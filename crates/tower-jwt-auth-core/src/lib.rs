@@ -13,6 +13,7 @@
 //! With the feature `conformance`, [`store_conformance!`] runs the whole contract against a store of yours.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod bell;
 mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -24,6 +25,7 @@ mod session;
 mod store;
 mod time;
 
+pub use self::bell::Bell;
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::id::{EntropyError, NodeId, ParseIdError, SessionId, TokenId};
 pub use self::memory::MemoryStore;

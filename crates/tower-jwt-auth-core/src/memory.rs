@@ -128,10 +128,11 @@ impl SessionStore for MemoryStore {
             let mut state = self.state();
             let now = self.clock.now();
             let row = new.parts().clone();
-            if state.sessions.contains_key(&row.id) {
+            if state.session(row.id).is_some() {
                 return Err(StoreError::Conflict);
             }
-            let mut oldest = state.live_beside(&row, now);
+            let mut oldest: Vec<_> =
+                state.live(&row.issuer, &row.subject, now).map(|row| row.id).collect();
             let surplus = limit.most().map_or(0, |most| (oldest.len() + 1).saturating_sub(most));
             if limit.refuses() && surplus > 0 {
                 return Err(StoreError::Limit);
@@ -147,7 +148,7 @@ impl SessionStore for MemoryStore {
 
     async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
         let now = self.clock.now();
-        let row = self.state().sessions.get(&id).cloned();
+        let row = self.state().session(id).cloned();
         Ok(row.map(|row| Loaded { session: Session::from_parts(row), now }))
     }
 
@@ -207,9 +208,7 @@ impl SessionStore for MemoryStore {
     async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
         let state = self.state();
         let now = self.clock.now();
-        let ids = state.chosen(&Which::All { issuer, subject });
-        let live = ids.iter().filter_map(|id| state.sessions.get(id));
-        Ok(live.filter(|row| row.is_live(now)).cloned().map(Session::from_parts).collect())
+        Ok(state.live(issuer, subject, now).cloned().map(Session::from_parts).collect())
     }
 
     async fn purge_sessions(
@@ -224,9 +223,7 @@ impl SessionStore for MemoryStore {
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryStore")
-            .field("sessions", &self.state().sessions.len())
-            .finish_non_exhaustive()
+        f.debug_struct("MemoryStore").field("sessions", &self.state().len()).finish_non_exhaustive()
     }
 }
 

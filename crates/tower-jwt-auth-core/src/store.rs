@@ -184,6 +184,8 @@ pub trait RevocationLog: Send + Sync + 'static {
 ///
 /// - What a call has acknowledged must survive whatever the store survives; what it answered with an error
 ///   may or may not have happened, but never by halves.
+/// - Texts (issuer, subject, names, claims, device) may be of any characters, NUL included, and of some
+///   kilobytes. They must come back as they were.
 /// - Time is the store's own: the engine's clock where several machines share it, so that a node whose clock
 ///   is off does not turn a replay into reuse.
 /// - [`end`](Self::end) changes the rows and appends to the log in one transaction.
@@ -194,7 +196,8 @@ pub trait SessionStore: RevocationLog {
     ///
     /// Counted are the subject's sessions that are live by the store's clock. Where there would be more than
     /// allowed, either nothing is added, or the oldest others end as [`end`](Self::end) would end them, for
-    /// [`EndReason::Limit`]; their log entries are returned. The new session never ends.
+    /// [`EndReason::Limit`]; their log entries are returned. The oldest is the one that was added first,
+    /// whatever the clocks of nodes say. The new session never ends.
     ///
     /// # Errors
     ///
@@ -252,7 +255,7 @@ pub trait SessionStore: RevocationLog {
         reason: EndReason,
     ) -> Result<Vec<Revocation>, StoreError>;
 
-    /// The live sessions of a subject, the oldest first.
+    /// The live sessions of a subject, in the order in which they were added.
     ///
     /// # Errors
     ///

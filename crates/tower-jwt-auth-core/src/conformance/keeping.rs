@@ -3,22 +3,21 @@
 use super::*;
 
 #[doc(hidden)]
-pub async fn the_list_shows_live_sessions_oldest_first(store: Store) {
-    let newest = insert(&store, |_| {}).await;
+pub async fn the_list_shows_live_sessions_in_the_order_in_which_they_were_added(store: Store) {
+    let first = insert(&store, |_| {}).await;
     let same_owner = |s: &mut SessionParts| {
-        s.issuer.clone_from(&newest.parts().issuer);
-        s.subject.clone_from(&newest.parts().subject);
+        s.issuer.clone_from(&first.parts().issuer);
+        s.subject.clone_from(&first.parts().subject);
     };
-    let oldest = insert(&store, |s| {
-        same_owner(s);
-        s.created_at = s.created_at - 2 * HOUR;
-    })
-    .await;
-    let middle = insert(&store, |s| {
-        same_owner(s);
-        s.created_at = s.created_at - HOUR;
-    })
-    .await;
+    // By nodes whose clocks are behind and ahead.
+    let mut added = Vec::new();
+    for behind in [2 * HOUR, Duration::ZERO, HOUR] {
+        let change = |s: &mut SessionParts| {
+            same_owner(s);
+            s.created_at = s.created_at - behind;
+        };
+        added.push(insert(&store, change).await);
+    }
     for over in [true, false] {
         let session = insert(&store, |s| {
             same_owner(s);
@@ -33,8 +32,8 @@ pub async fn the_list_shows_live_sessions_oldest_first(store: Store) {
     }
     let ended = insert(&store, same_owner).await;
     store.end(&Which::One { id: ended.id() }, EndReason::Logout).await.unwrap();
-    let listed = store.list(&newest.parts().issuer, newest.subject()).await.unwrap();
-    assert_eq!(listed, [oldest, middle, newest]);
+    let listed = store.list(&first.parts().issuer, first.subject()).await.unwrap();
+    assert_eq!(listed, [&[first], &*added].concat());
 }
 
 #[doc(hidden)]

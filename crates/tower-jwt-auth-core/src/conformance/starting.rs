@@ -29,6 +29,37 @@ pub async fn a_session_is_read_back_with_every_part(store: Store) {
 }
 
 #[doc(hidden)]
+pub async fn texts_of_any_characters_come_back_as_they_were(store: Store) {
+    for odd in ["a\0b", "\0", "\\", "\\0", "\\\\0\0", "'\"%_\n\r\u{7f}\u{1f600}", &"é".repeat(2000)]
+    {
+        let session = insert(&store, |s| {
+            for text in [&mut s.issuer, &mut s.subject, &mut s.client_id, &mut s.scope] {
+                text.push_str(odd);
+            }
+            s.claims = format!("{{\"name\":\"{}\"}}", "x".repeat(odd.len()));
+            s.device = Device::default().with_user_agent(odd).with_address(odd);
+        })
+        .await;
+        assert_eq!(row(&store, session.id()).await, session, "{odd:?}");
+        let (issuer, subject) = (&*session.parts().issuer, session.subject());
+        let listed = store.list(issuer, subject).await.unwrap();
+        assert_eq!(listed, std::slice::from_ref(&session), "{odd:?}");
+
+        let (_, start) = read_all(&store, None, 1000).await;
+        let until = now(&store).await + HOUR;
+        let spent = token(issuer, odd, until);
+        store.append(&[LogEntry::Revocation(spent.clone())]).await.unwrap();
+        let all = Which::All { issuer, subject };
+        let ended = store.end(&all, EndReason::Logout).await.unwrap();
+        assert_eq!(ended, [session.parts().revocation()], "{odd:?}");
+        let (seen, _) = read_all(&store, Some(start), 1000).await;
+        assert!(seen.contains(&spent) && seen.contains(&ended[0]), "{odd:?}");
+        let key = RevocationKey::Token { issuer, jti: odd };
+        assert!(store.is_revoked(&[key]).await.unwrap(), "{odd:?}");
+    }
+}
+
+#[doc(hidden)]
 pub async fn an_unknown_session_is_none(store: Store) {
     let unknown = session(now(&store).await, |s| s.generation = 1);
     assert!(store.load(unknown.id()).await.unwrap().is_none());
@@ -76,9 +107,11 @@ pub async fn a_limit_that_refuses_counts_live_sessions_of_the_subject(store: Sto
 #[doc(hidden)]
 pub async fn a_limit_that_ends_ends_the_oldest_and_never_the_new_one(store: Store) {
     let [first, second, stranger, namesake] = neighbours(&store).await;
-    let third = beside(&first, HOUR);
+    // By a node whose clock is behind, as the next one: they are newer all the same.
+    let mut parts = beside(&first, HOUR).into_parts();
+    parts.created_at = parts.created_at - 3 * HOUR;
+    let third = Session::from_parts(parts);
     store.insert(&third, ANY).await.unwrap();
-    // By a node whose clock is behind: it is new all the same.
     let mut parts = beside(&first, HOUR).into_parts();
     parts.created_at = parts.created_at - 2 * HOUR;
     let new = Session::from_parts(parts);

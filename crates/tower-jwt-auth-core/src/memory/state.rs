@@ -1,16 +1,23 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::log::Log;
 use crate::{Ended, LogEntry, Revocation, SessionId, SessionParts, Timestamp, Which};
 
 /// Under one lock, so that every call is one transaction.
 pub(super) struct State {
-    pub(super) sessions: HashMap<SessionId, SessionParts>,
-    /// Issuer and subject, then the time of the start so that the oldest comes first.
-    owners: HashMap<(String, String), BTreeSet<(Timestamp, SessionId)>>,
+    sessions: HashMap<SessionId, Row>,
+    /// Issuer and subject, then the numbers of their rows: what was added first comes first.
+    owners: HashMap<(String, String), BTreeMap<u64, SessionId>>,
     /// When a session and its last access token are over.
     over: BTreeSet<(Timestamp, SessionId)>,
     pub(super) log: Log,
+    /// How many rows have been added.
+    added: u64,
+}
+
+struct Row {
+    number: u64,
+    parts: SessionParts,
 }
 
 impl State {
@@ -20,15 +27,26 @@ impl State {
             owners: HashMap::new(),
             over: BTreeSet::new(),
             log: Log::new(),
+            added: 0,
         }
     }
 
+    pub(super) fn session(&self, id: SessionId) -> Option<&SessionParts> {
+        self.sessions.get(&id).map(|row| &row.parts)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Adds a row under a name that is free.
-    pub(super) fn insert(&mut self, row: SessionParts) {
-        let owner = (row.issuer.clone(), row.subject.clone());
-        self.owners.entry(owner).or_default().insert((row.created_at, row.id));
-        self.over.insert((over_at(&row), row.id));
-        self.sessions.insert(row.id, row);
+    pub(super) fn insert(&mut self, parts: SessionParts) {
+        let (id, number) = (parts.id, self.added);
+        self.added += 1;
+        let owner = (parts.issuer.clone(), parts.subject.clone());
+        self.owners.entry(owner).or_default().insert(number, id);
+        self.over.insert((over_at(&parts), id));
+        self.sessions.insert(id, Row { number, parts });
     }
 
     /// Removes at most `limit` rows that were over before this; tells how many.
@@ -47,7 +65,7 @@ impl State {
         id: SessionId,
         change: impl FnOnce(&mut SessionParts) -> bool,
     ) -> Option<&SessionParts> {
-        let row = self.sessions.get_mut(&id)?;
+        let row = &mut self.sessions.get_mut(&id)?.parts;
         let before = over_at(row);
         if !change(row) {
             return None;
@@ -60,13 +78,13 @@ impl State {
     pub(super) fn chosen(&self, which: &Which<'_>) -> Vec<SessionId> {
         let owned = |issuer: &str, subject: &str| {
             let owner = (issuer.to_owned(), subject.to_owned());
-            self.owners.get(&owner).into_iter().flatten().map(|(_, id)| *id)
+            self.owners.get(&owner).into_iter().flat_map(BTreeMap::values).copied()
         };
         match which {
             Which::One { id } => vec![*id],
             Which::Presented { id, secret_hash } => {
                 let is_its_own = |row: &&SessionParts| row.secret_hash == *secret_hash;
-                self.sessions.get(id).filter(is_its_own).map(|row| row.id).into_iter().collect()
+                self.session(*id).filter(is_its_own).map(|row| row.id).into_iter().collect()
             }
             Which::Owned { issuer, subject, id } => {
                 owned(issuer, subject).filter(|other| other == id).collect()
@@ -78,11 +96,16 @@ impl State {
         }
     }
 
-    /// The live sessions of the new one's subject, the oldest first.
-    pub(super) fn live_beside(&self, new: &SessionParts, now: Timestamp) -> Vec<SessionId> {
-        let mut ids = self.chosen(&Which::All { issuer: &new.issuer, subject: &new.subject });
-        ids.retain(|id| self.sessions.get(id).is_some_and(|row| row.is_live(now)));
-        ids
+    /// The live sessions of a subject, the oldest first.
+    pub(super) fn live(
+        &self,
+        issuer: &str,
+        subject: &str,
+        now: Timestamp,
+    ) -> impl Iterator<Item = &SessionParts> {
+        let ids = self.chosen(&Which::All { issuer, subject });
+        let rows = ids.into_iter().filter_map(|id| self.session(id));
+        rows.filter(move |row| row.is_live(now))
     }
 
     /// Ends those of these sessions that have not been ended, and appends their entries to the log.
@@ -103,11 +126,11 @@ impl State {
     }
 
     fn remove(&mut self, id: SessionId) {
-        let Some(row) = self.sessions.remove(&id) else { return };
-        self.over.remove(&(over_at(&row), id));
-        let owner = (row.issuer, row.subject);
+        let Some(Row { number, parts }) = self.sessions.remove(&id) else { return };
+        self.over.remove(&(over_at(&parts), id));
+        let owner = (parts.issuer, parts.subject);
         if let Some(ids) = self.owners.get_mut(&owner) {
-            ids.remove(&(row.created_at, id));
+            ids.remove(&number);
             if ids.is_empty() {
                 self.owners.remove(&owner);
             }
