@@ -122,6 +122,12 @@ impl Signer {
         }
     }
 
+    /// Makes a new Ed25519 key in DER: PKCS#8 of version 1, which everyone reads (RFC 8410 §7).
+    pub(crate) fn generate_pkcs8() -> Result<Vec<u8>, Rejected> {
+        let document = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new());
+        Ok(document.map_err(|_| Rejected)?.as_ref().to_vec())
+    }
+
     /// The part that may be published; none of a secret may.
     pub(crate) fn public_part(&self) -> Option<PublicPart> {
         match self {

@@ -56,6 +56,32 @@ impl SigningKey {
         }
     }
 
+    /// A new Ed25519 private key as PKCS#8 in PEM, to keep in a file; [`from_pem`](Self::from_pem) reads it.
+    ///
+    /// Whoever can read that file can make tokens: let nobody but the service read it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_jwt_auth::{Algorithm, SigningKey};
+    ///
+    /// let pem = SigningKey::generate_pem()?;
+    /// let before = SigningKey::from_pem(Algorithm::EdDSA, pem.as_bytes())?;
+    /// let after_a_restart = SigningKey::from_pem(Algorithm::EdDSA, pem.as_bytes())?;
+    /// assert_eq!(before.key_id(), after_a_restart.key_id());
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
+    pub fn generate_pem() -> Result<String, ConfigError> {
+        let der = Signer::generate_pkcs8().map_err(|Rejected| ConfigError::Entropy)?;
+        // 48 bytes are 64 characters: one full line (RFC 7468 §2).
+        let text = base64_simd::STANDARD.encode_to_string(der);
+        Ok(format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"))
+    }
+
     /// A private key in PEM: PKCS#8 (`PRIVATE KEY`), for RSA also PKCS#1 (`RSA PRIVATE KEY`).
     ///
     /// # Errors
@@ -232,4 +258,36 @@ fn derive(secret: &[u8]) -> Result<SigningKey, ConfigError> {
 /// A name for a secret that tells nothing of it.
 pub(super) fn secret_key_id(secret: &[u8]) -> String {
     encode_base64url(&backend::hmac_sha256(secret, b"tower-jwt-auth key id v1")[..16])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_kept_in_pem_verifies_what_it_signed_before() {
+        let pem = SigningKey::generate_pem().unwrap();
+        let before = SigningKey::from_pem(Algorithm::EdDSA, pem.as_bytes()).unwrap();
+        let after = SigningKey::from_pem(Algorithm::EdDSA, pem.as_bytes()).unwrap();
+        let signature = before.sign(b"message").unwrap();
+        assert!(after.verifying_key().verify(b"message", &signature).is_ok());
+    }
+
+    #[test]
+    fn a_new_key_in_pem_is_in_the_form_that_every_library_reads() {
+        let pem = SigningKey::generate_pem().unwrap();
+        let lines: Vec<&str> = pem.split('\n').collect();
+        let [first, text, last, ""] = lines[..] else { panic!("{} lines", lines.len()) };
+        assert_eq!((first, last), ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"));
+        let der = base64_simd::STANDARD.decode_to_vec(text).unwrap();
+        // A version 1 document without the public key: some parsers take no other (RFC 8410 §7).
+        let head = [48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32];
+        assert_eq!((der.len(), &der[..16]), (48, &head[..]));
+    }
+
+    #[test]
+    fn every_key_in_pem_is_another_one() {
+        let (one, another) = (SigningKey::generate_pem(), SigningKey::generate_pem());
+        assert_ne!(one.unwrap(), another.unwrap());
+    }
 }
