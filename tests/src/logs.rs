@@ -35,7 +35,8 @@ pub fn has_secret(text: &str) -> bool {
     let token = text.match_indices("eyJ").any(|(at, _)| {
         let is_base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let length = text.as_bytes()[at..].iter().take_while(|byte| is_base64url(byte)).count();
-        length >= 16
+        // An identifier, which is no secret, has 22 characters and may happen to begin so.
+        length > 22 || (length >= 16 && text[at + length..].starts_with('.'))
     });
     let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);
     token || secrets.iter().any(|secret| text.contains(secret.as_str()))
