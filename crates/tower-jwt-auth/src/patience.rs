@@ -1,9 +1,11 @@
 //! A store that hangs is out of reach.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::timeout;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
 use tower_jwt_auth_core::{
     Advance, Cursor, EndReason, LateRetry, Loaded, LogEntry, LogPage, Revocation, RevocationKey,
     RevocationLog, Session, SessionId, SessionLimit, SessionStore, StoreError, Which,
@@ -12,9 +14,55 @@ use tower_jwt_auth_core::{
 /// The longest that a store or a hook may take to answer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Who waited as long as this for an error is the last one to wait for it.
+const LONG: Duration = Duration::from_secs(1);
+
 /// A store or log whose questions are given up after a while: a request that waits for ever holds what it has,
 /// and its client never learns that it should try again.
-pub(crate) struct Patient<S>(pub(crate) S);
+///
+/// While a store is found to keep its callers waiting for nothing, one of them at a time asks it and the others
+/// are told at once: a crowd would wait for what the first one is about to learn.
+pub(crate) struct Patient<S> {
+    inner: S,
+    is_out_of_reach: AtomicBool,
+    /// How many questions were answered: one that was lost while others were answered says nothing.
+    answered: AtomicUsize,
+    asking: Mutex<()>,
+}
+
+impl<S> Patient<S> {
+    pub(crate) fn new(inner: S) -> Self {
+        Self {
+            inner,
+            is_out_of_reach: AtomicBool::new(false),
+            answered: AtomicUsize::new(0),
+            asking: Mutex::new(()),
+        }
+    }
+
+    async fn ask<T>(
+        &self,
+        answer: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let _turn = match self.is_out_of_reach.load(Ordering::Relaxed) {
+            false => None,
+            true => Some(self.asking.try_lock().map_err(StoreError::unavailable)?),
+        };
+        let (begun, answered) = (Instant::now(), self.answered.load(Ordering::Relaxed));
+        let answer = patiently(answer).await;
+        match &answer {
+            Err(StoreError::Unavailable(_)) if begun.elapsed() >= LONG => {
+                let is_lost = answered == self.answered.load(Ordering::Relaxed);
+                self.is_out_of_reach.store(is_lost, Ordering::Relaxed);
+            }
+            _ => {
+                self.answered.fetch_add(1, Ordering::Relaxed);
+                self.is_out_of_reach.store(false, Ordering::Relaxed);
+            }
+        }
+        answer
+    }
+}
 
 async fn patiently<T>(
     answer: impl Future<Output = Result<T, StoreError>>,
@@ -28,24 +76,25 @@ async fn patiently<T>(
 #[async_trait]
 impl<S: RevocationLog> RevocationLog for Patient<S> {
     async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
-        patiently(self.0.append(entries)).await
+        self.ask(self.inner.append(entries)).await
     }
 
     async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
-        patiently(self.0.read(after, limit)).await
+        self.ask(self.inner.read(after, limit)).await
     }
 
     /// Waits as long as it takes: nobody waits for this alone.
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
-        self.0.changed(after).await
+        self.inner.changed(after).await
     }
 
     async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
-        patiently(self.0.is_revoked(keys)).await
+        self.ask(self.inner.is_revoked(keys)).await
     }
 
+    /// That a large removal takes long says nothing of the store.
     async fn purge_log(&self, older_than: Duration, limit: usize) -> Result<usize, StoreError> {
-        patiently(self.0.purge_log(older_than, limit)).await
+        patiently(self.inner.purge_log(older_than, limit)).await
     }
 }
 
@@ -56,19 +105,19 @@ impl<S: SessionStore> SessionStore for Patient<S> {
         new: &Session,
         limit: SessionLimit,
     ) -> Result<Vec<Revocation>, StoreError> {
-        patiently(self.0.insert(new, limit)).await
+        self.ask(self.inner.insert(new, limit)).await
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
-        patiently(self.0.load(id)).await
+        self.ask(self.inner.load(id)).await
     }
 
     async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
-        patiently(self.0.advance(step)).await
+        self.ask(self.inner.advance(step)).await
     }
 
     async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
-        patiently(self.0.late_retry(retry)).await
+        self.ask(self.inner.late_retry(retry)).await
     }
 
     async fn end(
@@ -76,11 +125,11 @@ impl<S: SessionStore> SessionStore for Patient<S> {
         which: &Which<'_>,
         reason: EndReason,
     ) -> Result<Vec<Revocation>, StoreError> {
-        patiently(self.0.end(which, reason)).await
+        self.ask(self.inner.end(which, reason)).await
     }
 
     async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
-        patiently(self.0.list(issuer, subject)).await
+        self.ask(self.inner.list(issuer, subject)).await
     }
 
     async fn purge_sessions(
@@ -88,6 +137,101 @@ impl<S: SessionStore> SessionStore for Patient<S> {
         older_than: Duration,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        patiently(self.0.purge_sessions(older_than, limit)).await
+        patiently(self.inner.purge_sessions(older_than, limit)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tower_jwt_auth_core::MemoryStore;
+
+    use super::*;
+
+    /// Waits for its turn, and counts who asks.
+    struct Slow {
+        hangs: AtomicBool,
+        asked: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl RevocationLog for Slow {
+        async fn append(&self, _: &[LogEntry]) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+            MemoryStore::new().read(after, limit).await
+        }
+
+        async fn changed(&self, _: Option<&Cursor>) -> Result<(), StoreError> {
+            Ok(())
+        }
+
+        async fn is_revoked(&self, _: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            if self.hangs.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
+            Ok(false)
+        }
+
+        async fn purge_log(&self, _: Duration, _: usize) -> Result<usize, StoreError> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn while_one_waits_for_a_store_that_hangs_the_others_are_told_at_once() {
+        let slow = Slow { hangs: AtomicBool::new(true), asked: AtomicUsize::new(0) };
+        let store = Arc::new(Patient::new(Arc::new(slow)));
+        let begun = Instant::now();
+        assert!(store.is_revoked(&[]).await.is_err());
+        assert_eq!(begun.elapsed(), PATIENCE);
+
+        let waiting = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.is_revoked(&[]).await }
+        });
+        tokio::task::yield_now().await;
+        let begun = Instant::now();
+        for _ in 0..100 {
+            assert!(store.is_revoked(&[]).await.is_err());
+        }
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        assert!(waiting.await.unwrap().is_err());
+        assert_eq!(store.inner.asked.load(Ordering::SeqCst), 2);
+
+        // Whoever asks first once it answers again opens it to all.
+        store.inner.hangs.store(false, Ordering::SeqCst);
+        assert!(!store.is_revoked(&[]).await.unwrap());
+        let (one, other) = tokio::join!(store.is_revoked(&[]), store.is_revoked(&[]));
+        assert!(one.is_ok() && other.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_question_that_is_lost_while_others_are_answered_keeps_nobody_out() {
+        let slow = Slow { hangs: AtomicBool::new(true), asked: AtomicUsize::new(0) };
+        let store = Arc::new(Patient::new(Arc::new(slow)));
+        let lost = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.is_revoked(&[]).await }
+        });
+        tokio::task::yield_now().await;
+        store.inner.hangs.store(false, Ordering::SeqCst);
+        assert!(store.is_revoked(&[]).await.is_ok());
+        assert!(lost.await.unwrap().is_err());
+        let (one, other) = tokio::join!(store.is_revoked(&[]), store.is_revoked(&[]));
+        assert!(one.is_ok() && other.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_removal_that_takes_long_keeps_nobody_out() {
+        let slow = Slow { hangs: AtomicBool::new(false), asked: AtomicUsize::new(0) };
+        let store = Patient::new(Arc::new(slow));
+        assert!(store.purge_log(Duration::ZERO, 1).await.is_err());
+        let (one, other) = tokio::join!(store.is_revoked(&[]), store.is_revoked(&[]));
+        assert!(one.is_ok() && other.is_ok());
     }
 }

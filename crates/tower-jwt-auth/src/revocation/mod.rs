@@ -180,7 +180,7 @@ impl RevocationList {
     ///
     /// As [`follow`](Self::follow).
     pub fn follow_with(log: impl RevocationLog, policy: FollowPolicy) -> Result<Self, ConfigError> {
-        Self::follow_shared(Arc::new(Patient(log)), policy)
+        Self::follow_shared(Arc::new(Patient::new(log)), policy)
     }
 
     pub(crate) fn follow_shared(

@@ -105,7 +105,7 @@ where
         follow: FollowPolicy,
     ) -> Result<Self, ConfigError> {
         let runtime = background::runtime()?;
-        let store: Arc<dyn SessionStore> = Arc::new(Patient(store));
+        let store: Arc<dyn SessionStore> = Arc::new(Patient::new(store));
         let log = Arc::clone(&store);
         // Everything here goes by one clock.
         let follow = follow.with_clock(Arc::clone(issuer.clock()));
