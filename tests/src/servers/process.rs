@@ -1,0 +1,239 @@
+use std::ffi::OsStr;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::sync::{Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often something is looked at again.
+const STEP: Duration = Duration::from_millis(20);
+/// How long a server may take to answer for the first time. Machines that run tests are slow and shared.
+const START: Duration = Duration::from_secs(60);
+/// How long a client or the watchdog may take for one order.
+const ORDER: Duration = Duration::from_secs(60);
+
+/// A user and a group to run as.
+pub(super) type User = (u32, u32);
+
+/// A server in the care of a watchdog, `watchdog.sh`, that ends it with the test process.
+pub(super) struct Process {
+    watchdog: Child,
+    /// Its end is the watchdog's sign to clean up.
+    orders: Option<ChildStdin>,
+    answers: Mutex<mpsc::Receiver<String>>,
+    directory: PathBuf,
+    pid: u32,
+}
+
+impl Process {
+    /// Starts the watchdog, not yet the server. It removes the directory at the end.
+    pub(super) fn new(
+        directory: &Path,
+        user: Option<User>,
+        program: &Path,
+        arguments: &[impl AsRef<OsStr>],
+    ) -> Self {
+        let script = directory.join("watchdog.sh");
+        std::fs::write(&script, include_str!("watchdog.sh")).expect("a file can be written");
+        let mut command = command(Path::new("sh"), user);
+        command.arg(script).arg(directory).arg(program).args(arguments);
+        // Away from the group that Ctrl-C and test runners kill: it has to see the others' end.
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut watchdog = command.spawn().expect("sh should be there to watch over a server");
+        let orders = watchdog.stdin.take();
+        let answers = BufReader::new(watchdog.stdout.take().expect("it is piped"));
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            answers.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
+        });
+        let answers = Mutex::new(receiver);
+        Self { watchdog, orders, answers, directory: directory.to_owned(), pid: 0 }
+    }
+
+    /// Starts the server and waits until it answers.
+    ///
+    /// # Errors
+    /// The end of its log, if it ends or does not answer in time.
+    pub(super) fn start(&mut self, ready: impl Fn(u32) -> bool) -> Result<(), String> {
+        self.pid = self.order("start").parse().expect("the watchdog answers with an id");
+        let deadline = Instant::now() + START;
+        while Instant::now() < deadline {
+            if ready(self.pid) {
+                return Ok(());
+            }
+            if self.order("alive") != "yes" {
+                return Err(format!("the server ended: {}", self.log()));
+            }
+            thread::sleep(STEP);
+        }
+        self.kill();
+        Err(format!("the server did not answer within {START:?}: {}", self.log()))
+    }
+
+    /// As `start`, again and again while something of its former life is in the way.
+    pub(super) fn start_again(&mut self, ready: impl Fn(u32) -> bool) {
+        let deadline = Instant::now() + START;
+        while let Err(error) = self.start(&ready) {
+            assert!(Instant::now() < deadline, "{error}");
+            thread::sleep(10 * STEP);
+        }
+    }
+
+    /// Lets it end by this signal.
+    pub(super) fn stop(&mut self, signal: &str) {
+        let answer = self.order(&format!("stop {signal}"));
+        assert_eq!(answer, "done", "{}", self.log());
+    }
+
+    /// SIGKILL to it and all that it forked.
+    pub(super) fn kill(&mut self) {
+        self.order("kill");
+    }
+
+    /// SIGSTOP to it and all that it forked.
+    pub(super) fn pause(&mut self) {
+        self.order("pause");
+    }
+
+    /// SIGCONT to it and all that it forked.
+    pub(super) fn resume(&mut self) {
+        self.order("resume");
+    }
+
+    /// The last one, when it does not run.
+    pub(super) fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    fn order(&mut self, order: &str) -> String {
+        let orders = self.orders.as_mut().expect("it is there until the drop");
+        orders.write_all(format!("{order}\n").as_bytes()).expect("the watchdog should take orders");
+        let answers = self.answers.get_mut().unwrap_or_else(PoisonError::into_inner);
+        answers.recv_timeout(ORDER).expect("the watchdog should answer")
+    }
+
+    /// The last lines that the server wrote.
+    fn log(&self) -> String {
+        let log = std::fs::read(self.directory.join("log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.orders = None;
+        if !ends(&mut self.watchdog, ORDER) {
+            let _ = self.watchdog.kill();
+            let _ = self.watchdog.wait();
+        }
+    }
+}
+
+/// Starts a server, elsewhere if somebody else takes its port between the choice and the start.
+#[track_caller]
+pub(super) fn attempts<T>(start: impl Fn() -> Result<T, String>) -> T {
+    let mut attempts = 0;
+    loop {
+        match start() {
+            Ok(server) => return server,
+            Err(error) => assert!(attempts < 3 && error.contains("already in use"), "{error}"),
+        }
+        attempts += 1;
+    }
+}
+
+/// A command, as this user where one is given, in a directory that everyone may enter.
+pub(super) fn command(program: &Path, user: Option<User>) -> Command {
+    let mut command = Command::new(program);
+    command.current_dir("/");
+    if let Some((user, group)) = user {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+/// Runs a command that must succeed, and returns what it prints.
+///
+/// # Panics
+/// With all that it printed, if it fails or does not end.
+#[track_caller]
+pub(super) fn run(command: &mut Command) -> String {
+    let name = command.get_program().to_owned();
+    let output = output(command);
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let complaints = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{} failed: {printed}{complaints}", name.display());
+    printed.trim_end().to_owned()
+}
+
+#[track_caller]
+fn output(command: &mut Command) -> Output {
+    let name = command.get_program().to_owned();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => panic!("{} could not be started: {error}", name.display()),
+    };
+    let stdout = read(child.stdout.take());
+    let stderr = read(child.stderr.take());
+    if !ends(&mut child, ORDER) {
+        let _ = child.kill();
+        let _ = child.wait();
+        panic!("{} did not end within {ORDER:?}", name.display());
+    }
+    let status = child.wait().expect("it has ended");
+    let [stdout, stderr] = [stdout, stderr].map(|pipe| pipe.join().expect("it only reads"));
+    Output { status, stdout, stderr }
+}
+
+/// Reads on a thread, so that no full pipe keeps the writer from ending.
+fn read(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        bytes
+    })
+}
+
+fn ends(child: &mut Child, within: Duration) -> bool {
+    let deadline = Instant::now() + within;
+    while matches!(child.try_wait(), Ok(None)) {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(STEP);
+    }
+    true
+}
+
+/// A port on 127.0.0.1 that nothing listens on.
+///
+/// Not one that the system would choose: from those it also takes the ports of outgoing connections, one of which
+/// could have it while the server is down, even a client's that tries to reach this very server.
+pub(super) fn free_port() -> u16 {
+    let ports = 20_000..32_000;
+    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
+    let random = || RandomState::new().build_hasher().finish() % ports.len() as u64;
+    let port = |_| ports.start + u16::try_from(random()).expect("there are fewer ports");
+    (0..1000).map(port).find(is_free).expect("a port should be free")
+}
+
+/// The executable of this name in PATH.
+pub(super) fn in_path(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
+}
+
+/// A new directory for a server, which its watchdog removes.
+pub(super) fn directory() -> PathBuf {
+    let directory = tempfile::Builder::new().prefix("tower-jwt-auth-").tempdir();
+    directory.expect("a directory can be made").keep()
+}

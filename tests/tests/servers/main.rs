@@ -1,0 +1,67 @@
+//! The servers and the proxy that other tests rely on.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+mod ending;
+mod postgres;
+mod proxy;
+mod redis;
+mod skipping;
+
+/// How long something may take that is expected.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long something is watched for that must not come.
+const WATCH: Duration = Duration::from_millis(300);
+
+fn becomes_true(condition: impl Fn() -> bool) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        if Instant::now() > deadline {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    true
+}
+
+fn connect(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
+fn sh(command: &str) -> bool {
+    Command::new("sh").args(["-c", command]).stderr(Stdio::null()).status().unwrap().success()
+}
+
+/// Not so when it is only not yet waited for.
+fn is_alive(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    sh(&format!("kill -0 {pid}")) && !status.contains("State:\tZ")
+}
+
+/// Sends this and reads as much as is expected.
+fn exchange(stream: &mut TcpStream, sent: &[u8], expected: &[u8]) {
+    stream.write_all(sent).unwrap();
+    expect(stream, expected);
+}
+
+fn expect(stream: &mut TcpStream, expected: &[u8]) {
+    let mut received = vec![0; expected.len()];
+    stream.read_exact(&mut received).unwrap();
+    assert_eq!(String::from_utf8_lossy(&received), String::from_utf8_lossy(expected));
+}
+
+#[track_caller]
+fn assert_silent(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(WATCH)).unwrap();
+    let error = stream.read(&mut [0]).expect_err("nothing should arrive");
+    let timeouts = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+    assert!(timeouts.contains(&error.kind()), "{error}");
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+}

@@ -1,0 +1,29 @@
+use std::process::Command;
+
+use tower_jwt_auth_tests::servers::{self, Redis};
+
+/// Set for the process that finds no server.
+const ROLE: &str = "TOWER_JWT_AUTH_TESTS_FINDS_NO_SERVERS";
+const REQUIRED: &str = "TOWER_JWT_AUTH_REQUIRE_SERVERS";
+
+#[test]
+fn a_missing_server_is_loud_once_and_an_error_where_it_is_required() {
+    if std::env::var_os(ROLE).is_some() {
+        assert!(Redis::start(&[]).is_none() && servers::redis().is_none());
+        return;
+    }
+    let name = "skipping::a_missing_server_is_loud_once_and_an_error_where_it_is_required";
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", name]).env(ROLE, "yes").env("PATH", "/nonexistent");
+
+    let skipped = command.env_remove(REQUIRED).output().unwrap();
+    assert!(skipped.status.success());
+    let said = String::from_utf8(skipped.stderr).unwrap();
+    let line = "SKIPPED: no redis-server found; install the package redis-server to run the \
+                tests on Redis\n";
+    assert_eq!(said, line);
+
+    let required = command.env(REQUIRED, "1").output().unwrap();
+    assert!(!required.status.success());
+    assert!(String::from_utf8_lossy(&required.stdout).contains("no redis-server found"));
+}
