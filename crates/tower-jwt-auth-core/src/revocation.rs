@@ -111,6 +111,22 @@ pub enum RevocationKind {
     Subject,
 }
 
+impl RevocationKind {
+    /// The name to store.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Session => "session",
+            Self::Subject => "subject",
+        }
+    }
+
+    /// The kind of this name, as [`as_str`](Self::as_str) gave it.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Token, Self::Session, Self::Subject].into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 /// What is asked of a log: whether this has been revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RevocationKey<'a> {
@@ -222,4 +238,17 @@ pub enum LogPage {
     /// The cursor points nowhere in this incarnation of the log: read everything again from the start, and
     /// keep what was known.
     CursorLost,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_have_names_that_lead_back() {
+        for kind in [RevocationKind::Token, RevocationKind::Session, RevocationKind::Subject] {
+            assert_eq!(RevocationKind::from_name(kind.as_str()), Some(kind));
+        }
+        assert_eq!(RevocationKind::from_name("whim"), None);
+    }
 }

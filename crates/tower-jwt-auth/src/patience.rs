@@ -19,11 +19,17 @@ const LONG: Duration = Duration::from_secs(1);
 
 /// A store or log whose questions are given up after a while: a request that waits for ever holds what it has,
 /// and its client never learns that it should try again.
-///
-/// While a store is found to keep its callers waiting for nothing, one of them at a time asks it and the others
-/// are told at once: a crowd would wait for what the first one is about to learn.
 pub(crate) struct Patient<S> {
     inner: S,
+    /// A store may take no writes, and still tell what is revoked.
+    reads: Gate,
+    writes: Gate,
+}
+
+/// While a store is found to keep its callers waiting for nothing, one of them at a time asks it and the others
+/// are told at once: a crowd would wait for what the first one is about to learn.
+#[derive(Default)]
+struct Gate {
     is_out_of_reach: AtomicBool,
     /// How many questions were answered: one that was lost while others were answered says nothing.
     answered: AtomicUsize,
@@ -32,14 +38,11 @@ pub(crate) struct Patient<S> {
 
 impl<S> Patient<S> {
     pub(crate) fn new(inner: S) -> Self {
-        Self {
-            inner,
-            is_out_of_reach: AtomicBool::new(false),
-            answered: AtomicUsize::new(0),
-            asking: Mutex::new(()),
-        }
+        Self { inner, reads: Gate::default(), writes: Gate::default() }
     }
+}
 
+impl Gate {
     async fn ask<T>(
         &self,
         answer: impl Future<Output = Result<T, StoreError>>,
@@ -76,11 +79,12 @@ async fn patiently<T>(
 #[async_trait]
 impl<S: RevocationLog> RevocationLog for Patient<S> {
     async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
-        self.ask(self.inner.append(entries)).await
+        self.writes.ask(self.inner.append(entries)).await
     }
 
+    /// Asked by the follower alone, of which there is one.
     async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
-        self.ask(self.inner.read(after, limit)).await
+        patiently(self.inner.read(after, limit)).await
     }
 
     /// Waits as long as it takes: nobody waits for this alone.
@@ -89,7 +93,7 @@ impl<S: RevocationLog> RevocationLog for Patient<S> {
     }
 
     async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
-        self.ask(self.inner.is_revoked(keys)).await
+        self.reads.ask(self.inner.is_revoked(keys)).await
     }
 
     /// That a large removal takes long says nothing of the store.
@@ -105,19 +109,19 @@ impl<S: SessionStore> SessionStore for Patient<S> {
         new: &Session,
         limit: SessionLimit,
     ) -> Result<Vec<Revocation>, StoreError> {
-        self.ask(self.inner.insert(new, limit)).await
+        self.writes.ask(self.inner.insert(new, limit)).await
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
-        self.ask(self.inner.load(id)).await
+        self.reads.ask(self.inner.load(id)).await
     }
 
     async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
-        self.ask(self.inner.advance(step)).await
+        self.writes.ask(self.inner.advance(step)).await
     }
 
     async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
-        self.ask(self.inner.late_retry(retry)).await
+        self.writes.ask(self.inner.late_retry(retry)).await
     }
 
     async fn end(
@@ -125,11 +129,11 @@ impl<S: SessionStore> SessionStore for Patient<S> {
         which: &Which<'_>,
         reason: EndReason,
     ) -> Result<Vec<Revocation>, StoreError> {
-        self.ask(self.inner.end(which, reason)).await
+        self.writes.ask(self.inner.end(which, reason)).await
     }
 
     async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
-        self.ask(self.inner.list(issuer, subject)).await
+        self.reads.ask(self.inner.list(issuer, subject)).await
     }
 
     async fn purge_sessions(
@@ -149,7 +153,7 @@ mod tests {
 
     use super::*;
 
-    /// Waits for its turn, and counts who asks.
+    /// A log that takes writes never, and tells what is revoked as it is set.
     struct Slow {
         hangs: AtomicBool,
         asked: AtomicUsize,
@@ -158,7 +162,7 @@ mod tests {
     #[async_trait]
     impl RevocationLog for Slow {
         async fn append(&self, _: &[LogEntry]) -> Result<(), StoreError> {
-            Ok(())
+            std::future::pending().await
         }
 
         async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
@@ -224,6 +228,21 @@ mod tests {
         assert!(lost.await.unwrap().is_err());
         let (one, other) = tokio::join!(store.is_revoked(&[]), store.is_revoked(&[]));
         assert!(one.is_ok() && other.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_store_that_takes_no_writes_is_asked_what_is_revoked_all_the_same() {
+        let slow = Slow { hangs: AtomicBool::new(false), asked: AtomicUsize::new(0) };
+        let store = Arc::new(Patient::new(Arc::new(slow)));
+        assert!(store.append(&[]).await.is_err());
+        let writing = tokio::spawn({
+            let store = Arc::clone(&store);
+            async move { store.append(&[]).await }
+        });
+        tokio::task::yield_now().await;
+        assert!(store.append(&[]).await.is_err());
+        assert!(store.is_revoked(&[]).await.is_ok());
+        assert!(writing.await.unwrap().is_err());
     }
 
     #[tokio::test(start_paused = true)]

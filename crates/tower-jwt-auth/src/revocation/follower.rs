@@ -13,6 +13,8 @@ use super::{FollowPolicy, KEEP};
 
 /// Entries asked for at a time.
 const PAGE: usize = 1000;
+/// Entries removed at a time: while a store removes them, others may have to wait.
+const BATCH: usize = 200;
 /// How long an entry must have been of no use to anyone before it is removed from the log: generous, since the
 /// clocks of nodes may be wrong.
 const GONE_FOR: Duration = Duration::from_secs(3600 + KEEP.as_secs());
@@ -237,8 +239,8 @@ impl Follower {
         if !self.purging {
             return;
         }
-        let purged = self.post.log.purge_log(GONE_FOR, PAGE).await;
-        self.purging = matches!(purged, Ok(PAGE));
+        let purged = self.post.log.purge_log(GONE_FOR, BATCH).await;
+        self.purging = matches!(purged, Ok(BATCH));
         if let Err(error) = purged {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,

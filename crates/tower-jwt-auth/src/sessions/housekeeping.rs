@@ -10,8 +10,8 @@ use crate::background::Background;
 
 /// How often the store is looked through.
 const EVERY: Duration = Duration::from_secs(60);
-/// How many rows are removed at a time.
-const BATCH: usize = 1000;
+/// How many rows are removed at a time: while a store removes them, others may have to wait.
+const BATCH: usize = 200;
 /// How long a session must have been over, with its last access token, before it is removed.
 const GONE_FOR: Duration = Duration::from_secs(3600);
 

@@ -1,0 +1,266 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgArguments, PgConnection};
+use sqlx::query::Query;
+use sqlx::{Postgres, Row as _};
+use tower_jwt_auth_core::{
+    Advance, EndReason, LateRetry, Loaded, Revocation, Session, SessionId, SessionLimit,
+    SessionStore, StoreError, Timestamp, Which,
+};
+
+use super::{PostgresStore, begin, now};
+use crate::entry::read_ended;
+use crate::error::store_error;
+use crate::row::{bind_session, columns, count, millis, places, read_session, rows};
+use crate::text::to_table;
+
+#[async_trait]
+impl SessionStore for PostgresStore {
+    async fn insert(
+        &self,
+        new: &Session,
+        limit: SessionLimit,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let parts = new.parts();
+        let adding = bind_session(sqlx::query(INSERT), parts)?;
+        let mut lease = self.desk.lend().await?;
+        let Some(most) = limit.most() else {
+            let added = adding.execute(&mut *lease).await;
+            return match lease.settle(added)?.rows_affected() {
+                0 => Err(StoreError::Conflict),
+                _ => Ok(Vec::new()),
+            };
+        };
+        let text = |text: &str| to_table(text).into_owned();
+        let (issuer, subject) = (text(&parts.issuer), text(&parts.subject));
+        let inserting = async |connection: &mut PgConnection| {
+            // Sign-ins of one subject come one after the other; each statement sees what was done before it.
+            let alone = sqlx::query(LOCK_SUBJECT).bind(issuer.clone()).bind(subject.clone());
+            alone.execute(&mut *connection).await?;
+            if adding.execute(&mut *connection).await?.rows_affected() == 0 {
+                return Err(StoreError::Conflict.into());
+            }
+            let live = sqlx::query_scalar::<_, i64>(LIVE_BESIDE)
+                .bind(issuer)
+                .bind(subject)
+                .bind(parts.id.to_string())
+                .fetch_all(&mut *connection)
+                .await?;
+            let surplus = (live.len() + 1).saturating_sub(most);
+            if limit.refuses() && surplus > 0 {
+                return Err(StoreError::Limit.into());
+            }
+            if surplus == 0 {
+                return Ok(Vec::new());
+            }
+            let these = ending(end_where!("number = ANY($2)"), EndReason::Limit);
+            let ended = these.bind(live[..surplus].to_vec()).fetch_all(connection).await?;
+            Ok(ended.iter().map(read_ended).collect::<Result<Vec<_>, _>>()?)
+        };
+        let ended = lease.transaction(begin(), inserting).await?;
+        if !ended.is_empty() {
+            self.announce();
+        }
+        Ok(ended)
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+        let mut lease = self.desk.lend().await?;
+        let row = sqlx::query(LOAD).bind(id.to_string()).fetch_optional(&mut *lease).await;
+        let Some(row) = lease.settle(row)? else { return Ok(None) };
+        let now = Timestamp::from_unix_millis(row.try_get("now").map_err(store_error)?);
+        Ok(Some(Loaded { session: read_session(&row)?, now }))
+    }
+
+    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+        // No row has a generation beyond what its column can hold.
+        let Ok(generation) = i64::try_from(step.from_generation) else { return Ok(None) };
+        let mut lease = self.desk.lend().await?;
+        let changed = sqlx::query(ADVANCE)
+            .bind(step.id.to_string())
+            .bind(step.secret_hash.as_bytes().to_vec())
+            .bind(generation)
+            .bind(millis(step.idle))
+            .bind(step.access_until.unix_millis())
+            .fetch_optional(&mut *lease)
+            .await;
+        lease.settle(changed)?.as_ref().map(read_session).transpose()
+    }
+
+    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+        let Ok(generation) = i64::try_from(retry.generation) else { return Ok(None) };
+        let mut lease = self.desk.lend().await?;
+        let changed = sqlx::query(LATE_RETRY)
+            .bind(retry.id.to_string())
+            .bind(retry.secret_hash.as_bytes().to_vec())
+            .bind(generation)
+            .bind(retry.access_until.unix_millis())
+            .fetch_optional(&mut *lease)
+            .await;
+        lease.settle(changed)?.as_ref().map(read_session).transpose()
+    }
+
+    async fn end(
+        &self,
+        which: &Which<'_>,
+        reason: EndReason,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let text = |text: &str| to_table(text).into_owned();
+        let these = match which {
+            Which::One { id } => ending(end_where!("id = $2"), reason).bind(id.to_string()),
+            Which::Presented { id, secret_hash } => {
+                ending(end_where!("id = $2 AND secret_hash = $3"), reason)
+                    .bind(id.to_string())
+                    .bind(secret_hash.as_bytes().to_vec())
+            }
+            Which::Owned { issuer, subject, id } => {
+                ending(end_where!("issuer = $2 AND subject = $3 AND id = $4"), reason)
+                    .bind(text(issuer))
+                    .bind(text(subject))
+                    .bind(id.to_string())
+            }
+            Which::All { issuer, subject } => {
+                ending(end_where!("issuer = $2 AND subject = $3"), reason)
+                    .bind(text(issuer))
+                    .bind(text(subject))
+            }
+            Which::Others { issuer, subject, keep } => {
+                ending(end_where!("issuer = $2 AND subject = $3 AND id <> $4"), reason)
+                    .bind(text(issuer))
+                    .bind(text(subject))
+                    .bind(keep.to_string())
+            }
+        };
+        let mut lease = self.desk.lend().await?;
+        let ended = these.fetch_all(&mut *lease).await;
+        let ended = lease.settle(ended)?;
+        if !ended.is_empty() {
+            self.announce();
+        }
+        ended.iter().map(read_ended).collect()
+    }
+
+    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
+        let mut lease = self.desk.lend().await?;
+        let listed = sqlx::query(LIST)
+            .bind(to_table(issuer).into_owned())
+            .bind(to_table(subject).into_owned())
+            .fetch_all(&mut *lease)
+            .await;
+        lease.settle(listed)?.iter().map(read_session).collect()
+    }
+
+    async fn purge_sessions(
+        &self,
+        older_than: Duration,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let mut lease = self.desk.lend().await?;
+        let purging = sqlx::query(PURGE).bind(millis(older_than)).bind(rows(limit));
+        let purged = purging.execute(&mut *lease).await;
+        Ok(count(lease.settle(purged)?.rows_affected()))
+    }
+}
+
+const INSERT: &str = concat!(
+    "INSERT INTO tower_jwt_auth_sessions (",
+    columns!(),
+    ") VALUES (",
+    places!(),
+    ") ON CONFLICT (id) DO NOTHING"
+);
+
+const LOCK_SUBJECT: &str =
+    "SELECT pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 8389754))";
+
+/// The server's time, once for a statement.
+macro_rules! with_now {
+    () => {
+        concat!("WITH time AS MATERIALIZED (SELECT ", now!(), " AS now) ")
+    };
+}
+
+const LOAD: &str = concat!(
+    "SELECT ",
+    now!(),
+    " AS now, ",
+    columns!(),
+    " FROM tower_jwt_auth_sessions WHERE id = $1"
+);
+
+const LIST: &str = concat!(
+    with_now!(),
+    "SELECT ",
+    columns!(),
+    " FROM tower_jwt_auth_sessions, time WHERE subject = $2 AND issuer = $1 AND ended_at IS NULL \
+     AND idle_until > now AND expires_at > now ORDER BY number"
+);
+
+const LIVE_BESIDE: &str = concat!(
+    with_now!(),
+    "SELECT number FROM tower_jwt_auth_sessions, time \
+     WHERE subject = $2 AND issuer = $1 AND ended_at IS NULL AND idle_until > now \
+     AND expires_at > now AND id <> $3 ORDER BY number"
+);
+
+const ADVANCE: &str = concat!(
+    with_now!(),
+    "UPDATE tower_jwt_auth_sessions SET generation = generation + 1, rotated_at = now, \
+     idle_until = LEAST(now + $4, expires_at), access_until = GREATEST(access_until, $5) \
+     FROM time WHERE id = $1 AND secret_hash = $2 AND generation = $3 AND ended_at IS NULL \
+     AND idle_until > now AND expires_at > now AND generation < 9223372036854775807 RETURNING ",
+    columns!()
+);
+
+/// The last condition: a late retry of the generation before the retried one speaks against it.
+const LATE_RETRY: &str = concat!(
+    with_now!(),
+    "UPDATE tower_jwt_auth_sessions \
+     SET late_retry = $3, access_until = GREATEST(access_until, $4) \
+     FROM time WHERE id = $1 AND secret_hash = $2 AND generation - 1 = $3 AND ended_at IS NULL \
+     AND idle_until > now AND expires_at > now \
+     AND (late_retry IS NULL OR late_retry = $3 OR late_retry < $3 - 1) RETURNING ",
+    columns!()
+);
+
+const PURGE: &str = concat!(
+    with_now!(),
+    "DELETE FROM tower_jwt_auth_sessions WHERE ctid = ANY(ARRAY(\
+         SELECT ctid FROM tower_jwt_auth_sessions \
+         WHERE over_step <= (SELECT now - $1 FROM time) >> 26 \
+         AND GREATEST(access_until, LEAST(ended_at, idle_until, expires_at)) \
+             < (SELECT now - $1 FROM time) \
+         ORDER BY over_step LIMIT $2 FOR UPDATE SKIP LOCKED))"
+);
+
+/// Ends the sessions of which this is true and writes their log entries, in one statement and so in one
+/// transaction. The rows are locked in one order, so that two that end the same ones do not wait for each other.
+macro_rules! end_where {
+    ($condition:literal) => {
+        concat!(
+            "WITH chosen AS (\
+                 SELECT number FROM tower_jwt_auth_sessions \
+                 WHERE ended_at IS NULL AND ",
+            $condition,
+            " ORDER BY number FOR UPDATE\
+             ), ended AS (\
+                 UPDATE tower_jwt_auth_sessions AS session SET end_reason = $1, ended_at = ",
+            now!(),
+            " FROM chosen WHERE session.number = chosen.number AND ended_at IS NULL \
+                 RETURNING session.number, id, issuer, access_until\
+             ), logged AS (\
+                 INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+                 SELECT 'session', issuer, id, access_until FROM ended\
+             ) \
+             SELECT id, issuer, access_until FROM ended ORDER BY number"
+        )
+    };
+}
+use end_where;
+
+type Ending = Query<'static, Postgres, PgArguments>;
+
+fn ending(sql: &'static str, reason: EndReason) -> Ending {
+    sqlx::query(sql).bind(reason.as_str())
+}

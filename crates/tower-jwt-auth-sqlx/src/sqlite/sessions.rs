@@ -1,0 +1,269 @@
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::Sqlite;
+use sqlx::query::Query;
+use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
+use tower_jwt_auth_core::{
+    Advance, EndReason, LateRetry, Loaded, LogEntry, Revocation, Session, SessionId, SessionLimit,
+    SessionStore, StoreError, Timestamp, Which,
+};
+
+use super::log::write;
+use super::{SqliteStore, begin};
+use crate::entry::{EntryRow, read_ended};
+use crate::error::Failure;
+use crate::row::{bind_session, columns, count, places, read_session, rows};
+use crate::text::to_table;
+
+#[async_trait]
+impl SessionStore for SqliteStore {
+    async fn insert(
+        &self,
+        new: &Session,
+        limit: SessionLimit,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let parts = new.parts();
+        let adding = bind_session(sqlx::query(INSERT), parts)?;
+        let lease = self.writer.lend().await?;
+        let now = self.clock.now();
+        let inserting = async |connection: &mut SqliteConnection| {
+            if adding.execute(&mut *connection).await?.rows_affected() == 0 {
+                return Err(StoreError::Conflict.into());
+            }
+            let Some(most) = limit.most() else { return Ok(Vec::new()) };
+            let live = sqlx::query_scalar::<_, i64>(LIVE_BESIDE)
+                .bind(to_table(&parts.issuer).into_owned())
+                .bind(to_table(&parts.subject).into_owned())
+                .bind(now.unix_millis())
+                .bind(parts.id.to_string())
+                .fetch_all(&mut *connection)
+                .await?;
+            let surplus = (live.len() + 1).saturating_sub(most);
+            if limit.refuses() && surplus > 0 {
+                return Err(StoreError::Limit.into());
+            }
+            let mut ended = Vec::new();
+            for number in live.into_iter().take(surplus) {
+                let one = ending(end_where!("number = $3"), now, EndReason::Limit).bind(number);
+                ended.extend(end(connection, one).await?);
+            }
+            Ok(ended)
+        };
+        let ended = lease.transaction(begin(), inserting).await?;
+        if !ended.is_empty() {
+            self.bell.ring();
+        }
+        Ok(ended)
+    }
+
+    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+        let mut lease = self.readers.lend().await?;
+        let now = self.clock.now();
+        let row = sqlx::query(LOAD).bind(id.to_string()).fetch_optional(&mut *lease).await;
+        let Some(row) = lease.settle(row)? else { return Ok(None) };
+        Ok(Some(Loaded { session: read_session(&row)?, now }))
+    }
+
+    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+        // No row has a generation beyond what its column can hold.
+        let Ok(generation) = i64::try_from(step.from_generation) else { return Ok(None) };
+        let mut lease = self.writer.lend().await?;
+        let now = self.clock.now();
+        let advancing = sqlx::query(ADVANCE)
+            .bind(step.id.to_string())
+            .bind(step.secret_hash.as_bytes().to_vec())
+            .bind(generation)
+            .bind(now.unix_millis())
+            .bind((now + step.idle).unix_millis())
+            .bind(step.access_until.unix_millis());
+        let changed = advancing.fetch_all(&mut *lease).await;
+        one(&lease.settle(changed)?)
+    }
+
+    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+        let Ok(generation) = i64::try_from(retry.generation) else { return Ok(None) };
+        let mut lease = self.writer.lend().await?;
+        let granting = sqlx::query(LATE_RETRY)
+            .bind(retry.id.to_string())
+            .bind(retry.secret_hash.as_bytes().to_vec())
+            .bind(generation)
+            .bind(self.clock.now().unix_millis())
+            .bind(retry.access_until.unix_millis());
+        let changed = granting.fetch_all(&mut *lease).await;
+        one(&lease.settle(changed)?)
+    }
+
+    async fn end(
+        &self,
+        which: &Which<'_>,
+        reason: EndReason,
+    ) -> Result<Vec<Revocation>, StoreError> {
+        let lease = self.writer.lend().await?;
+        let now = self.clock.now();
+        let text = |text: &str| to_table(text).into_owned();
+        let these = match which {
+            Which::One { id } => ending(end_where!("id = $3"), now, reason).bind(id.to_string()),
+            Which::Presented { id, secret_hash } => {
+                ending(end_where!("id = $3 AND secret_hash = $4"), now, reason)
+                    .bind(id.to_string())
+                    .bind(secret_hash.as_bytes().to_vec())
+            }
+            Which::Owned { issuer, subject, id } => {
+                ending(end_where!("issuer = $3 AND subject = $4 AND id = $5"), now, reason)
+                    .bind(text(issuer))
+                    .bind(text(subject))
+                    .bind(id.to_string())
+            }
+            Which::All { issuer, subject } => {
+                ending(end_where!("issuer = $3 AND subject = $4"), now, reason)
+                    .bind(text(issuer))
+                    .bind(text(subject))
+            }
+            Which::Others { issuer, subject, keep } => {
+                ending(end_where!("issuer = $3 AND subject = $4 AND id <> $5"), now, reason)
+                    .bind(text(issuer))
+                    .bind(text(subject))
+                    .bind(keep.to_string())
+            }
+        };
+        let work = async |connection: &mut SqliteConnection| end(connection, these).await;
+        let ended = lease.transaction(begin(), work).await?;
+        if !ended.is_empty() {
+            self.bell.ring();
+        }
+        Ok(ended)
+    }
+
+    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
+        let mut lease = self.readers.lend().await?;
+        let listed = sqlx::query(LIST)
+            .bind(to_table(issuer).into_owned())
+            .bind(to_table(subject).into_owned())
+            .bind(self.clock.now().unix_millis())
+            .fetch_all(&mut *lease)
+            .await;
+        lease.settle(listed)?.iter().map(read_session).collect()
+    }
+
+    async fn purge_sessions(
+        &self,
+        older_than: Duration,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        let mut lease = self.writer.lend().await?;
+        let before = self.clock.now() - older_than;
+        let purging = sqlx::query(PURGE).bind(before.unix_millis()).bind(rows(limit));
+        let purged = purging.execute(&mut *lease).await;
+        Ok(count(lease.settle(purged)?.rows_affected()))
+    }
+}
+
+const INSERT: &str = concat!(
+    "INSERT INTO tower_jwt_auth_sessions (",
+    columns!(),
+    ") VALUES (",
+    places!(),
+    ") ON CONFLICT (id) DO NOTHING"
+);
+
+const LOAD: &str = concat!("SELECT ", columns!(), " FROM tower_jwt_auth_sessions WHERE id = $1");
+
+const LIST: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM tower_jwt_auth_sessions WHERE subject = $2 AND issuer = $1 AND ended_at IS NULL \
+     AND idle_until > $3 AND expires_at > $3 ORDER BY number"
+);
+
+const LIVE_BESIDE: &str = "SELECT number FROM tower_jwt_auth_sessions \
+     WHERE subject = $2 AND issuer = $1 AND ended_at IS NULL AND idle_until > $3 \
+     AND expires_at > $3 AND id <> $4 ORDER BY number";
+
+const ADVANCE: &str = concat!(
+    "UPDATE tower_jwt_auth_sessions SET generation = generation + 1, rotated_at = $4, \
+     idle_until = min($5, expires_at), access_until = max(access_until, $6) \
+     WHERE id = $1 AND secret_hash = $2 AND generation = $3 AND ended_at IS NULL \
+     AND idle_until > $4 AND expires_at > $4 AND generation < 9223372036854775807 RETURNING ",
+    columns!()
+);
+
+/// The last condition: a late retry of the generation before the retried one speaks against it.
+const LATE_RETRY: &str = concat!(
+    "UPDATE tower_jwt_auth_sessions SET late_retry = $3, access_until = max(access_until, $5) \
+     WHERE id = $1 AND secret_hash = $2 AND generation - 1 = $3 AND ended_at IS NULL \
+     AND idle_until > $4 AND expires_at > $4 \
+     AND (late_retry IS NULL OR late_retry = $3 OR late_retry < $3 - 1) RETURNING ",
+    columns!()
+);
+
+const PURGE: &str = "DELETE FROM tower_jwt_auth_sessions WHERE number IN (\
+     SELECT number FROM tower_jwt_auth_sessions \
+     WHERE over_at >> 26 <= $1 >> 26 AND over_at < $1 LIMIT $2)";
+
+/// Ends the sessions of which this is true.
+macro_rules! end_where {
+    ($condition:literal) => {
+        concat!(
+            "UPDATE tower_jwt_auth_sessions SET ended_at = $1, end_reason = $2 WHERE ",
+            $condition,
+            " AND ended_at IS NULL RETURNING id, issuer, access_until"
+        )
+    };
+}
+use end_where;
+
+type Ending<'q> = Query<'q, Sqlite, SqliteArguments>;
+
+fn ending(sql: &'static str, now: Timestamp, reason: EndReason) -> Ending<'static> {
+    sqlx::query(sql).bind(now.unix_millis()).bind(reason.as_str())
+}
+
+/// Ends sessions and writes their log entries, in the transaction that the connection is in.
+async fn end(
+    connection: &mut SqliteConnection,
+    these: Ending<'_>,
+) -> Result<Vec<Revocation>, Failure> {
+    let rows = these.fetch_all(&mut *connection).await?;
+    let mut ended = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let revocation = read_ended(row)?;
+        let entry = LogEntry::Revocation(revocation);
+        write(connection, &EntryRow::try_from(&entry)?).await?;
+        if let LogEntry::Revocation(revocation) = entry {
+            ended.push(revocation);
+        }
+    }
+    Ok(ended)
+}
+
+/// The row that a conditional write changed.
+///
+/// All rows are asked for, though there is one at most: SQLite commits when a statement has come to its end,
+/// and an error in that must not be lost.
+fn one(changed: &[SqliteRow]) -> Result<Option<Session>, StoreError> {
+    changed.first().map(read_session).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sessions_are_found_by_index() {
+        for (sql, index) in [
+            (LIST, "tower_jwt_auth_sessions_subject (subject=?)"),
+            (LIVE_BESIDE, "tower_jwt_auth_sessions_subject (subject=?)"),
+            (
+                end_where!("issuer = $3 AND subject = $4"),
+                "tower_jwt_auth_sessions_subject (subject=?)",
+            ),
+            (PURGE, "tower_jwt_auth_sessions_over (<expr><?)"),
+            (ADVANCE, "sqlite_autoindex_tower_jwt_auth_sessions_1 (id=?)"),
+        ] {
+            let plan = super::super::plan(sql).await;
+            assert!(plan.contains(index), "{sql}: {plan}");
+            assert!(!plan.contains("TEMP B-TREE"), "{sql}: {plan}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The stores on real engines: the conformance suite, and what is peculiar to each engine.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod postgres;
+mod sqlite;
+mod support;

@@ -1,0 +1,149 @@
+use std::path::Path;
+
+use tower_jwt_auth_core::SessionStore;
+use tower_jwt_auth_sqlx::{ConnectError, SqliteStore};
+
+use super::{directory, new_path};
+use crate::support::{chain, session};
+
+async fn run(path: &Path, sql: &'static str) {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+    pool.close().await;
+}
+
+#[tokio::test]
+async fn the_tables_are_made_once_and_found_again() {
+    let path = new_path();
+    let new = session("alice");
+    {
+        let store = SqliteStore::open(&path).await.unwrap();
+        store.insert(&new, tower_jwt_auth_core::SessionLimit::none()).await.unwrap();
+    }
+    for store in
+        [SqliteStore::open(&path).await.unwrap(), SqliteStore::open_existing(&path).await.unwrap()]
+    {
+        assert_eq!(store.load(new.id()).await.unwrap().unwrap().session, new);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_open_a_new_file_at_once_all_succeed() {
+    for _ in 0..5 {
+        let path = new_path();
+        let opening = (0..8).map(|_| tokio::spawn(SqliteStore::open(path.clone())));
+        for opened in opening.collect::<Vec<_>>() {
+            opened.await.unwrap().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_application_can_make_the_tables_itself() {
+    let path = new_path();
+    let missing = SqliteStore::open_existing(&path).await;
+    assert!(matches!(missing, Err(ConnectError::File(_))), "{missing:?}");
+    assert!(!path.exists(), "nothing was made");
+    run(&path, "CREATE TABLE theirs (a INTEGER)").await;
+    let bare = SqliteStore::open_existing(&path).await;
+    assert!(matches!(bare, Err(ConnectError::NoTables)), "{bare:?}");
+    for migration in SqliteStore::MIGRATIONS {
+        run(&path, migration.sql).await;
+    }
+    SqliteStore::open_existing(&path).await.unwrap();
+}
+
+#[tokio::test]
+async fn tables_of_another_version_are_told_from_ours() {
+    let path = new_path();
+    drop(SqliteStore::open(&path).await.unwrap());
+    run(&path, "UPDATE tower_jwt_auth_meta SET version = 2").await;
+    for newer in [SqliteStore::open(&path).await, SqliteStore::open_existing(&path).await] {
+        let error = newer.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the tables are of version 2, which is newer than 1: run a newer release"
+        );
+    }
+    run(&path, "UPDATE tower_jwt_auth_meta SET version = 0").await;
+    let error = SqliteStore::open_existing(&path).await.unwrap_err();
+    assert_eq!(error.to_string(), "the tables are of version 0, not 1: run the migrations");
+}
+
+#[tokio::test]
+async fn what_cannot_be_opened_is_told_clearly() {
+    let error = SqliteStore::open(directory().join("missing/sessions.db")).await.unwrap_err();
+    assert!(matches!(error, ConnectError::File(_)), "{}", chain(&error));
+    let error = SqliteStore::open(directory()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::File(_)), "{}", chain(&error));
+    let text = new_path();
+    std::fs::write(&text, "not a database at all, but long enough to be looked at".repeat(20))
+        .unwrap();
+    let error = SqliteStore::open(&text).await.unwrap_err();
+    assert!(matches!(error, ConnectError::NotADatabase(_)), "{}", chain(&error));
+}
+
+#[test]
+fn a_store_may_outlive_its_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let store = runtime.block_on(async {
+        let store = SqliteStore::open(new_path()).await.unwrap();
+        store.insert(&session("alice"), tower_jwt_auth_core::SessionLimit::none()).await.unwrap();
+        store.load(session("bob").id()).await.unwrap();
+        store
+    });
+    drop(runtime);
+    drop(store);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_new_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = new_path();
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.insert(&session("alice"), tower_jwt_auth_core::SessionLimit::none()).await.unwrap();
+    for suffix in ["", "-wal", "-shm"] {
+        let file = format!("{}{suffix}", path.display());
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+/// The name of the variable that tells a copy of this test which file to open.
+#[cfg(unix)]
+const READ_ONLY: &str = "READ_ONLY_FILE";
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_is_read_only_is_told_at_the_start() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
+    use std::os::unix::process::CommandExt as _;
+    if let Ok(path) = std::env::var(READ_ONLY) {
+        let error = SqliteStore::open(&path).await.unwrap_err();
+        assert!(matches!(error, ConnectError::ReadOnly(_)), "{}", chain(&error));
+        return;
+    }
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("sessions.db");
+    drop(SqliteStore::open(&path).await.unwrap());
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o444)).unwrap();
+    std::fs::set_permissions(temporary.path(), PermissionsExt::from_mode(0o555)).unwrap();
+    // Modes bind nobody who is root: the copy runs as someone else.
+    let program = temporary.path().with_extension("test");
+    // By this name it is there though it was built anew meanwhile.
+    let itself = Path::new("/proc/self/exe");
+    let itself = if itself.exists() { itself.into() } else { std::env::current_exe().unwrap() };
+    std::fs::copy(itself, &program).unwrap();
+    let mut copy = std::process::Command::new(&program);
+    copy.args(["--exact", "sqlite::files::a_file_that_is_read_only_is_told_at_the_start"]);
+    if std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
+        copy.uid(65534).gid(65534);
+    }
+    let output = copy.env(READ_ONLY, &path).output().unwrap();
+    std::fs::remove_file(&program).unwrap();
+    std::fs::set_permissions(temporary.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}

@@ -1,0 +1,114 @@
+use std::time::Duration;
+
+use tower_jwt_auth_core::{
+    EndReason, LogEntry, Revocation, RevocationLog, Session, SessionLimit, SessionStore, Timestamp,
+    Which,
+};
+use tower_jwt_auth_sqlx::SqliteStore;
+
+use super::{new_path, new_store};
+use crate::support::{HOUR, is_lost, read, revoke, session, until};
+
+#[tokio::test]
+async fn a_log_that_is_purged_empty_and_written_again_is_followed() {
+    let store = new_store().await;
+    let past = |jti: &str| {
+        let until = Timestamp::from_unix_seconds(1_000_000_000);
+        let (issuer, jti) = ("https://issuer.example".to_owned(), jti.to_owned());
+        LogEntry::Revocation(Revocation::Token { issuer, jti, until })
+    };
+    for round in 0..3 {
+        store.append(&[past("a"), past("b"), past("c")]).await.unwrap();
+        let (seen, end) = read(&store, None).await;
+        assert_eq!(seen.len(), 3, "round {round}: the log was emptied before");
+        assert_eq!(store.purge_log(Duration::ZERO, 1000).await.unwrap(), 3);
+        // A table whose numbers begin anew would hide these behind the cursor.
+        store.append(&[past("d")]).await.unwrap();
+        let (seen, end) = read(&store, Some(end)).await;
+        assert_eq!(seen.len(), 1, "round {round}");
+        assert!(read(&store, Some(end)).await.0.is_empty());
+        assert_eq!(store.purge_log(Duration::ZERO, 1000).await.unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn what_one_process_writes_wakes_the_readers_of_another() {
+    let path = new_path();
+    let (one, other) =
+        (SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap());
+    let (_, mut end) = read(&other, None).await;
+    for _ in 0..5 {
+        let revocation = revoke(&one).await;
+        // It may be woken by what was written before.
+        let mut seen = Vec::new();
+        while !seen.contains(&revocation) {
+            let woken = tokio::time::timeout(Duration::from_secs(10), other.changed(Some(&end)));
+            woken.await.unwrap().unwrap();
+            let (new, next) = read(&other, Some(end)).await;
+            seen.extend(new);
+            end = next;
+        }
+    }
+    // Nothing happens: nobody is woken for long.
+    until("the last write was seen", async || {
+        let waiting = other.changed(Some(&end));
+        let silent = tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err();
+        (_, end) = read(&other, Some(end.clone())).await;
+        silent
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_restored_from_an_older_copy_loses_the_cursors_beyond_it() {
+    let path = new_path();
+    let copy = new_path();
+    let store = SqliteStore::open(&path).await.unwrap();
+    revoke(&store).await;
+    let backup = format!("VACUUM INTO '{}'", copy.display());
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(backup)).execute(&pool).await.unwrap();
+    let (_, then) = read(&store, None).await;
+    revoke(&store).await;
+    let (_, beyond) = read(&store, None).await;
+
+    let restored = SqliteStore::open(&copy).await.unwrap();
+    assert!(is_lost(&restored, &beyond).await);
+    assert!(!is_lost(&restored, &then).await, "as far as the copy goes it is the same log");
+}
+
+#[tokio::test]
+async fn after_a_restore_all_sessions_are_ended_and_all_cursors_lost() {
+    let store = new_store().await;
+    let (first, second) = (session("alice"), session("bob"));
+    for new in [&first, &second] {
+        store.insert(new, SessionLimit::none()).await.unwrap();
+    }
+    // One that was in use when the backup was made, long ago: its newest token is of after that.
+    let mut parts = session("dave").into_parts();
+    parts.rotated_at = parts.rotated_at - 20 * HOUR;
+    parts.access_until = parts.rotated_at + HOUR;
+    let used = Session::from_parts(parts);
+    store.insert(&used, SessionLimit::none()).await.unwrap();
+    let over = session("carol");
+    store.insert(&over, SessionLimit::none()).await.unwrap();
+    store.end(&Which::One { id: over.id() }, EndReason::Reuse).await.unwrap();
+    let before = store.load(over.id()).await.unwrap().unwrap().session;
+    let (_, end) = read(&store, None).await;
+
+    assert_eq!(store.after_restore().await.unwrap(), 3);
+    assert!(is_lost(&store, &end).await);
+    let (log, _) = read(&store, None).await;
+    for ended in [&first, &second] {
+        let row = store.load(ended.id()).await.unwrap().unwrap().session;
+        assert!(row.parts().ended.is_some());
+        assert!(log.contains(&row.parts().revocation()));
+    }
+    let row = store.load(used.id()).await.unwrap().unwrap();
+    let left = row.session.parts().access_until.since(row.now);
+    assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR, "{left:?}");
+    assert!(log.contains(&row.session.parts().revocation()));
+    let after = store.load(over.id()).await.unwrap().unwrap().session;
+    assert_eq!(after, before, "what was over stays as it was");
+    assert_eq!(store.after_restore().await.unwrap(), 0);
+}
