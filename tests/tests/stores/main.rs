@@ -1,6 +1,8 @@
 //! The stores on real engines: the conformance suite, and what is peculiar to each engine.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod fleet;
 mod postgres;
+mod redis;
 mod sqlite;
 mod support;

@@ -1,0 +1,41 @@
+-- Sessions: a hash each, and for each owner the set of those that have not been ended, in the order in which
+-- they were added.
+local function session_key(sid)
+  return ROOT .. 'session:' .. sid
+end
+
+local function owner_key(issuer, subject)
+  return ROOT .. 'owner:' .. #issuer .. ':' .. issuer .. ':' .. subject
+end
+
+local NEEDED = {
+  'issuer', 'subject', 'secret_hash', 'generation', 'idle_until', 'expires_at', 'access_until',
+}
+
+-- What decides about a session, or nil where there is none.
+local function read_row(sid)
+  local key = session_key(sid)
+  local found = redis.call('HMGET', key, 'late_retry', 'ended_at', unpack(NEEDED))
+  local row = {sid = sid, late_retry = found[1] or nil, ended_at = found[2] or nil}
+  local complete = true
+  for i, name in ipairs(NEEDED) do
+    row[name] = found[i + 2]
+    complete = complete and row[name]
+  end
+  complete = complete and tonumber(row.idle_until) and tonumber(row.expires_at)
+    and tonumber(row.access_until) and (not row.ended_at or tonumber(row.ended_at))
+  if complete then return row end
+  if redis.call('EXISTS', key) == 0 then return nil end
+  error({err = 'CORRUPT the session ' .. sid .. ' lacks a part'})
+end
+
+local function is_live(row)
+  return not row.ended_at and now < tonumber(row.idle_until) and now < tonumber(row.expires_at)
+end
+
+-- When the session and the last access token made for it are over.
+local function over_at(row)
+  local over = sooner(row.idle_until, row.expires_at)
+  if row.ended_at then over = sooner(over, row.ended_at) end
+  return later(over, row.access_until)
+end

@@ -1,0 +1,142 @@
+//! Several nodes on one store, as the library sees them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower_jwt_auth::{
+    FollowPolicy, Issuer, JwtAuthLayer, RefreshSecrets, RevocationList, Sessions, SignIn,
+    SigningKey, Verifier,
+};
+use tower_jwt_auth_core::{LogPage, Revocation, RevocationLog, SessionStore};
+use tower_jwt_auth_redis::RedisStore;
+use tower_jwt_auth_sqlx::{PostgresStore, SqliteStore};
+use tower_jwt_auth_tests::world::{Profile, REFRESH_SECRET, call_behind};
+use tower_jwt_auth_tests::{AUDIENCE, ISSUER, servers};
+
+use crate::sqlite::new_path;
+use crate::support::{HOUR, read, until};
+
+/// A store that several nodes open, each for itself.
+enum Place {
+    Sqlite(std::path::PathBuf),
+    Postgres(String),
+    Redis(String),
+}
+
+impl Place {
+    /// One of each kind that there is.
+    fn all() -> Vec<Self> {
+        let postgres = servers::postgres().map(|server| Self::Postgres(server.new_database()));
+        let redis = servers::Redis::start(&[]);
+        // It lives as long as the tests: there is one of them.
+        let redis = redis.map(|server| Self::Redis(Box::leak(Box::new(server)).url()));
+        [Some(Self::Sqlite(new_path())), postgres, redis].into_iter().flatten().collect()
+    }
+
+    async fn open(&self) -> Arc<dyn SessionStore> {
+        match self {
+            Self::Sqlite(path) => Arc::new(SqliteStore::open(path).await.unwrap()),
+            Self::Postgres(url) => Arc::new(PostgresStore::connect(url).await.unwrap()),
+            Self::Redis(url) => Arc::new(RedisStore::connect(url).await.unwrap()),
+        }
+    }
+}
+
+struct Node {
+    sessions: Sessions<Profile>,
+    auth: JwtAuthLayer<Profile>,
+    store: Arc<dyn SessionStore>,
+}
+
+impl Node {
+    async fn start(place: &Place, key: &SigningKey, access_lifetime: Duration) -> Self {
+        let store = place.open().await;
+        let issuer = Issuer::new(ISSUER, AUDIENCE, key.clone()).unwrap();
+        let issuer = issuer.with_access_lifetime(access_lifetime).unwrap();
+        let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
+        let follow = FollowPolicy::default().with_heartbeat(Duration::from_millis(200)).unwrap();
+        let sessions = Sessions::new_with(issuer, secrets, Arc::clone(&store), follow).unwrap();
+        let auth = JwtAuthLayer::for_sessions(&sessions);
+        sessions.revocations().ready().await;
+        Self { sessions, auth, store }
+    }
+
+    async fn accepts(&self, token: &str) -> bool {
+        call_behind(&self.auth, token).await.status == 200
+    }
+}
+
+// Line 33.
+#[tokio::test]
+async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifetimes() {
+    let key = SigningKey::generate().unwrap();
+    for place in Place::all() {
+        let old = Node::start(&place, &key, HOUR).await;
+        let new = Node::start(&place, &key, Duration::from_secs(30)).await;
+        let who = SignIn::new("alice", Profile { name: "Alice".into() });
+        let signed_in = old.sessions.start(who).await.unwrap();
+        let long = signed_in.access().as_str();
+        assert!(old.accepts(long).await && new.accepts(long).await);
+        // The short token does not take the place of the long one in what the row remembers.
+        let refreshed = new.sessions.refresh(signed_in.refresh().as_str()).await.unwrap();
+        assert!(new.sessions.end_presented(refreshed.refresh().as_str()).await.unwrap());
+        assert!(!new.accepts(long).await, "at once on the node that ended it");
+        until("the other node refuses it", async || !old.accepts(long).await).await;
+
+        let (log, _) = read(&new.store, None).await;
+        let entry = log
+            .iter()
+            .find(|entry| entry.names().2 == signed_in.refresh().session_id().to_string());
+        let exp = tower_jwt_auth_core::Timestamp::from(std::time::SystemTime::now()) + HOUR;
+        let until = entry.map(Revocation::until).unwrap();
+        assert!(exp.since(until) < Duration::from_secs(60), "as long as the long token lives");
+        // What is purged is what nobody can need, whatever this node's lifetimes are.
+        new.store.purge_log(Duration::from_secs(600), 1000).await.unwrap();
+        new.store.purge_sessions(Duration::from_secs(600), 1000).await.unwrap();
+        let late = Node::start(&place, &key, Duration::from_secs(30)).await;
+        assert!(!late.accepts(long).await, "a node that starts later has read it");
+    }
+}
+
+// Line 29.
+#[tokio::test]
+async fn what_one_node_revokes_the_others_refuse_and_a_verifier_that_only_follows_too() {
+    let key = SigningKey::generate().unwrap();
+    for place in Place::all() {
+        let one = Node::start(&place, &key, HOUR).await;
+        let other = Node::start(&place, &key, HOUR).await;
+        let list = RevocationList::follow(place.open().await).unwrap();
+        list.ready().await;
+        let gateway = JwtAuthLayer::new(Verifier::<Profile>::new(one.sessions.issuer()), list);
+        for _ in 0..3 {
+            let who = SignIn::new("alice", Profile { name: "Alice".into() });
+            let tokens = one.sessions.start(who).await.unwrap();
+            let token = tokens.access().as_str();
+            assert!(other.accepts(token).await);
+            assert_eq!(call_behind(&gateway, token).await.status, 200);
+            assert_eq!(one.sessions.end_all("alice").await.unwrap(), 1);
+            assert!(!one.accepts(token).await);
+            until("the other node refuses it", async || !other.accepts(token).await).await;
+            until("the gateway refuses it", async || {
+                call_behind(&gateway, token).await.status == 401
+            })
+            .await;
+        }
+    }
+}
+
+/// What a node that dies leaves in the log is its last heartbeat, which is purged in time.
+#[tokio::test]
+async fn heartbeats_of_nodes_that_are_gone_are_purged() {
+    let key = SigningKey::generate().unwrap();
+    for place in Place::all() {
+        drop(Node::start(&place, &key, HOUR).await);
+        let store = place.open().await;
+        until("the heartbeat is gone", async || {
+            while store.purge_log(Duration::ZERO, 100).await.unwrap() > 0 {}
+            let page = store.read(None, 100).await.unwrap();
+            matches!(page, LogPage::Entries { entries, .. } if entries.is_empty())
+        })
+        .await;
+    }
+}

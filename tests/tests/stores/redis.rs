@@ -1,0 +1,140 @@
+//! Redis.
+
+mod careful;
+mod connecting;
+mod log;
+mod outages;
+mod restoring;
+mod sessions;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tower_jwt_auth_core::{MemoryStore, SessionLimit, SessionStore, TokenId};
+use tower_jwt_auth_redis::{RedisOptions, RedisStore};
+use tower_jwt_auth_tests::servers::{self, Redis};
+
+const ANY: SessionLimit = SessionLimit::none();
+
+/// A store on a server, and what all its keys begin with.
+struct Place {
+    store: RedisStore,
+    root: String,
+}
+
+impl Place {
+    /// Under a prefix that no other test uses, on the shared server; none where there is no server, which has
+    /// been said.
+    async fn new() -> Option<(Self, &'static Redis)> {
+        let server = servers::redis()?;
+        Some((Self::at(&server.url()).await, server))
+    }
+
+    async fn at(url: &str) -> Self {
+        Self::with(url, RedisOptions::default()).await
+    }
+
+    async fn with(url: &str, options: RedisOptions) -> Self {
+        let prefix = TokenId::random().unwrap().to_string();
+        let options = options.with_prefix(&prefix).unwrap();
+        let store = RedisStore::connect_with(url, options).await.unwrap();
+        Self { store, root: format!("{{{prefix}}}:") }
+    }
+
+    /// Another node on the same data.
+    async fn another_node(&self, url: &str) -> RedisStore {
+        let prefix = self.root.trim_matches(['{', '}', ':']);
+        let options = RedisOptions::default().with_prefix(prefix).unwrap();
+        RedisStore::connect_with(url, options).await.unwrap()
+    }
+
+    fn key(&self, name: &str) -> String {
+        format!("{}{name}", self.root)
+    }
+
+    /// The names of all keys that there are, without what they begin with.
+    fn keys(&self, server: &Redis) -> Vec<String> {
+        let all = server.cli(&["keys", &format!("{}*", self.root)]);
+        let names = all.lines().filter_map(|key| key.strip_prefix(&self.root));
+        let mut names: Vec<_> = names.map(str::to_owned).collect();
+        names.sort();
+        names
+    }
+}
+
+/// A server that writes everything to its disk before it answers.
+fn durable_server() -> Option<Redis> {
+    Redis::start(&["--appendonly", "yes", "--appendfsync", "always"])
+}
+
+/// Waits, not for ever, until this server tells this of itself.
+fn until_told(server: &Redis, section: &str, is_it: impl Fn(&str) -> bool) {
+    for _ in 0..1500 {
+        if server.cli(&["info", section]).lines().any(|line| is_it(line.trim_end())) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("the server never tells that: {}", server.cli(&["info", section]));
+}
+
+fn follow(replica: &Redis, primary: &Redis) {
+    // It waits for more of them otherwise.
+    primary.cli(&["config", "set", "repl-diskless-sync-delay", "0"]);
+    replica.cli(&["replicaof", "127.0.0.1", &primary.port().to_string()]);
+    until_told(replica, "replication", |line| line == "master_link_status:up");
+    // The primary sends it nothing before its first sign of life.
+    primary.cli(&["set", "something", "to send"]);
+    let port = format!(",port={},state=online,", replica.port());
+    let is_there = |line: &str| line.contains(&port) && !line.contains(",offset=0,");
+    until_told(primary, "replication", is_there);
+    primary.cli(&["del", "something"]);
+}
+
+fn promote(replica: &Redis) {
+    replica.cli(&["replicaof", "no", "one"]);
+    until_told(replica, "replication", |line| line == "role:master");
+}
+
+mod conformance {
+    use super::*;
+
+    tower_jwt_auth_core::store_conformance!(async {
+        match Place::new().await {
+            Some((place, _)) => Arc::new(place.store) as Arc<dyn SessionStore>,
+            None => Arc::new(MemoryStore::new()),
+        }
+    });
+}
+
+/// On a node of a cluster, which refuses scripts that reach beyond one slot.
+mod conformance_in_a_cluster {
+    use super::*;
+
+    /// One that has all slots.
+    fn server() -> Option<&'static Redis> {
+        static SERVER: OnceLock<Option<Redis>> = OnceLock::new();
+        SERVER.get_or_init(start).as_ref()
+    }
+
+    fn start() -> Option<Redis> {
+        let server = Redis::start(&["--cluster-enabled", "yes"])?;
+        server.cli(&["cluster", "addslotsrange", "0", "16383"]);
+        for _ in 0..1500 {
+            if server.cli(&["cluster", "info"]).contains("cluster_state:ok") {
+                return Some(server);
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the cluster does not come up");
+    }
+
+    async fn store() -> Arc<dyn SessionStore> {
+        match server() {
+            Some(server) => Arc::new(Place::at(&server.url()).await.store),
+            None => Arc::new(MemoryStore::new()),
+        }
+    }
+
+    tower_jwt_auth_core::store_conformance!(store());
+}

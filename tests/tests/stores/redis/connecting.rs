@@ -1,0 +1,245 @@
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::time::Duration;
+
+use tower_jwt_auth_core::{RevocationLog, SessionLimit, SessionStore};
+use tower_jwt_auth_redis::{ConnectError, RedisOptions, RedisStore};
+use tower_jwt_auth_tests::servers::{self, Redis};
+
+use super::{ANY, Place, follow};
+use crate::support::{chain, read, revoke, session};
+
+const PASSWORD: &str = "hunter2-hunter2";
+
+async fn refused(url: &str) -> ConnectError {
+    let error = RedisStore::connect(url).await.unwrap_err();
+    let told = format!("{} {error:?}", chain(&error));
+    assert!(!told.contains(PASSWORD), "{told}");
+    error
+}
+
+fn url(server: &Redis, user: &str) -> String {
+    format!("redis://{user}@{}/", server.address())
+}
+
+#[tokio::test]
+async fn what_is_no_url_is_told_without_repeating_it() {
+    for url in [
+        "",
+        "nonsense",
+        &format!("redis://u:{PASSWORD}@host:port/"),
+        &format!("redis://u:{PASSWORD}@host/zero"),
+        &format!("redis://u:{PASSWORD}@host/?protocol={PASSWORD}"),
+        &format!("postgres://u:{PASSWORD}@host/"),
+        &format!("redis://u:{PASSWORD}@"),
+    ] {
+        let error = refused(url).await;
+        assert!(matches!(error, ConnectError::Url), "{url}: {}", chain(&error));
+    }
+    let error = refused(&format!("rediss://u:{PASSWORD}@host/")).await;
+    assert!(matches!(error, ConnectError::Tls), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_told() {
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap();
+    // It accepts, and says nothing.
+    let silent = refused(&format!("redis://u:{PASSWORD}@{address}/")).await;
+    drop(nobody);
+    let closed = refused(&format!("redis://u:{PASSWORD}@{address}/")).await;
+    for error in [silent, closed] {
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{}", chain(&error));
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_and_never_shown() {
+    let Some(server) = Redis::start(&["--requirepass", "another"]) else { return };
+    for user in [&format!(":{PASSWORD}"), &format!("nobody:{PASSWORD}"), ""] {
+        let error = refused(&url(&server, user)).await;
+        assert!(matches!(error, ConnectError::Authentication), "{}", chain(&error));
+    }
+    let store = RedisStore::connect(&url(&server, ":another")).await.unwrap();
+    assert!(!format!("{store:?}").contains("another"));
+}
+
+/// What the README says that a user has to be allowed, without the name and password.
+#[tokio::test]
+async fn a_url_that_asks_for_the_newer_protocol_works_and_shows_no_password_where_it_is_unknown() {
+    // A server that has no HELLO, as some proxies: it repeats the arguments, the password among them.
+    let options = ["--rename-command", "HELLO", "", "--requirepass", PASSWORD];
+    let Some(server) = Redis::start(&options) else { return };
+    let address = server.address();
+    let url = format!("redis://:{PASSWORD}@{address}/?protocol=resp3");
+    let store = RedisStore::connect(&url).await.unwrap();
+    store.insert(&session("alice"), ANY).await.unwrap();
+    refused(&format!("redis://:wrong-{PASSWORD}@{address}/?protocol=resp3")).await;
+}
+
+fn rules() -> Vec<&'static str> {
+    let readme = include_str!("../../../../crates/tower-jwt-auth-redis/README.md");
+    let start = readme.find("ACL SETUSER").unwrap();
+    let (command, _) = readme[start..].split_once("```").unwrap();
+    command.split_whitespace().filter(|word| *word != "\\").skip(4).collect()
+}
+
+fn new_user(server: &Redis, name: &str, more: &[&str]) -> String {
+    let password = format!(">{PASSWORD}");
+    server.cli(&[&["acl", "setuser", name, &password, "on"], &*rules(), more].concat());
+    url(server, &format!("{name}:{PASSWORD}"))
+}
+
+#[tokio::test]
+async fn a_user_who_may_do_what_the_readme_says_can_do_everything() {
+    let Some(server) = Redis::start(&[]) else { return };
+    assert!(rules().len() > 20, "{:?}", rules());
+    let store = RedisStore::connect(&new_user(&server, "sessions", &[])).await.unwrap();
+    let first = session("alice");
+    store.insert(&first, SessionLimit::end_oldest(1)).await.unwrap();
+    let ended = store.insert(&session("alice"), SessionLimit::end_oldest(1)).await.unwrap();
+    assert_eq!(ended.len(), 1);
+    revoke(&store).await;
+    assert_eq!(read(&store, None).await.0.len(), 2);
+    assert_eq!(store.after_restore().await.unwrap(), 1);
+    store.purge_log(Duration::ZERO, 10).await.unwrap();
+    store.purge_sessions(Duration::ZERO, 10).await.unwrap();
+    let denied = server.cli(&["acl", "log"]);
+    assert!(denied.trim().is_empty(), "{denied}");
+}
+
+#[tokio::test]
+async fn what_a_user_may_not_do_is_told_before_it_can_leave_halves() {
+    let Some(server) = Redis::start(&[]) else { return };
+    for (number, command) in
+        ["hset", "zrem", "xadd", "xread", "zscan", "xdel", "info", "evalsha"].iter().enumerate()
+    {
+        let user = new_user(&server, &format!("user{number}"), &[&format!("-{command}")]);
+        let error = refused(&user).await;
+        let ConnectError::Forbidden { command: told, .. } = &error else {
+            panic!("{command}: {}", chain(&error))
+        };
+        assert!(told.to_lowercase().contains(command), "{told}");
+    }
+    let user = new_user(&server, "stranger", &["resetkeys", "~other:*"]);
+    assert!(matches!(refused(&user).await, ConnectError::Forbidden { .. }));
+    assert_eq!(server.cli(&["keys", "*"]).trim(), "", "nothing was written");
+}
+
+#[tokio::test]
+async fn a_replica_is_refused() {
+    let (Some(primary), Some(replica)) = (Redis::start(&[]), Redis::start(&[])) else { return };
+    follow(&replica, &primary);
+    assert!(matches!(refused(&replica.url()).await, ConnectError::Replica));
+    replica.cli(&["config", "set", "replica-read-only", "no"]);
+    assert!(matches!(refused(&replica.url()).await, ConnectError::Replica), "a writable one too");
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_when_memory_is_short_is_refused() {
+    let Some(server) = Redis::start(&["--maxmemory-policy", "allkeys-lru"]) else { return };
+    let error = refused(&server.url()).await;
+    assert!(matches!(&error, ConnectError::Evicts { found } if found == "allkeys-lru"));
+    assert!(error.to_string().contains("maxmemory-policy noeviction"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_writes_is_refused() {
+    let Some(server) = Redis::start(&["--min-replicas-to-write", "1"]) else { return };
+    let error = refused(&server.url()).await;
+    assert!(matches!(error, ConnectError::NoWrites(_)), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn a_node_of_a_cluster_that_has_not_the_keys_is_refused() {
+    let Some(server) = Redis::start(&["--cluster-enabled", "yes"]) else { return };
+    let error = refused(&server.url()).await;
+    assert!(matches!(error, ConnectError::OtherNode(_)), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn data_of_another_version_or_application_are_left_alone() {
+    let Some(server) = Redis::start(&[]) else { return };
+    server.cli(&["hset", "{tower-jwt-auth}:meta", "version", "7"]);
+    let error = refused(&server.url()).await;
+    assert!(matches!(&error, ConnectError::Version { found, .. } if found == "7"), "{error}");
+    server.cli(&["del", "{tower-jwt-auth}:meta"]);
+    for name in ["meta", "over", "log", "until", "revoked", "beats"] {
+        let key = format!("{{tower-jwt-auth}}:{name}");
+        server.cli(&["set", &key, "theirs"]);
+        let error = refused(&server.url()).await;
+        let ConnectError::WrongType { key: told, found } = &error else { panic!("{error}") };
+        assert_eq!((told, &**found), (&key, "string"));
+        assert_eq!(server.cli(&["getdel", &key]).trim(), "theirs");
+    }
+    RedisStore::connect(&server.url()).await.unwrap();
+}
+
+/// A newer release that took the data over while this one still runs.
+#[tokio::test]
+async fn data_that_become_another_version_are_no_longer_touched() {
+    let Some((place, server)) = Place::new().await else { return };
+    let known = session("alice");
+    place.store.insert(&known, ANY).await.unwrap();
+    server.cli(&["hset", &place.key("meta"), "version", "2"]);
+    place.store.insert(&session("bob"), ANY).await.unwrap_err();
+    place.store.load(known.id()).await.unwrap_err();
+    server.cli(&["hset", &place.key("meta"), "version", "1"]);
+    assert_eq!(place.store.load(known.id()).await.unwrap().unwrap().session, known);
+}
+
+/// As far as they get with one of ours.
+fn old_server() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = client.read(&mut buffer) {
+            let asked = String::from_utf8_lossy(&buffer[..length]).to_uppercase();
+            let info = "# Server\r\nredis_version:6.2.14\r\nrole:master\r\n";
+            let answer = format!("${}\r\n{info}\r\n", info.len());
+            let answers = answer.repeat(asked.matches("\r\nINFO\r\n").count());
+            client.write_all(answers.as_bytes()).unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_server_that_is_too_old_is_refused() {
+    let error = refused(&format!("redis://{}/", old_server())).await;
+    let ConnectError::OldServer { found } = &error else { panic!("{}", chain(&error)) };
+    assert_eq!(found, "6.2.14");
+}
+
+#[tokio::test]
+async fn odd_options_are_refused() {
+    for within in [Duration::ZERO, Duration::from_secs(2)] {
+        let options = RedisOptions::default().with_replicas(1, within);
+        let error = RedisStore::connect_with("redis://127.0.0.1:1/", options).await.unwrap_err();
+        assert!(matches!(error, ConnectError::Within), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_tell_what_is_on_its_disk_is_refused_where_that_is_wanted() {
+    let Some(forgetful) = servers::redis() else { return };
+    let options = RedisOptions::default().with_fsync();
+    let error = RedisStore::connect_with(&forgetful.url(), options.clone()).await.unwrap_err();
+    assert!(matches!(error, ConnectError::Fsync { .. }), "{}", chain(&error));
+
+    let Some(durable) = super::durable_server() else { return };
+    let knows = !durable.cli(&["command", "info", "waitaof"]).trim().is_empty();
+    match RedisStore::connect_with(&durable.url(), options).await {
+        Ok(store) => {
+            assert!(knows);
+            revoke(&store).await;
+        }
+        Err(error) => {
+            assert!(!knows, "{}", chain(&error));
+            let ConnectError::Fsync { change } = &error else { panic!("{}", chain(&error)) };
+            assert!(change.contains("7.2"), "{change}");
+        }
+    }
+}

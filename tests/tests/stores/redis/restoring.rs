@@ -1,0 +1,173 @@
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use tower_jwt_auth_core::{EndReason, Session, SessionStore, Which};
+use tower_jwt_auth_redis::RedisStore;
+use tower_jwt_auth_tests::servers::Redis;
+
+use super::{ANY, Place, durable_server, follow, promote};
+use crate::support::{HOUR, chain, is_lost, read, revoke, session, until};
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// The connection that was there is gone: the first call may find that out.
+async fn until_answers(store: &RedisStore) {
+    until("the store answers again", async || store.list("", "").await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_crash() {
+    let Some(mut server) = durable_server() else { return };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    for _ in 0..3 {
+        let (live, ended) = (session("alice"), session("alice"));
+        store.insert(&live, ANY).await.unwrap();
+        store.insert(&ended, ANY).await.unwrap();
+        let which = Which::One { id: ended.id() };
+        let entries = store.end(&which, EndReason::Logout).await.unwrap();
+        let revoked = revoke(&store).await;
+        server.kill();
+        server.start_again();
+        until_answers(&store).await;
+        assert_eq!(store.load(live.id()).await.unwrap().unwrap().session, live);
+        let row = store.load(ended.id()).await.unwrap().unwrap().session.into_parts();
+        assert_eq!(row.ended.map(|ended| ended.reason), Some(EndReason::Logout));
+        let (log, _) = read(&store, None).await;
+        assert!(log.contains(&revoked) && log.contains(&entries[0]));
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_a_restore_rewound_loses_cursors_and_is_read_again() {
+    let Some(mut server) = durable_server() else { return };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let before = revoke(&store).await;
+    let (_, early) = read(&store, None).await;
+    let backup = tempfile::tempdir().unwrap();
+    copy(server.dir(), backup.path());
+    revoke(&store).await;
+    let (_, late) = read(&store, None).await;
+
+    server.kill();
+    fs::remove_dir_all(server.dir()).unwrap();
+    copy(backup.path(), server.dir());
+    server.start_again();
+    until_answers(&store).await;
+    assert!(is_lost(&store, &late).await, "it is beyond the end");
+    // By now the log is past that place again.
+    let after = [revoke(&store).await, revoke(&store).await];
+    for cursor in [late, early] {
+        assert!(is_lost(&store, &cursor).await, "entries came in the place of others");
+    }
+    let (all, end) = read(&store, None).await;
+    assert_eq!(all, [&[before], &after[..]].concat());
+    assert!(!is_lost(&store, &end).await);
+}
+
+#[tokio::test]
+async fn a_server_that_was_a_replica_meanwhile_loses_cursors() {
+    let (Some(one), Some(other)) = (Redis::start(&[]), Redis::start(&[])) else { return };
+    let store = RedisStore::connect(&one.url()).await.unwrap();
+    revoke(&store).await;
+    follow(&other, &one);
+    // The other one takes over before it has this.
+    let (_, cursor) = read(&store, None).await;
+    assert!(!is_lost(&store, &cursor).await);
+    let run_id = |server: &Redis| {
+        let info = server.cli(&["info", "server"]);
+        info.lines().find(|line| line.starts_with("run_id:")).unwrap().to_owned()
+    };
+    let run = run_id(&one);
+    promote(&other);
+    follow(&one, &other);
+    promote(&one);
+    until_answers(&store).await;
+    assert_eq!(run_id(&one), run, "the same process with the same data");
+    assert!(is_lost(&store, &cursor).await);
+}
+
+#[tokio::test]
+async fn data_that_are_flushed_while_in_use_begin_anew() {
+    let Some(server) = Redis::start(&[]) else { return };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    revoke(&store).await;
+    let (_, cursor) = read(&store, None).await;
+    server.cli(&["flushall"]);
+    assert!(is_lost(&store, &cursor).await);
+    let revoked = revoke(&store).await;
+    assert!(is_lost(&store, &cursor).await);
+    assert_eq!(read(&store, None).await.0, [revoked]);
+    let alice = session("alice");
+    store.insert(&alice, ANY).await.unwrap();
+    assert_eq!(store.load(alice.id()).await.unwrap().unwrap().session, alice);
+    // Whoever connects now finds what it expects.
+    RedisStore::connect(&server.url()).await.unwrap();
+}
+
+#[tokio::test]
+async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
+    let Some((Place { store, .. }, _)) = Place::new().await else { return };
+    let mut sessions = Vec::new();
+    // More than one batch.
+    for number in 0..1500 {
+        let new = session(&format!("user-{}", number % 100));
+        store.insert(&new, ANY).await.unwrap();
+        sessions.push(new);
+    }
+    for over in &sessions[..3] {
+        store.end(&Which::One { id: over.id() }, EndReason::Reuse).await.unwrap();
+    }
+    let (_, cursor) = read(&store, None).await;
+    assert_eq!(store.after_restore().await.unwrap(), 1497);
+    assert!(is_lost(&store, &cursor).await);
+    let (log, end) = read(&store, None).await;
+    assert_eq!(log.len(), 1500);
+    for ended in [&sessions[0], &sessions[1499]] {
+        let row = store.load(ended.id()).await.unwrap().unwrap().session;
+        assert!(row.parts().ended.is_some());
+        assert!(log.contains(&row.parts().revocation()));
+    }
+    assert!(store.list("https://issuer.example", "user-7").await.unwrap().is_empty());
+    assert_eq!(store.after_restore().await.unwrap(), 0);
+    assert!(is_lost(&store, &end).await, "each time");
+}
+
+#[tokio::test]
+async fn after_a_restore_a_row_that_makes_no_sense_keeps_no_other_alive() {
+    let Some((place, server)) = Place::new().await else { return };
+    let (broken, live) = (session("alice"), session("bob"));
+    for new in [&broken, &live] {
+        place.store.insert(new, ANY).await.unwrap();
+    }
+    server.cli(&["hdel", &place.key(&format!("session:{}", broken.id())), "subject"]);
+    let error = place.store.after_restore().await.unwrap_err();
+    assert!(chain(&error).contains("1 sessions cannot be read: remove them"), "{}", chain(&error));
+    assert!(place.store.load(live.id()).await.unwrap().unwrap().session.parts().ended.is_some());
+}
+
+#[tokio::test]
+async fn after_a_restore_tokens_made_since_the_backup_are_revoked_too() {
+    let Some((place, _)) = Place::new().await else { return };
+    let mut parts = session("alice").into_parts();
+    parts.rotated_at = parts.rotated_at - 20 * HOUR;
+    parts.access_until = parts.rotated_at + HOUR;
+    let used = Session::from_parts(parts);
+    place.store.insert(&used, ANY).await.unwrap();
+    place.store.after_restore().await.unwrap();
+    let row = place.store.load(used.id()).await.unwrap().unwrap();
+    let left = row.session.parts().access_until.since(row.now);
+    assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR, "{left:?}");
+    let (log, _) = read(&place.store, None).await;
+    assert!(log.contains(&row.session.parts().revocation()));
+}

@@ -1,0 +1,328 @@
+use std::time::Duration;
+
+use tower_jwt_auth_core::{
+    Advance, EndReason, LateRetry, RevocationKey, RevocationLog, Session, SessionLimit,
+    SessionParts, SessionStore, StoreError, Timestamp, Which,
+};
+use tower_jwt_auth_redis::RedisStore;
+use tower_jwt_auth_tests::servers::{Proxy, Redis};
+
+use super::{ANY, Place};
+use crate::support::{HASH, HOUR, read, session, until};
+
+fn altered(change: impl FnOnce(&mut SessionParts)) -> Session {
+    let mut parts = session("alice").into_parts();
+    change(&mut parts);
+    Session::from_parts(parts)
+}
+
+fn step(session: &Session) -> Advance {
+    Advance {
+        id: session.id(),
+        secret_hash: HASH,
+        from_generation: session.generation(),
+        idle: HOUR,
+        access_until: session.parts().access_until,
+    }
+}
+
+fn retry(session: &Session) -> LateRetry {
+    LateRetry {
+        id: session.id(),
+        secret_hash: HASH,
+        generation: session.generation() - 1,
+        access_until: session.parts().access_until,
+    }
+}
+
+async fn row(store: &RedisStore, of: &Session) -> Session {
+    store.load(of.id()).await.unwrap().unwrap().session
+}
+
+/// Calls everything once.
+async fn call_everything(store: &RedisStore, mut after: impl FnMut(&str)) {
+    let (first, second) = (session("alice"), session("alice"));
+    let issuer = "https://issuer.example";
+    store.insert(&first, SessionLimit::end_oldest(100)).await.unwrap();
+    after("insert");
+    store.insert(&second, ANY).await.unwrap();
+    after("insert");
+    store.load(first.id()).await.unwrap().unwrap();
+    after("load");
+    let advanced = store.advance(&step(&first)).await.unwrap().unwrap();
+    after("advance");
+    store.late_retry(&retry(&advanced)).await.unwrap().unwrap();
+    after("late_retry");
+    assert_eq!(store.list(issuer, "alice").await.unwrap().len(), 2);
+    after("list");
+    let sid = &*second.id().to_string();
+    let key = RevocationKey::Session { issuer, sid };
+    assert!(!store.is_revoked(&[key, key]).await.unwrap());
+    after("is_revoked");
+    store.read(None, 10).await.unwrap();
+    after("read");
+    assert_eq!(store.purge_log(HOUR, 10).await.unwrap(), 0);
+    after("purge_log");
+    assert_eq!(store.purge_sessions(HOUR, 10).await.unwrap(), 0);
+    after("purge_sessions");
+    // In the end, for it wakes the watcher.
+    let all = Which::All { issuer, subject: "alice" };
+    assert_eq!(store.end(&all, EndReason::Logout).await.unwrap().len(), 2);
+    after("end");
+}
+
+#[tokio::test]
+async fn every_call_is_one_round_trip() {
+    let Some((place, server)) = Place::new().await else { return };
+    // The server knows the scripts then.
+    call_everything(&place.store, |_| {}).await;
+    let proxy = Proxy::start(server.address());
+    let store = Place::at(&format!("redis://{}/", proxy.address())).await.store;
+    // The watcher asks once for the end of the log before it waits there.
+    until("the watcher waits", async || {
+        let before = proxy.round_trips();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        proxy.connections() == 2 && proxy.round_trips() == before
+    })
+    .await;
+    let mut seen = proxy.round_trips();
+    call_everything(&store, |call| {
+        let trips = proxy.round_trips();
+        let made = trips - std::mem::replace(&mut seen, trips);
+        // Ending wakes the watcher, too.
+        assert!(made == 1 || call == "end", "{call}: {made}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn scripts_are_given_to_the_server_once() {
+    let Some(server) = Redis::start(&[]) else { return };
+    let store = RedisStore::connect(&server.url()).await.unwrap();
+    let calls = |command: &str| {
+        let stats = server.cli(&["info", "commandstats"]);
+        let prefix = format!("cmdstat_{command}:calls=");
+        let calls = stats.lines().find_map(|line| line.strip_prefix(&prefix)?.split(',').next());
+        calls.map_or(0, |calls| calls.parse::<usize>().unwrap())
+    };
+    call_everything(&store, |_| {}).await;
+    let (loaded, run) = (calls("script|load"), calls("evalsha"));
+    assert!(loaded <= 13, "{loaded}");
+    for _ in 0..3 {
+        call_everything(&store, |_| {}).await;
+    }
+    assert_eq!(calls("script|load"), loaded);
+    assert!(calls("evalsha") >= run + 33);
+    assert_eq!(calls("eval"), 0);
+    // A server that has forgotten them is given them again.
+    server.cli(&["script", "flush"]);
+    call_everything(&store, |_| {}).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_what_was_ended_and_purged() {
+    let Some((place, server)) = Place::new().await else { return };
+    let ago = |mut session: SessionParts| {
+        let long = 100 * 24 * HOUR;
+        session.access_until = session.access_until - long;
+        session.idle_until = session.idle_until - long;
+        Session::from_parts(session)
+    };
+    for subject in ["alice", "bob"] {
+        for _ in 0..3 {
+            place.store.insert(&ago(session(subject).into_parts()), ANY).await.unwrap();
+        }
+    }
+    let issuer = "https://issuer.example";
+    let all = Which::All { issuer, subject: "alice" };
+    assert_eq!(place.store.end(&all, EndReason::Logout).await.unwrap().len(), 3);
+    assert_eq!(place.store.purge_sessions(HOUR, 4).await.unwrap(), 4, "no more than asked");
+    assert_eq!(place.store.purge_sessions(HOUR, 100).await.unwrap(), 2);
+    assert_eq!(place.store.purge_log(HOUR, 100).await.unwrap(), 3);
+    // The log stays, empty, for it knows how far it has been written.
+    assert_eq!(place.keys(server), ["log", "meta"]);
+    assert_eq!(server.cli(&["xlen", &place.key("log")]).trim(), "0");
+}
+
+#[tokio::test]
+async fn an_ended_session_is_no_longer_among_its_owners() {
+    let Some((place, server)) = Place::new().await else { return };
+    let one = session("alice");
+    place.store.insert(&one, ANY).await.unwrap();
+    let owner = "owner:22:https://issuer.example:alice";
+    assert!(place.keys(server).contains(&owner.to_owned()), "{:?}", place.keys(server));
+    place.store.end(&Which::One { id: one.id() }, EndReason::Logout).await.unwrap();
+    assert!(!place.keys(server).contains(&owner.to_owned()));
+}
+
+/// It is purged by that: too early, and a session is gone that lives.
+#[tokio::test]
+async fn when_a_session_is_over_follows_whatever_changes_it() {
+    let Some((place, server)) = Place::new().await else { return };
+    let store = &place.store;
+    let ago = |s: &SessionParts, by: Duration| s.created_at - by;
+    let one = altered(|s| {
+        s.generation = 4;
+        s.idle_until = s.created_at + HOUR;
+        s.access_until = ago(s, HOUR);
+    });
+    let over = async || {
+        let score = server.cli(&["zscore", &place.key("over"), &one.id().to_string()]);
+        (score.trim().parse::<i64>().unwrap(), row(store, &one).await.into_parts())
+    };
+    store.insert(&one, ANY).await.unwrap();
+    let (score, parts) = over().await;
+    assert_eq!(score, parts.idle_until.unix_millis());
+
+    let step = Advance { idle: 3 * HOUR, access_until: ago(&parts, HOUR), ..step(&one) };
+    let advanced = store.advance(&step).await.unwrap().unwrap();
+    let (score, parts) = over().await;
+    assert_eq!(score, parts.idle_until.unix_millis());
+    assert!(parts.idle_until >= one.parts().idle_until + HOUR);
+
+    let access_until = parts.created_at + 7 * HOUR;
+    let retry = LateRetry { access_until, ..retry(&advanced) };
+    store.late_retry(&retry).await.unwrap().unwrap();
+    assert_eq!(over().await.0, access_until.unix_millis(), "its access token lives longer");
+
+    let other = altered(|s| s.access_until = ago(s, HOUR));
+    store.insert(&other, ANY).await.unwrap();
+    store.end(&Which::One { id: other.id() }, EndReason::Logout).await.unwrap();
+    let score = server.cli(&["zscore", &place.key("over"), &other.id().to_string()]);
+    let ended = row(store, &other).await.into_parts().ended.unwrap();
+    assert_eq!(score.trim(), ended.at.unix_millis().to_string());
+}
+
+#[tokio::test]
+async fn a_row_that_makes_no_sense_is_told_and_nothing_happens_by_halves() {
+    let Some((place, server)) = Place::new().await else { return };
+    let store = &place.store;
+    let sessions = [session("alice"), session("alice"), session("alice")];
+    for session in &sessions {
+        store.insert(session, ANY).await.unwrap();
+    }
+    let odd = &sessions[1];
+    let key = place.key(&format!("session:{}", odd.id()));
+    let issuer = "https://issuer.example";
+    let all = Which::All { issuer, subject: "alice" };
+    for (field, good) in [("idle_until", true), ("access_until", true), ("issuer", false)] {
+        let kept = server.cli(&["hget", &key, field]);
+        if good {
+            server.cli(&["hset", &key, field, "soon"]);
+        } else {
+            server.cli(&["hdel", &key, field]);
+        }
+        for error in [
+            store.end(&all, EndReason::Logout).await.unwrap_err(),
+            store.insert(&session("alice"), SessionLimit::end_oldest(1)).await.unwrap_err(),
+            store.list(issuer, "alice").await.unwrap_err(),
+            store.load(odd.id()).await.unwrap_err(),
+            store.advance(&step(odd)).await.unwrap_err(),
+        ] {
+            assert!(matches!(error, StoreError::Corrupt(_)), "{field}: {error:?}");
+            assert!(!format!("{error:?}").contains("soon"), "what is there is not shown");
+        }
+        server.cli(&["hset", &key, field, kept.trim_end()]);
+    }
+    for session in &sessions {
+        assert_eq!(row(store, session).await, *session);
+    }
+    assert!(read(store, None).await.0.is_empty());
+
+    server.cli(&["set", &key, "theirs"]);
+    let error = store.end(&all, EndReason::Logout).await.unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error:?}");
+    assert_eq!(row(store, &sessions[0]).await, sessions[0]);
+}
+
+/// The server's scripts count in doubles.
+#[tokio::test]
+async fn numbers_beyond_those_of_a_double_stay_as_they_are() {
+    let Some((place, _)) = Place::new().await else { return };
+    let store = &place.store;
+    let far = altered(|s| {
+        s.generation = (1 << 53) + 1;
+        s.late_retry = Some((1 << 60) + 1);
+        s.expires_at = Timestamp::MAX;
+        s.created_at = Timestamp::from_unix_millis(-1);
+        s.auth_time = Timestamp::from_unix_millis((1 << 53) + 1);
+    });
+    store.insert(&far, ANY).await.unwrap();
+    assert_eq!(row(store, &far).await, far);
+    for other in [1 << 53, (1 << 53) + 2] {
+        let step = Advance { from_generation: other, ..step(&far) };
+        assert!(store.advance(&step).await.unwrap().is_none(), "{other} is another one");
+    }
+    let step = Advance { idle: Duration::MAX, access_until: Timestamp::MAX, ..step(&far) };
+    let after = store.advance(&step).await.unwrap().unwrap();
+    assert_eq!(after.generation(), (1 << 53) + 2);
+    assert_eq!(after.parts().idle_until, Timestamp::MAX);
+    assert_eq!(after.parts().access_until, Timestamp::MAX);
+    assert_eq!(row(store, &far).await, after);
+    let entries = store.end(&Which::One { id: far.id() }, EndReason::Logout).await.unwrap();
+    assert_eq!(entries[0].until(), Timestamp::MAX);
+
+    let last = altered(|s| s.generation = u64::MAX);
+    store.insert(&last, ANY).await.unwrap();
+    assert!(store.advance(&self::step(&last)).await.unwrap().is_none(), "there is no next one");
+    let retried = store.late_retry(&retry(&last)).await.unwrap().unwrap();
+    assert_eq!(retried.parts().late_retry, Some(u64::MAX - 1));
+}
+
+#[tokio::test]
+async fn a_late_retry_follows_the_rule_for_numbers_of_any_length() {
+    let Some((place, _)) = Place::new().await else { return };
+    for (granted, retried, is_granted) in [
+        (None, 0, true),
+        (Some(0), 0, true),
+        (Some(1), 0, false),
+        (Some(0), 1, false),
+        (Some(9), 9, true),
+        (Some(9), 10, false),
+        (Some(8), 10, true),
+        (Some(9), 11, true),
+        (Some(10), 11, false),
+        (Some(99), 100, false),
+        (Some(100), 99, false),
+        (Some(1_000), 200, false),
+        (Some(200), 1_000, true),
+        (Some((1 << 60) - 1), 1 << 60, false),
+        (Some((1 << 60) - 2), 1 << 60, true),
+    ] {
+        let session = altered(|s| {
+            s.generation = retried + 1;
+            s.late_retry = granted;
+        });
+        place.store.insert(&session, ANY).await.unwrap();
+        let answer = place.store.late_retry(&retry(&session)).await.unwrap();
+        assert_eq!(answer.is_some(), is_granted, "{granted:?} {retried}");
+    }
+}
+
+#[tokio::test]
+async fn an_ended_session_can_be_brought_in_and_does_not_count() {
+    let Some((place, server)) = Place::new().await else { return };
+    let store = &place.store;
+    let ended = altered(|s| {
+        let at = s.created_at;
+        s.ended = Some(tower_jwt_auth_core::Ended { at, reason: EndReason::Refused });
+    });
+    store.insert(&ended, ANY).await.unwrap();
+    assert_eq!(row(store, &ended).await, ended);
+    assert!(!place.keys(server).iter().any(|key| key.starts_with("owner:")));
+    store.insert(&session("alice"), SessionLimit::refuse(1)).await.unwrap();
+    let all = Which::All { issuer: "https://issuer.example", subject: "alice" };
+    assert_eq!(store.end(&all, EndReason::Logout).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_limit_of_none_leaves_the_new_session_alone() {
+    let Some((place, _)) = Place::new().await else { return };
+    let store = &place.store;
+    let (first, second) = (session("alice"), session("alice"));
+    store.insert(&first, ANY).await.unwrap();
+    assert_eq!(store.insert(&second, SessionLimit::end_oldest(0)).await.unwrap().len(), 1);
+    assert_eq!(store.list("https://issuer.example", "alice").await.unwrap(), [second]);
+    let refused = store.insert(&session("bob"), SessionLimit::refuse(0)).await;
+    assert!(matches!(refused, Err(StoreError::Limit)), "{refused:?}");
+}
