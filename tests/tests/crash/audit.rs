@@ -1,0 +1,102 @@
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use tokio::time::sleep;
+use tower_jwt_auth::store::{LogEntry, LogPage, RevocationKey, Session};
+use tower_jwt_auth::{Revocation, SessionStore, StoreError};
+use tower_jwt_auth_tests::ISSUER;
+
+use crate::ledger::{Shared, lock};
+
+/// How long a store may be out of reach once its server runs again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer.
+pub(crate) async fn answer<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error @ StoreError::Unavailable(_)) => {
+                assert!(Instant::now() < deadline, "the store does not come back: {error:?}");
+                sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}
+
+/// Holds the rows and the log against what clients were answered. Nothing may be under way.
+pub(crate) async fn audit(store: &dyn SessionStore, ledger: &Shared) {
+    let sids: Vec<String> = lock(ledger).sessions.keys().cloned().collect();
+    let mut ended = BTreeSet::new();
+    for sid in &sids {
+        let row = load(store, sid).await;
+        if row.as_ref().is_some_and(|row| row.parts().ended.is_some()) {
+            ended.insert(sid.clone());
+        }
+        compare(ledger, sid, row.as_ref());
+    }
+    let logged = log(store).await;
+    for sid in ended.difference(&logged) {
+        lock(ledger).wrong(sid, "it has ended, and the log does not know");
+    }
+    // A sign-in that nobody got an answer to may be ended too.
+    for sid in logged.difference(&ended) {
+        let row = load(store, sid).await;
+        if row.is_none_or(|row| row.parts().ended.is_none()) {
+            lock(ledger).wrong(sid, "it is in the log and has not ended");
+        }
+    }
+    for sid in &ended {
+        let key = [RevocationKey::Session { issuer: ISSUER, sid }];
+        if !answer(async || store.is_revoked(&key).await).await {
+            lock(ledger).wrong(sid, "it has ended, and the store says that it is not revoked");
+        }
+    }
+}
+
+/// One row.
+fn compare(ledger: &Shared, sid: &str, row: Option<&Session>) {
+    let mut ledger = lock(ledger);
+    let known = &ledger.sessions[sid];
+    let handed_out = known.generation();
+    let (leaving, logged_out) = (known.leaving, known.logged_out);
+    let Some(row) = row else { return ledger.wrong(sid, "its row is gone") };
+    if row.generation() == handed_out + 1 {
+        ledger.counts.unanswered.insert((sid.to_owned(), row.generation()));
+    } else if row.generation() != handed_out {
+        let wrong = format!("the row has {}, {handed_out} was handed out", row.generation());
+        ledger.wrong(sid, &wrong);
+    }
+    match row.parts().ended {
+        None if logged_out => ledger.wrong(sid, "its logout was acknowledged, and is undone"),
+        Some(_) if !leaving => ledger.wrong(sid, "it has ended, and nobody asked for that"),
+        _ => {}
+    }
+}
+
+async fn load(store: &dyn SessionStore, sid: &str) -> Option<Session> {
+    let id = sid.parse().unwrap();
+    answer(async || store.load(id).await).await.map(|loaded| loaded.session)
+}
+
+/// The sessions in the whole log.
+async fn log(store: &dyn SessionStore) -> BTreeSet<String> {
+    let mut sids = BTreeSet::new();
+    let mut cursor = None;
+    loop {
+        let page = answer(async || store.read(cursor.as_ref(), 1000).await).await;
+        let LogPage::Entries { entries, next, more } = page else { panic!("the cursor is lost") };
+        for entry in entries {
+            if let LogEntry::Revocation(Revocation::Session { issuer, sid, .. }) = entry {
+                assert_eq!(issuer, ISSUER);
+                sids.insert(sid);
+            }
+        }
+        if !more {
+            return sids;
+        }
+        cursor = Some(next);
+    }
+}

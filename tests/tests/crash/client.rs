@@ -1,0 +1,193 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use tokio::sync::RwLock;
+use tokio::time::sleep;
+use tower_jwt_auth::{
+    RefreshError, RefreshRefusal, SessionError, Sessions, SignIn, StoreError, Tokens,
+};
+use tower_jwt_auth_tests::Profile;
+
+use crate::dice::Dice;
+use crate::event::{Event, Held, Jar, What};
+
+/// Whom events are told.
+pub(crate) type Tell = Arc<dyn Fn(Event) + Send + Sync>;
+
+/// How long a client tries to get an answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A user with a browser: signs in, refreshes, logs out and signs in again.
+///
+/// It keeps its refresh token when an answer is an error or does not arrive, and comes back with it.
+pub(crate) struct Client {
+    seat: usize,
+    jar: Jar,
+    nodes: Vec<Sessions<Profile>>,
+    tell: Tell,
+    dice: Dice,
+}
+
+impl Client {
+    pub(crate) fn new(seat: usize, jar: Jar, nodes: Vec<Sessions<Profile>>, tell: Tell) -> Self {
+        Self { seat, jar, nodes, tell, dice: Dice::new() }
+    }
+
+    /// Lives until the gate says false; stands still, with nothing under way, while somebody writes to it.
+    pub(crate) async fn run(mut self, gate: Arc<RwLock<bool>>) {
+        loop {
+            let open = gate.read().await;
+            if !*open {
+                return;
+            }
+            let is_answered = self.step().await;
+            drop(open);
+            let pause =
+                if is_answered { self.dice.millis(0, 5) } else { self.dice.millis(20, 120) };
+            sleep(pause).await;
+        }
+    }
+
+    /// Does one thing; tells whether it was answered.
+    async fn step(&mut self) -> bool {
+        if let Some(ended) = self.jar.ended.clone()
+            && self.dice.one_in(8)
+        {
+            self.come_back_to(&ended).await;
+        }
+        match self.jar.held.clone() {
+            None => self.sign_in().await,
+            Some(held) if held.leaving || self.dice.one_in(6) => self.log_out(held).await,
+            Some(held) => self.refresh(&held).await,
+        }
+    }
+
+    /// Ends what was begun, and otherwise refreshes twice, trying for a while; false when it is locked out.
+    pub(crate) async fn settle(&mut self) -> bool {
+        let deadline = Instant::now() + PATIENCE;
+        let aim = self.jar.held.as_ref().map_or(0, |held| held.generation + 2);
+        while let Some(held) = self.jar.held.clone()
+            && held.generation < aim
+        {
+            if Instant::now() > deadline {
+                return false;
+            }
+            let is_answered =
+                if held.leaving { self.log_out(held).await } else { self.refresh(&held).await };
+            if !is_answered {
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+        true
+    }
+
+    async fn sign_in(&mut self) -> bool {
+        let subject = self.subject();
+        let who = SignIn::new(subject.clone(), Profile { name: subject });
+        match self.any_node().start(who).await {
+            Ok(tokens) => {
+                let (held, access) = (Held::of(&tokens), tokens.access().as_str().to_owned());
+                self.jar.held = Some(held.clone());
+                self.tell(What::Started { held, access });
+                true
+            }
+            Err(error) => self.failed("-", &error),
+        }
+    }
+
+    /// With one tab, or with two at the same moment.
+    async fn refresh(&mut self, held: &Held) -> bool {
+        let tabs = if self.dice.one_in(4) { 2 } else { 1 };
+        let nodes: Vec<_> = (0..tabs).map(|_| self.any_node()).collect();
+        let answers = join_all(nodes.iter().map(|node| node.refresh(&held.token))).await;
+        // Each is judged, also what came after one that was an answer.
+        let answers = answers.into_iter().map(|answer| self.take(held, answer));
+        answers.fold(false, |some, answered| some | answered)
+    }
+
+    fn take(&mut self, held: &Held, answer: Result<Tokens, RefreshError>) -> bool {
+        match answer {
+            Ok(tokens) => {
+                let arrived = !self.dice.one_in(8);
+                let (next, access) = (Held::of(&tokens), tokens.access().as_str().to_owned());
+                if arrived {
+                    self.jar.held = Some(next.clone());
+                }
+                self.tell(What::Refreshed { from: held.generation, held: next, access, arrived });
+                true
+            }
+            Err(RefreshError::Unavailable { successor, .. }) => {
+                assert!(successor.is_none(), "there is no hook to be out of reach");
+                self.tell(What::TryLater);
+                false
+            }
+            Err(error) => {
+                self.jar.held = None;
+                let answer = format!("generation {} was answered: {error}", held.generation);
+                self.tell(What::Wrong { sid: held.sid.clone(), answer });
+                true
+            }
+        }
+    }
+
+    /// In one of three ways, again and again until it is acknowledged.
+    async fn log_out(&mut self, held: Held) -> bool {
+        if !held.leaving {
+            self.jar.held = Some(Held { leaving: true, ..held.clone() });
+            self.tell(What::Leaving { sid: held.sid.clone() });
+        }
+        let (node, subject) = (self.any_node(), self.subject());
+        let outcome = match self.dice.below(3) {
+            0 => node.end(&subject, held.sid.parse().unwrap()).await.map(drop),
+            1 => node.end_all(&subject).await.map(drop),
+            _ => node.end_presented(&held.token).await.map(drop),
+        };
+        match outcome {
+            Ok(()) => {
+                self.tell(What::LoggedOut { sid: held.sid.clone() });
+                self.jar = Jar { held: None, ended: Some(held) };
+                true
+            }
+            Err(error) => self.failed(&held.sid, &error),
+        }
+    }
+
+    /// As a thief would, or a tab that was asleep.
+    async fn come_back_to(&mut self, ended: &Held) {
+        let answer = match self.any_node().refresh(&ended.token).await {
+            Err(RefreshError::Refused(RefreshRefusal::Ended | RefreshRefusal::Revoked)) => {
+                return self.tell(What::StaysEnded);
+            }
+            Err(RefreshError::Unavailable { .. }) => return self.tell(What::TryLater),
+            Ok(_) => "a refresh after its logout was granted".to_owned(),
+            Err(error) => format!("a refresh after its logout was answered: {error}"),
+        };
+        self.tell(What::Wrong { sid: ended.sid.clone(), answer });
+    }
+
+    /// A store out of reach may be; one that holds nonsense must not be.
+    fn failed(&self, sid: &str, error: &SessionError) -> bool {
+        match error {
+            SessionError::Store(StoreError::Unavailable(_)) => self.tell(What::TryLater),
+            error => {
+                let answer = format!("{error}: {:?}", std::error::Error::source(error));
+                self.tell(What::Wrong { sid: sid.to_owned(), answer });
+            }
+        }
+        false
+    }
+
+    fn any_node(&mut self) -> Sessions<Profile> {
+        let any = usize::try_from(self.dice.below(self.nodes.len() as u64)).unwrap();
+        self.nodes[any].clone()
+    }
+
+    fn subject(&self) -> String {
+        format!("user-{}", self.seat)
+    }
+
+    fn tell(&self, what: What) {
+        (self.tell)(Event { seat: self.seat, what });
+    }
+}

@@ -1,0 +1,64 @@
+//! A client whose answer was lost, and that comes back when the grace window is over.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::block_in_place;
+use tokio::time::sleep;
+use tower_jwt_auth::{RefreshError, SessionStore, Sessions, SignIn, Tokens};
+use tower_jwt_auth_tests::Profile;
+
+use crate::audit::answer;
+use crate::node::node;
+use crate::storm::Server;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The store has taken the refresh, the client got no answer, the server crashed: the one who comes back late is
+/// given the successor, and goes on from there.
+pub(crate) async fn late(server: &mut impl Server, store: Arc<dyn SessionStore>) {
+    // Every retry is late.
+    let node = node(Arc::clone(&store), Duration::ZERO);
+    let first = start(&node).await;
+    let lost = node.refresh(first.refresh().as_str()).await.unwrap();
+    block_in_place(|| server.kill());
+    block_in_place(|| server.start_again());
+    is_given_the_successor(&node, &*store, first.refresh().as_str(), lost.refresh().as_str()).await;
+}
+
+/// The same from there on.
+pub(crate) async fn is_given_the_successor(
+    node: &Sessions<Profile>,
+    store: &dyn SessionStore,
+    held: &str,
+    lost: &str,
+) {
+    let second = refresh(node, held).await;
+    assert_eq!(second.refresh().generation(), 1);
+    assert!(second.refresh().as_str() == lost, "there are two successors");
+    let id = second.refresh().session_id();
+    let row = answer(async || store.load(id).await).await.unwrap().session;
+    assert_eq!((row.generation(), row.parts().late_retry), (1, Some(0)), "it was a late retry");
+    let again = refresh(node, held).await;
+    assert!(again.refresh().as_str() == lost, "there are two successors");
+    assert_eq!(refresh(node, second.refresh().as_str()).await.refresh().generation(), 2);
+}
+
+pub(crate) async fn start(node: &Sessions<Profile>) -> Tokens {
+    node.start(SignIn::new("alice", Profile { name: "Alice".into() })).await.unwrap()
+}
+
+/// Tries for a while, as long as the store is out of reach.
+async fn refresh(node: &Sessions<Profile>, token: &str) -> Tokens {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match node.refresh(token).await {
+            Ok(tokens) => return tokens,
+            Err(error @ RefreshError::Unavailable { .. }) => {
+                assert!(Instant::now() < deadline, "the store does not come back: {error:?}");
+                sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+}

@@ -1,0 +1,183 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::client::Tell;
+use crate::event::{Event, Held, Jar, What};
+
+/// All that clients were answered so far, and what was wrong with it.
+pub(crate) struct Ledger {
+    /// What each client holds.
+    pub(crate) jars: Vec<Jar>,
+    /// How many answers that arrived each client has had.
+    pub(crate) answers: Vec<usize>,
+    pub(crate) sessions: BTreeMap<String, Known>,
+    pub(crate) counts: Counts,
+    wrong: Vec<String>,
+}
+
+/// A session that somebody got an answer about.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// The refresh token of each generation that was handed out.
+    pub(crate) tokens: Vec<String>,
+    pub(crate) access: Vec<String>,
+    /// A logout was begun: it may have happened.
+    pub(crate) leaving: bool,
+    /// The logout was acknowledged.
+    pub(crate) logged_out: bool,
+}
+
+impl Known {
+    /// The highest generation that was handed out.
+    pub(crate) fn generation(&self) -> u64 {
+        self.tokens.len() as u64 - 1
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Counts {
+    pub(crate) sign_ins: usize,
+    pub(crate) refreshes: usize,
+    /// Those of the refreshes that were answered with a token that had been handed out before.
+    pub(crate) repeated: usize,
+    pub(crate) logouts: usize,
+    pub(crate) errors: usize,
+    /// How often a token of an ended session was refused for that.
+    pub(crate) refused: usize,
+    pub(crate) kills: usize,
+    /// The sessions whose rows were found to have moved on without an answer, and how far.
+    pub(crate) unanswered: BTreeSet<(String, u64)>,
+}
+
+/// Shared by all who tell of events.
+pub(crate) type Shared = Arc<Mutex<Ledger>>;
+
+impl Ledger {
+    pub(crate) fn shared(clients: usize) -> Shared {
+        Arc::new(Mutex::new(Self {
+            jars: vec![Jar::default(); clients],
+            answers: vec![0; clients],
+            sessions: BTreeMap::new(),
+            counts: Counts::default(),
+            wrong: Vec::new(),
+        }))
+    }
+
+    /// How many refreshes and logouts have been acknowledged.
+    pub(crate) fn acknowledged(&self) -> usize {
+        self.counts.refreshes + self.counts.logouts
+    }
+
+    pub(crate) fn take(&mut self, Event { seat, what }: Event) {
+        match what {
+            What::Started { held, access } => {
+                self.counts.sign_ins += 1;
+                let known = self.sessions.entry(held.sid.clone()).or_default();
+                known.tokens.push(held.token.clone());
+                known.access.push(access);
+                self.arrived(seat, &held);
+            }
+            What::Refreshed { from, held, access, arrived } => {
+                self.counts.refreshes += 1;
+                self.handed_out(from, &held, access);
+                if arrived {
+                    self.arrived(seat, &held);
+                }
+            }
+            What::Leaving { sid } => {
+                self.sessions.entry(sid).or_default().leaving = true;
+                if let Some(held) = &mut self.jars[seat].held {
+                    held.leaving = true;
+                }
+            }
+            What::LoggedOut { sid } => {
+                self.counts.logouts += 1;
+                self.answers[seat] += 1;
+                self.sessions.entry(sid).or_default().logged_out = true;
+                let ended = self.jars[seat].held.take();
+                self.jars[seat] = Jar { held: None, ended };
+            }
+            What::TryLater => self.counts.errors += 1,
+            What::StaysEnded => self.counts.refused += 1,
+            What::Wrong { sid, answer } => self.wrong(&sid, &answer),
+        }
+    }
+
+    fn arrived(&mut self, seat: usize, held: &Held) {
+        self.answers[seat] += 1;
+        let before = self.jars[seat].held.replace(held.clone());
+        if let Some(before) = before
+            && before.sid == held.sid
+            && before.generation > held.generation
+        {
+            let (before, now) = (before.generation, held.generation);
+            self.wrong(&held.sid, &format!("generation {now} was handed out after {before}"));
+        }
+    }
+
+    /// One token in one generation, and one generation after the other.
+    fn handed_out(&mut self, from: u64, held: &Held, access: String) {
+        let known = self.sessions.entry(held.sid.clone()).or_default();
+        known.access.push(access);
+        let place = usize::try_from(held.generation).unwrap();
+        let wrong = match known.tokens.get(place) {
+            _ if known.logged_out => "a refresh was granted after its logout".to_owned(),
+            _ if held.generation != from + 1 => {
+                format!("generation {from} was answered with {}", held.generation)
+            }
+            Some(before) if *before == held.token => {
+                self.counts.repeated += 1;
+                return;
+            }
+            Some(_) => format!("there are two tokens of generation {place}: a fork"),
+            None if place == known.tokens.len() => {
+                known.tokens.push(held.token.clone());
+                return;
+            }
+            None => format!("generation {place} came after {}", known.tokens.len()),
+        };
+        self.wrong(&held.sid, &wrong);
+    }
+
+    pub(crate) fn wrong(&mut self, sid: &str, what: &str) {
+        self.wrong.push(format!("session {sid}: {what}"));
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_nothing_wrong(&self) {
+        let wrong = &self.wrong[..self.wrong.len().min(10)];
+        let number = self.wrong.len();
+        assert!(wrong.is_empty(), "{number} things are wrong ({self}):\n{}", wrong.join("\n"));
+    }
+}
+
+impl fmt::Display for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = &self.counts;
+        write!(
+            f,
+            "{} kills; acknowledged {} refreshes ({} of them again), {} logouts, {} sign-ins; {} errors; {} \
+             refusals after a logout; {} rows had moved on without an answer",
+            counts.kills,
+            counts.refreshes,
+            counts.repeated,
+            counts.logouts,
+            counts.sign_ins,
+            counts.errors,
+            counts.refused,
+            counts.unanswered.len(),
+        )
+    }
+}
+
+pub(crate) fn lock(ledger: &Shared) -> MutexGuard<'_, Ledger> {
+    // Whoever panicked has said why, and nobody else needs to.
+    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Writes into this ledger.
+pub(crate) fn tell(ledger: &Shared) -> Tell {
+    let ledger = Arc::clone(ledger);
+    Arc::new(move |event| lock(&ledger).take(event))
+}

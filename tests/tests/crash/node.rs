@@ -1,0 +1,25 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tower_jwt_auth::{
+    Algorithm, FollowPolicy, Issuer, RefreshSecrets, RotationPolicy, SessionStore, Sessions,
+    SigningKey,
+};
+use tower_jwt_auth_tests::world::REFRESH_SECRET;
+use tower_jwt_auth_tests::{AUDIENCE, ISSUER, Profile};
+
+/// How long after a rotation a retry is a replay.
+pub(crate) fn default_grace() -> Duration {
+    RotationPolicy::default().grace()
+}
+
+/// A node with the keys that all processes of these tests have.
+pub(crate) fn node(store: Arc<dyn SessionStore>, grace: Duration) -> Sessions<Profile> {
+    let key = b"the secret of all access tokens!";
+    let key = SigningKey::from_secret(Algorithm::HS256, key).unwrap();
+    let issuer = Issuer::new(ISSUER, AUDIENCE, key).unwrap();
+    let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
+    let follow = FollowPolicy::default().with_heartbeat(Duration::from_millis(200)).unwrap();
+    let sessions = Sessions::new_with(issuer, secrets, store, follow).unwrap();
+    sessions.with_policy(RotationPolicy::default().with_grace(grace)).unwrap()
+}

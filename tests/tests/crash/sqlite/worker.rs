@@ -1,0 +1,138 @@
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::RwLock;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use tower_jwt_auth::{SessionStore, Sessions};
+use tower_jwt_auth_sqlx::SqliteStore;
+use tower_jwt_auth_tests::Profile;
+
+use crate::client::Client;
+use crate::event::{Event, Held, Jar, What};
+use crate::ledger::{Shared, lock};
+use crate::node::node;
+use crate::storm::PATIENCE;
+
+/// Set for the processes that are going to be killed.
+const ROLE: &str = "TOWER_JWT_AUTH_TESTS_IS_TO_BE_KILLED";
+/// What an event begins with, among what the test harness prints.
+const MARK: &str = "EVENT ";
+
+/// What a worker is told: the file, its clients with what they hold, and the grace window.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Work {
+    pub(crate) path: PathBuf,
+    pub(crate) jars: Vec<(usize, Jar)>,
+    pub(crate) grace: Duration,
+}
+
+/// A copy of this test's process that opens the file and runs clients.
+pub(crate) struct Worker {
+    child: Child,
+    /// It ends by itself when this does.
+    _orders: ChildStdin,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Worker {
+    /// Starts one that runs the test of this name in another role, and writes down what it tells.
+    pub(crate) fn start(name: &str, work: &Work, ledger: &Shared) -> Self {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", name, "--nocapture"]).env(ROLE, "yes");
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut orders = child.stdin.take().unwrap();
+        writeln!(orders, "{}", serde_json::to_string(work).unwrap()).unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let ledger = Arc::clone(ledger);
+        let reader = thread::spawn(move || {
+            let mut line = String::new();
+            // What was not told to its end was not told.
+            while lines.read_line(&mut line).is_ok() && line.ends_with('\n') {
+                if let Some((_, event)) = line.split_once(MARK) {
+                    lock(&ledger).take(serde_json::from_str(event).unwrap());
+                }
+                line.clear();
+            }
+        });
+        Self { child, _orders: orders, reader: Some(reader) }
+    }
+
+    /// `kill -9`; all that it told has been written down when this returns.
+    pub(crate) fn kill(&mut self) {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "the process ended before it was killed: {ended:?}");
+        self.end();
+        self.reader.take().unwrap().join().unwrap();
+    }
+
+    fn end(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Whether this process is a worker.
+pub(crate) fn is_one() -> bool {
+    std::env::var_os(ROLE).is_some()
+}
+
+/// Runs the clients until this process is killed.
+pub(crate) async fn run() {
+    let (sessions, jars) = begin().await;
+    let gate = Arc::new(RwLock::new(true));
+    let mut clients = JoinSet::new();
+    for (seat, jar) in jars {
+        let client = Client::new(seat, jar, vec![sessions.clone()], Arc::new(|event| tell(&event)));
+        clients.spawn(client.run(Arc::clone(&gate)));
+    }
+    let ended = timeout(2 * PATIENCE, clients.join_next()).await;
+    panic!("nobody killed this process: {ended:?}");
+}
+
+/// Refreshes once, and waits to be killed.
+pub(crate) async fn run_once() {
+    let (sessions, jars) = begin().await;
+    for (seat, jar) in jars {
+        let before = jar.held.unwrap();
+        let tokens = sessions.refresh(&before.token).await.unwrap();
+        let (held, access) = (Held::of(&tokens), tokens.access().as_str().to_owned());
+        let from = before.generation;
+        tell(&Event { seat, what: What::Refreshed { from, held, access, arrived: false } });
+    }
+    sleep(2 * PATIENCE).await;
+    panic!("nobody killed this process");
+}
+
+async fn begin() -> (Sessions<Profile>, Vec<(usize, Jar)>) {
+    let mut orders = BufReader::new(std::io::stdin());
+    let mut line = String::new();
+    orders.read_line(&mut line).unwrap();
+    let Work { path, jars, grace } = serde_json::from_str(&line).unwrap();
+    thread::spawn(move || {
+        // Nobody is left to kill it.
+        let _ = orders.read_line(&mut String::new());
+        std::process::exit(1);
+    });
+    let store: Arc<dyn SessionStore> = Arc::new(SqliteStore::open(path).await.unwrap());
+    (node(store, grace), jars)
+}
+
+/// In one piece and at once: a client that is told so goes on from there.
+fn tell(event: &Event) {
+    let line = format!("{MARK}{}\n", serde_json::to_string(&event).unwrap());
+    let mut output = std::io::stdout().lock();
+    output.write_all(line.as_bytes()).unwrap();
+    output.flush().unwrap();
+}
