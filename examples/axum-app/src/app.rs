@@ -1,5 +1,8 @@
 //! The routes, and what they share.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
@@ -7,12 +10,13 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use tower_jwt_auth::{
-    ConfigError, Issuer, JwtAuthLayer, LogoutService, MemoryStore, OriginPolicy, RefreshCookie,
-    RefreshSecrets, RefreshService, Sessions, SigningKey,
+    ConfigError, FollowPolicy, Issuer, JwtAuthLayer, LogoutService, OriginPolicy, RefreshCookie,
+    RefreshService, SessionLimit, SessionStore, Sessions,
 };
 
 use crate::config::{Config, StartError};
 use crate::error::ApiError;
+use crate::keys::Keys;
 use crate::users::{Profile, Users};
 use crate::{api, assets, login, ready, sessions};
 
@@ -20,6 +24,9 @@ use crate::{api, assets, login, ready, sessions};
 const ISSUER: &str = "http://localhost:3000";
 /// The `aud` of the tokens.
 const AUDIENCE: &str = "http://localhost:3000/api";
+
+/// A user is signed in on so many devices at most; beyond that the oldest session ends.
+const MOST_SESSIONS: usize = 100;
 
 /// No request has a body of more bytes.
 const MOST_BODY: usize = 16 * 1024;
@@ -31,30 +38,47 @@ pub(crate) struct App {
     pub(crate) cookie: RefreshCookie,
     pub(crate) origins: OriginPolicy,
     pub(crate) users: Users,
+    pub(crate) max_staleness: Duration,
 }
 
-/// The application as configured, with new keys and nobody signed in.
-pub(crate) fn build(config: &Config) -> Result<Router, StartError> {
-    let app = set_up(config).map_err(|source| {
+/// The application as configured, on its store and with its keys.
+pub(crate) async fn build(config: &Config) -> Result<Router, StartError> {
+    let keys = config.keys().map_or_else(Keys::generate, Keys::load_or_make)?;
+    let follow = FollowPolicy::default().with_heartbeat(config.heartbeat());
+    let follow = follow.map_err(|source| StartError::new("cannot use HEARTBEAT", source))?;
+    let store = config.store().connect().await?;
+    if config.store().is_durable() && config.keys().is_none() {
+        tracing::warn!(
+            "KEYS is not set: a restart signs everyone out, and no other process takes these tokens"
+        );
+    }
+    let app = set_up(config, keys, store, follow).map_err(|source| {
         let lifetime = config.access_lifetime().as_secs();
         StartError::new(format!("cannot set up sessions with ACCESS_LIFETIME={lifetime}"), source)
     })?;
     router(app, config).map_err(|source| StartError::new("cannot set up the routes", source))
 }
 
-fn set_up(config: &Config) -> Result<App, ConfigError> {
-    let issuer = Issuer::new(ISSUER, AUDIENCE, SigningKey::generate()?)?
+fn set_up(
+    config: &Config,
+    keys: Keys,
+    store: Arc<dyn SessionStore>,
+    follow: FollowPolicy,
+) -> Result<App, ConfigError> {
+    let issuer = Issuer::new(ISSUER, AUDIENCE, keys.signing_key)?
         .with_access_lifetime(config.access_lifetime())?;
     Ok(App {
-        sessions: Sessions::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?,
+        sessions: Sessions::new_with(issuer, keys.refresh_secrets, store, follow)?
+            .with_session_limit(SessionLimit::end_oldest(MOST_SESSIONS)),
         cookie: RefreshCookie::host(),
         origins: OriginPolicy::same_origin(),
         users: Users::new(),
+        max_staleness: config.max_staleness(),
     })
 }
 
 fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
-    let auth = JwtAuthLayer::for_sessions(&app.sessions);
+    let auth = JwtAuthLayer::for_sessions(&app.sessions).with_max_staleness(app.max_staleness);
     let (sessions, cookie) = (&app.sessions, &app.cookie);
     let admin = get(api::admin).layer(auth.require_scope("admin")?);
     let transfer = post(api::transfer).layer(auth.require_fresh_login(config.login_max_age())?);

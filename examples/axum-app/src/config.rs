@@ -4,28 +4,73 @@ use std::env::{self, VarError};
 use std::error::Error;
 use std::fmt;
 use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use crate::store::StoreUrl;
 
 /// What the environment variables ask for.
 #[derive(Debug)]
 pub(crate) struct Config {
     bind: String,
+    store: StoreUrl,
+    keys: Option<PathBuf>,
     access_lifetime: Duration,
     login_max_age: Duration,
+    max_staleness: Duration,
+    heartbeat: Duration,
 }
 
 impl Config {
     pub(crate) fn from_env() -> Result<Self, StartError> {
-        Ok(Self {
+        let config = Self {
             bind: text("BIND")?.unwrap_or_else(|| "localhost:3000".to_owned()),
+            store: text("STORE")?.map_or(Ok(StoreUrl::Memory), |store| StoreUrl::parse(&store))?,
+            keys: text("KEYS")?.map(PathBuf::from),
             access_lifetime: seconds("ACCESS_LIFETIME", 300)?,
             login_max_age: seconds("LOGIN_MAX_AGE", 300)?,
-        })
+            max_staleness: seconds("MAX_STALENESS", 30)?,
+            heartbeat: milliseconds("HEARTBEAT", 5000)?,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What is wrong with one in the company of another.
+    fn check(&self) -> Result<(), StartError> {
+        match (&self.store, &self.keys) {
+            (_, Some(path)) if path.as_os_str().is_empty() => {
+                return Err(StartError::new("KEYS is empty", "give the path of a file"));
+            }
+            // After a restart its tokens would be accepted, and nobody would know which had been revoked.
+            (StoreUrl::Memory, Some(_)) => {
+                let hint =
+                    "give STORE too, as sqlite:sessions.db, or logouts are forgotten at a restart";
+                return Err(StartError::new("KEYS is set but sessions are kept in memory", hint));
+            }
+            _ => {}
+        }
+        if self.heartbeat >= self.max_staleness {
+            let what = format!("HEARTBEAT is {} milliseconds", self.heartbeat.as_millis());
+            let hint = format!("give less than MAX_STALENESS, {} s", self.max_staleness.as_secs());
+            return Err(StartError::new(what, hint));
+        }
+        Ok(())
     }
 
     /// The host and port to listen at.
     pub(crate) fn bind(&self) -> &str {
         &self.bind
+    }
+
+    /// Where sessions are kept.
+    pub(crate) fn store(&self) -> &StoreUrl {
+        &self.store
+    }
+
+    /// The file with the keys, unless they are to be gone with the process.
+    pub(crate) fn keys(&self) -> Option<&Path> {
+        self.keys.as_deref()
     }
 
     /// How long an access token lives.
@@ -37,23 +82,43 @@ impl Config {
     pub(crate) fn login_max_age(&self) -> Duration {
         self.login_max_age
     }
+
+    /// How long ago the revocation log may have been read for the list of revocations to be believed.
+    pub(crate) fn max_staleness(&self) -> Duration {
+        self.max_staleness
+    }
+
+    /// How often it is seen whether the revocation log takes entries and gives them back.
+    pub(crate) fn heartbeat(&self) -> Duration {
+        self.heartbeat
+    }
 }
 
 fn text(name: &str) -> Result<Option<String>, StartError> {
     match env::var(name) {
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
-        Err(error) => Err(StartError::new(format!("{name} cannot be read"), error)),
+        // That error shows the value, and some values have passwords.
+        Err(VarError::NotUnicode(_)) => {
+            Err(StartError::new(format!("{name} cannot be read"), "give it in UTF-8"))
+        }
     }
 }
 
-fn seconds(name: &str, default: u64) -> Result<Duration, StartError> {
-    let Some(value) = text(name)? else { return Ok(Duration::from_secs(default)) };
-    let seconds: NonZeroU32 = value.parse().map_err(|source| {
-        let what = format!("{name} is {value:?}, give a number of seconds from 1");
-        StartError::new(what, source)
+fn seconds(name: &str, default: u32) -> Result<Duration, StartError> {
+    Ok(Duration::from_secs(number(name, "seconds", default)?.into()))
+}
+
+fn milliseconds(name: &str, default: u32) -> Result<Duration, StartError> {
+    Ok(Duration::from_millis(number(name, "milliseconds", default)?.into()))
+}
+
+fn number(name: &str, of: &str, default: u32) -> Result<u32, StartError> {
+    let Some(value) = text(name)? else { return Ok(default) };
+    let number: NonZeroU32 = value.parse().map_err(|source| {
+        StartError::new(format!("{name} is {value:?}, give a number of {of} from 1"), source)
     })?;
-    Ok(Duration::from_secs(u64::from(seconds.get())))
+    Ok(number.get())
 }
 
 /// Why the application does not start.

@@ -5,15 +5,17 @@ mod app;
 mod assets;
 mod config;
 mod error;
+mod keys;
 mod login;
 mod ready;
 mod serve;
 mod sessions;
+mod store;
 mod users;
 
 use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
-use std::process::ExitCode;
+use std::process;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
@@ -21,20 +23,18 @@ use tracing_subscriber::filter::LevelFilter;
 use crate::config::Config;
 
 #[tokio::main]
-async fn main() -> ExitCode {
-    match run().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&*error);
-            ExitCode::FAILURE
-        }
+async fn main() {
+    if let Err(error) = run().await {
+        report(&*error);
+        // Returning would wait for a name server that does not answer either.
+        process::exit(1);
     }
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
     log_to_stderr()?;
     let config = Config::from_env()?;
-    let app = app::build(&config)?;
+    let app = app::build(&config).await?;
     let listener = serve::bind(config.bind()).await?;
     // Before anyone is told that there is a server that could be stopped.
     let stop = serve::stop_signal()?;
@@ -63,7 +63,11 @@ fn report(error: &dyn Error) {
     let mut text = format!("error: {error}");
     let mut source = error.source();
     while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
+        let reason = error.to_string();
+        // Some errors say what their source says.
+        if !text.ends_with(&reason) {
+            text.push_str(&format!(": {reason}"));
+        }
         source = error.source();
     }
     // With no standard error, there is nobody left to tell.

@@ -1,7 +1,5 @@
 //! Whether requests should be sent here.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -9,18 +7,15 @@ use serde::Serialize;
 use crate::app::App;
 use crate::error::ApiError;
 
-/// What the layer believes too: an older list has the store asked at every request.
-const MOST_STALE: Duration = Duration::from_secs(30);
-
 #[derive(Serialize)]
 pub(crate) struct Ready {
     ready: bool,
 }
 
-/// `GET /readyz`
+/// `GET /readyz`: by what the layer goes by too, which asks the store at every request where the list is older.
 pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Ready>, ApiError> {
     match app.sessions.revocations().staleness() {
-        Some(staleness) if staleness <= MOST_STALE => Ok(Json(Ready { ready: true })),
+        Some(staleness) if staleness <= app.max_staleness => Ok(Json(Ready { ready: true })),
         Some(_) | None => Err(ApiError::UNAVAILABLE),
     }
 }
@@ -28,6 +23,7 @@ pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Ready>, ApiErro
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use axum::response::IntoResponse as _;
     use tower_jwt_auth::{
@@ -49,9 +45,10 @@ mod tests {
             cookie: RefreshCookie::host(),
             origins: OriginPolicy::same_origin(),
             users: Users::new(),
+            max_staleness: Duration::from_secs(7),
         };
         app.sessions.revocations().ready().await;
-        clock.advance(MOST_STALE);
+        clock.advance(Duration::from_secs(7));
         assert_eq!(ready(State(app.clone())).await.into_response().status(), 200);
         clock.advance(Duration::from_millis(1));
         let response = ready(State(app)).await.into_response();

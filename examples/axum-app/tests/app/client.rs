@@ -4,7 +4,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::server::{PATIENCE, Server};
 
 pub(crate) const COOKIE_NAME: &str = "__Host-refresh_token";
 
@@ -55,8 +55,12 @@ pub(crate) async fn send(request: RequestBuilder) -> Answer {
 }
 
 pub(crate) fn request(server: &Server, method: Method, path: &str) -> RequestBuilder {
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
-    client.request(method, format!("{}{path}", server.address()))
+    request_at(server.address(), method, path)
+}
+
+fn request_at(address: &str, method: Method, path: &str) -> RequestBuilder {
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    client.request(method, format!("{address}{path}"))
 }
 
 pub(crate) async fn get(server: &Server, path: &str) -> Answer {
@@ -69,14 +73,15 @@ pub(crate) fn login_request(server: &Server, username: &str, password: &str) -> 
 }
 
 /// Someone who is signed in.
-pub(crate) struct Browser<'s> {
-    server: &'s Server,
+#[derive(Clone)]
+pub(crate) struct Browser {
+    address: String,
     pub(crate) access: String,
     pub(crate) cookie: String,
 }
 
-impl<'s> Browser<'s> {
-    pub(crate) async fn sign_in(server: &'s Server, username: &str) -> Self {
+impl Browser {
+    pub(crate) async fn sign_in(server: &Server, username: &str) -> Self {
         let password = match username {
             "alice" => "wonderland",
             "bob" => "builder",
@@ -84,9 +89,20 @@ impl<'s> Browser<'s> {
         };
         let answer = send(login_request(server, username, password)).await;
         assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        let mut browser = Self { server, access: String::new(), cookie: String::new() };
+        let address = server.address().to_owned();
+        let mut browser = Self { address, access: String::new(), cookie: String::new() };
         browser.keep(&answer);
         browser
+    }
+
+    /// The same browser with the same tokens, in front of another server.
+    pub(crate) fn at(&self, server: &Server) -> Self {
+        Self { address: server.address().to_owned(), ..self.clone() }
+    }
+
+    /// Whether it is in front of this server.
+    pub(crate) fn is_at(&self, server: &Server) -> bool {
+        self.address == server.address()
     }
 
     /// Keeps what a login or refresh has given.
@@ -97,7 +113,7 @@ impl<'s> Browser<'s> {
 
     pub(crate) fn with_access(&self, method: Method, path: &str) -> RequestBuilder {
         let bearer = format!("Bearer {}", self.access);
-        request(self.server, method, path).header(AUTHORIZATION, bearer)
+        request_at(&self.address, method, path).header(AUTHORIZATION, bearer)
     }
 
     pub(crate) async fn call(&self, method: Method, path: &str) -> Answer {
@@ -112,7 +128,7 @@ impl<'s> Browser<'s> {
     /// Posts with the cookie and nothing else.
     pub(crate) async fn post(&self, path: &str) -> Answer {
         let cookie = format!("{COOKIE_NAME}={}", self.cookie);
-        send(request(self.server, Method::POST, path).header(COOKIE, cookie)).await
+        send(request_at(&self.address, Method::POST, path).header(COOKIE, cookie)).await
     }
 
     /// The sessions that the user sees.

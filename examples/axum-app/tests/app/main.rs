@@ -3,9 +3,15 @@
 
 mod api;
 mod client;
+mod fleet;
+mod keys;
 mod log;
 mod login;
+mod place;
 mod server;
 mod serving;
 mod sessions;
 mod start;
+mod store;
+mod store_errors;
+mod unprivileged;

@@ -2,8 +2,24 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+/// How long anything may take on a slow machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What may be set.
+const VARIABLES: [&str; 8] = [
+    "BIND",
+    "STORE",
+    "KEYS",
+    "ACCESS_LIFETIME",
+    "LOGIN_MAX_AGE",
+    "MAX_STALENESS",
+    "HEARTBEAT",
+    "RUST_LOG",
+];
 
 /// A running server; it is killed when this is dropped.
 pub(crate) struct Server {
@@ -12,25 +28,34 @@ pub(crate) struct Server {
     log: Option<JoinHandle<String>>,
 }
 
-/// The binary, which hears of no variable that happens to be set around the tests.
-fn command(variables: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_axum-app"));
-    for name in ["BIND", "ACCESS_LIFETIME", "LOGIN_MAX_AGE", "RUST_LOG"] {
+/// The binary, as [`command_of`] has it.
+pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
+    command_of(env!("CARGO_BIN_EXE_axum-app"), variables)
+}
+
+/// A copy of the binary, which hears of no variable that happens to be set around the tests, but of these; at a
+/// free port, unless they say otherwise.
+pub(crate) fn command_of(binary: &str, variables: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(binary);
+    for name in VARIABLES {
         command.env_remove(name);
     }
-    command.env("RUST_LOG", "off").envs(variables.iter().copied()).stdin(Stdio::null());
+    command.envs([("BIND", "127.0.0.1:0"), ("RUST_LOG", "off")]);
+    command.envs(variables.iter().copied()).stdin(Stdio::null());
     command
 }
 
 impl Server {
     /// With these environment variables; at a free port of 127.0.0.1, unless they say otherwise.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        let mut command = command(&[&[("BIND", "127.0.0.1:0")], variables].concat());
+        let mut command = command(variables);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.strip_prefix("listening on ").map(|url| url.trim_end().to_owned());
-        let address = address.unwrap_or_else(|| panic!("the server said {line:?}"));
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = stdout.read_line(&mut line).map(|_| tell.send(line));
+        });
         // Read all along: a server whose log nobody reads stands still when the pipe is full.
         let mut stderr = child.stderr.take().unwrap();
         let log = std::thread::spawn(move || {
@@ -38,7 +63,14 @@ impl Server {
             stderr.read_to_string(&mut log).unwrap();
             log
         });
-        Self { child, address, log: Some(log) }
+        let mut server = Self { child, address: String::new(), log: Some(log) };
+        let line = told.recv_timeout(PATIENCE).unwrap_or_default();
+        let Some(address) = line.strip_prefix("listening on ") else {
+            server.kill();
+            panic!("the server said {line:?} and {:?}", server.log());
+        };
+        server.address = address.trim_end().to_owned();
+        server
     }
 
     /// `http://`, host and port.
@@ -46,11 +78,16 @@ impl Server {
         &self.address
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to stop, and waits until it has.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         let process = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
-        let patience = Instant::now() + Duration::from_secs(20);
+        let patience = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
@@ -58,6 +95,12 @@ impl Server {
             assert!(Instant::now() < patience, "the server does not stop");
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Ends it without a warning, as a power cut or an impatient orchestrator does.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// What it has logged, once it has stopped.
@@ -75,9 +118,13 @@ impl Drop for Server {
 
 /// Runs the binary where it is expected not to start. One that starts all the same is killed after a while.
 pub(crate) fn run(variables: &[(&str, &str)]) -> Output {
-    let mut child =
-        command(variables).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(20);
+    finish(&mut command(variables))
+}
+
+/// Runs this command where it is expected to end soon.
+pub(crate) fn finish(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let deadline = Instant::now() + PATIENCE;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
             child.kill().unwrap();

@@ -1,11 +1,18 @@
 use std::net::{TcpListener, TcpStream};
+use std::process::Output;
 
 use crate::client::{Browser, get};
 use crate::server::{Server, run};
 
+/// Asserts that the application does not start and says this, in one line.
 #[track_caller]
-fn assert_refused(variables: &[(&str, &str)], message: &str) {
-    let output = run(variables);
+pub(crate) fn assert_refused(variables: &[(&str, &str)], message: &str) {
+    assert_says(run(variables), message);
+}
+
+/// Asserts that this is the output of an application that did not start and said this, in one line.
+#[track_caller]
+pub(crate) fn assert_says(output: Output, message: &str) {
     let (said, log) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     assert_eq!(output.status.code(), Some(1), "{log}");
@@ -35,8 +42,15 @@ fn settings_that_cannot_be_used_are_readable_errors() {
     for value in ["", "abc", "0", "-1", "1.5", "99999999999"] {
         assert_refused(&[("ACCESS_LIFETIME", value)], &format!("ACCESS_LIFETIME is {value:?}, "));
         assert_refused(&[("LOGIN_MAX_AGE", value)], &format!("LOGIN_MAX_AGE is {value:?}, "));
+        assert_refused(&[("MAX_STALENESS", value)], &format!("MAX_STALENESS is {value:?}, "));
+        assert_refused(&[("HEARTBEAT", value)], &format!("HEARTBEAT is {value:?}, "));
     }
     assert_refused(&[("ACCESS_LIFETIME", "999999")], "the life of access tokens is 999999s");
+    assert_refused(&[("HEARTBEAT", "9")], "cannot use HEARTBEAT: the heartbeat is 9ms: ");
+    assert_refused(
+        &[("HEARTBEAT", "2000"), ("MAX_STALENESS", "2")],
+        "less than MAX_STALENESS, 2 s",
+    );
     assert_refused(&[("RUST_LOG", "a=b=c")], "RUST_LOG cannot be read");
 }
 
