@@ -1,0 +1,44 @@
+use std::time::{Duration, Instant};
+
+use tokio::time::timeout;
+use tower_jwt_auth::{FollowPolicy, RevocationList};
+
+use crate::engine::{Engine, SharedStore};
+use crate::filling::{LASTING, fill};
+use crate::{Failure, sample};
+
+/// How long a list may take to catch up.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What a long log costs.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// How long it took to write.
+    pub(crate) fill: Duration,
+    /// Bytes that the engine needs for an entry; none in memory, which is measured apart.
+    pub(crate) bytes: Option<u64>,
+    /// How long a new node reads until it is ready.
+    pub(crate) catch_up: Duration,
+}
+
+/// Fills the log, and lets a new node read it.
+pub(crate) async fn measure(
+    engine: &Engine,
+    store: &SharedStore,
+    entries: usize,
+) -> Result<Log, Failure> {
+    let before = engine.size().await?;
+    let started = Instant::now();
+    fill(&**store, entries, sample::now() + LASTING).await?;
+    let fill = started.elapsed();
+    let after = engine.size().await?;
+    let grown = before.zip(after).map(|(before, after)| after.saturating_sub(before));
+    let bytes = grown.map(|grown| grown / entries as u64);
+
+    let started = Instant::now();
+    // A purge of its own could still be on its way when the next thing is measured.
+    let policy = FollowPolicy::default().without_purging();
+    let list = RevocationList::follow_with(store.clone(), policy)?;
+    timeout(PATIENCE, list.ready()).await?;
+    Ok(Log { fill, bytes, catch_up: started.elapsed() })
+}

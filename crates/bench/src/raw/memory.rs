@@ -1,0 +1,53 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tower_jwt_auth::store::SessionParts;
+use tower_jwt_auth::{Clock as _, Session, SessionId, SystemClock};
+
+use super::ROWS;
+use crate::load::{Client, run_for};
+use crate::{Failure, sample};
+
+type Rows = Arc<Mutex<HashMap<SessionId, SessionParts>>>;
+
+/// A map under one lock.
+pub(crate) struct RawMemory {
+    rows: Rows,
+    ids: Vec<SessionId>,
+}
+
+impl RawMemory {
+    pub(super) fn prepare() -> Result<Self, Failure> {
+        let sessions: Vec<_> = (0..ROWS).map(sample::session).collect::<Result<_, _>>()?;
+        let ids = sessions.iter().map(Session::id).collect();
+        let rows = sessions.into_iter().map(|session| (session.id(), session.into_parts()));
+        Ok(Self { rows: Arc::new(Mutex::new(rows.collect())), ids })
+    }
+
+    pub(super) async fn rate(&self, clients: usize, time: Duration) -> Result<f64, Failure> {
+        let client = |id: &SessionId| Updater { rows: Arc::clone(&self.rows), id: *id };
+        let clients = self.ids.iter().take(clients).map(client).collect();
+        let (_, load) = run_for(clients, time).await?;
+        Ok(load.rate())
+    }
+}
+
+struct Updater {
+    rows: Rows,
+    id: SessionId,
+}
+
+impl Client for Updater {
+    async fn step(&mut self) -> Result<(), Failure> {
+        let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = SystemClock::new().now();
+        let row = rows.get_mut(&self.id).ok_or("a row is gone")?;
+        if row.is_live(now) {
+            row.generation += 1;
+            row.rotated_at = now;
+            row.access_until = row.access_until.max(now + sample::ACCESS);
+        }
+        Ok(())
+    }
+}

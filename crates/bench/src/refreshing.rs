@@ -1,0 +1,69 @@
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use tower_jwt_auth::{Issuer, RefreshSecrets, Sessions, SigningKey};
+use tower_jwt_auth_tests::world::Profile;
+
+use crate::Failure;
+use crate::engine::SharedStore;
+use crate::load::Client;
+use crate::sample;
+
+/// How long the list of revocations may take to be current.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A client that refreshes its own session: signature, store, signatures.
+pub(crate) struct Refresher {
+    sessions: Sessions<Profile>,
+    token: String,
+}
+
+/// So many clients of one service on this store.
+pub(crate) async fn refreshers(
+    store: &SharedStore,
+    count: usize,
+) -> Result<Vec<Refresher>, Failure> {
+    let issuer = Issuer::new(sample::ISSUER, sample::AUDIENCE, SigningKey::generate()?)?
+        .with_access_lifetime(sample::ACCESS)?;
+    let sessions = Sessions::new(issuer, RefreshSecrets::generate()?, store.clone())?;
+    let mut refreshers = Vec::with_capacity(count);
+    for number in 0..count {
+        let tokens = sessions.start(sample::sign_in(number)).await?;
+        let token = tokens.refresh().as_str().to_owned();
+        refreshers.push(Refresher { sessions: sessions.clone(), token });
+    }
+    // What is behind asks the store at each refresh.
+    let list = sessions.revocations();
+    let current = async {
+        list.ready().await;
+        while list.staleness().is_none() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, current).await?;
+    Ok(refreshers)
+}
+
+impl Refresher {
+    /// Presents a token that was spent a moment ago.
+    pub(crate) async fn replay(&self, spent: &str) -> Result<(), Failure> {
+        let answer = self.sessions.refresh(spent).await?;
+        if answer.refresh().as_str() == self.token {
+            Ok(())
+        } else {
+            Err("a replay was answered with another token".into())
+        }
+    }
+
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+}
+
+impl Client for Refresher {
+    async fn step(&mut self) -> Result<(), Failure> {
+        let tokens = self.sessions.refresh(&self.token).await?;
+        tokens.refresh().as_str().clone_into(&mut self.token);
+        Ok(())
+    }
+}

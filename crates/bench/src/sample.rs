@@ -1,0 +1,64 @@
+//! Sessions and revocations of the sizes that they have in practice.
+
+use std::time::Duration;
+
+use tower_jwt_auth::store::{LogEntry, SecretHash, SessionParts};
+use tower_jwt_auth::{
+    Clock as _, Device, Revocation, Session, SessionId, SignIn, SystemClock, Timestamp,
+};
+use tower_jwt_auth_tests::world::Profile;
+
+use crate::Failure;
+
+pub(crate) const ISSUER: &str = "https://login.shop.example";
+pub(crate) const AUDIENCE: &str = "https://api.shop.example";
+/// How long access tokens live.
+pub(crate) const ACCESS: Duration = Duration::from_secs(300);
+const SCOPE: &str = "orders:read orders:write";
+const HASH: SecretHash = SecretHash::from_bytes([7; 32]);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+pub(crate) fn now() -> Timestamp {
+    SystemClock::new().now()
+}
+
+fn device() -> Device {
+    let browser = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    Device::default().with_user_agent(browser).with_address("192.0.2.7")
+}
+
+/// Someone who signs in.
+pub(crate) fn sign_in(number: usize) -> SignIn<Profile> {
+    let profile = Profile { name: format!("User {number}") };
+    SignIn::new(format!("user-{number}"), profile).with_scope(SCOPE).with_device(device())
+}
+
+/// A session that was started just now.
+pub(crate) fn session(number: usize) -> Result<Session, Failure> {
+    let now = now();
+    Ok(Session::from_parts(SessionParts {
+        id: SessionId::random()?,
+        issuer: ISSUER.to_owned(),
+        subject: format!("user-{number}"),
+        secret_hash: HASH,
+        generation: 0,
+        created_at: now,
+        rotated_at: now,
+        idle_until: now + 30 * DAY,
+        expires_at: now + 90 * DAY,
+        access_until: now + ACCESS,
+        late_retry: None,
+        ended: None,
+        auth_time: now,
+        client_id: AUDIENCE.to_owned(),
+        scope: SCOPE.to_owned(),
+        claims: format!(r#"{{"name":"User {number}"}}"#),
+        device: device(),
+    }))
+}
+
+/// The entry of a session that was ended.
+pub(crate) fn entry(until: Timestamp) -> Result<LogEntry, Failure> {
+    let sid = SessionId::random()?.to_string();
+    Ok(LogEntry::Revocation(Revocation::Session { issuer: ISSUER.to_owned(), sid, until }))
+}
