@@ -64,7 +64,6 @@ async fn a_wrong_password_is_told_and_never_shown() {
     assert!(!format!("{store:?}").contains("another"));
 }
 
-/// What the README says that a user has to be allowed, without the name and password.
 #[tokio::test]
 async fn a_url_that_asks_for_the_newer_protocol_works_and_shows_no_password_where_it_is_unknown() {
     // A server that has no HELLO, as some proxies: it repeats the arguments, the password among them.
@@ -77,6 +76,7 @@ async fn a_url_that_asks_for_the_newer_protocol_works_and_shows_no_password_wher
     refused(&format!("redis://:wrong-{PASSWORD}@{address}/?protocol=resp3")).await;
 }
 
+/// What the README says that a user has to be allowed, without the name and password.
 fn rules() -> Vec<&'static str> {
     let readme = include_str!("../../../../crates/tower-jwt-auth-redis/README.md");
     let start = readme.find("ACL SETUSER").unwrap();

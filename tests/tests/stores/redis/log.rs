@@ -184,7 +184,7 @@ async fn as_many_entries_as_there_are_can_be_appended_at_once() {
 async fn what_another_node_writes_wakes_a_waiting_reader() {
     let Some((place, server)) = Place::new().await else { return };
     let other = place.another_node(&server.url()).await;
-    until("it is woken at once", async || {
+    let woken = until("it is woken at once", async || {
         let (_, end) = read(&place.store, None).await;
         let begun = Instant::now();
         let (changed, _) = tokio::join!(place.store.changed(Some(&end)), async {
@@ -194,8 +194,9 @@ async fn what_another_node_writes_wakes_a_waiting_reader() {
         changed.unwrap();
         let waited = begun.elapsed();
         (Duration::from_millis(100)..Duration::from_millis(600)).contains(&waited)
-    })
-    .await;
+    });
+    // Each attempt takes a second where nobody wakes.
+    tokio::time::timeout(Duration::from_secs(30), woken).await.unwrap();
 }
 
 #[tokio::test]

@@ -187,7 +187,7 @@ async fn what_is_written_while_nobody_watches_wakes_when_the_server_is_back() {
     read(&store, None).await;
     proxy.cut();
     proxy.mend();
-    until("the watcher is back", async || {
+    let back = until("the watcher is back", async || {
         let Ok(page) = store.read(None, 100).await else { return false };
         let tower_jwt_auth_core::LogPage::Entries { next, .. } = page else { return false };
         let begun = Instant::now();
@@ -197,8 +197,9 @@ async fn what_is_written_while_nobody_watches_wakes_when_the_server_is_back() {
         });
         changed.unwrap();
         (Duration::from_millis(100)..Duration::from_millis(600)).contains(&begun.elapsed())
-    })
-    .await;
+    });
+    // Each attempt takes a second where nobody wakes.
+    tokio::time::timeout(Duration::from_secs(60), back).await.unwrap();
 }
 
 #[tokio::test]
