@@ -22,13 +22,13 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
-/// Places for the columns of a session.
-macro_rules! places {
-    () => {
-        "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19"
-    };
-}
-pub(crate) use places;
+/// Adds the session that [`bind_session`] binds, unless there is one of that name.
+pub(crate) const INSERT: &str = concat!(
+    "INSERT INTO tower_jwt_auth_sessions (",
+    columns!(),
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+     ON CONFLICT (id) DO NOTHING"
+);
 
 /// A number as the tables keep it.
 pub(crate) fn signed(number: u64) -> Result<i64, StoreError> {

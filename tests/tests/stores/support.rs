@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tower_jwt_auth_core::{
-    Cursor, Device, LogEntry, LogPage, Revocation, RevocationLog, SecretHash, Session, SessionId,
-    SessionParts, Timestamp, TokenId,
+    Advance, Cursor, Device, EndReason, LogEntry, LogPage, Revocation, RevocationLog, SecretHash,
+    Session, SessionId, SessionLimit, SessionParts, SessionStore, Timestamp, TokenId, Which,
 };
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -32,6 +32,17 @@ pub(crate) fn session(subject: &str) -> Session {
         claims: "{}".into(),
         device: Device::default(),
     })
+}
+
+/// The next step of this session.
+pub(crate) fn step(session: &Session) -> Advance {
+    Advance {
+        id: session.id(),
+        secret_hash: HASH,
+        from_generation: session.generation(),
+        idle: HOUR,
+        access_until: session.parts().access_until,
+    }
 }
 
 /// A revocation that no other test writes.
@@ -94,4 +105,42 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+/// What `after_restore` has to do, in a store that nobody else uses.
+pub(crate) async fn a_restore_ends_all(
+    store: &impl SessionStore,
+    restore: impl AsyncFn() -> usize,
+) {
+    let any = SessionLimit::none();
+    let live = [session("alice"), session("bob")];
+    for new in &live {
+        store.insert(new, any).await.unwrap();
+    }
+    // One that was in use when the backup was made, long ago: its newest token is of after that.
+    let mut parts = session("dave").into_parts();
+    parts.rotated_at = parts.rotated_at - 20 * HOUR;
+    parts.access_until = parts.rotated_at + HOUR;
+    let used = Session::from_parts(parts);
+    store.insert(&used, any).await.unwrap();
+    let over = session("carol");
+    store.insert(&over, any).await.unwrap();
+    store.end(&Which::One { id: over.id() }, EndReason::Reuse).await.unwrap();
+    let before = store.load(over.id()).await.unwrap().unwrap().session;
+    let (_, end) = read(store, None).await;
+
+    assert_eq!(restore().await, 3);
+    assert!(is_lost(store, &end).await);
+    let (log, _) = read(store, None).await;
+    for ended in [&live[0], &live[1], &used] {
+        let row = store.load(ended.id()).await.unwrap().unwrap().session;
+        assert!(row.parts().ended.is_some());
+        assert!(log.contains(&row.parts().revocation()));
+    }
+    let row = store.load(used.id()).await.unwrap().unwrap();
+    let left = row.session.parts().access_until.since(row.now);
+    assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR, "{left:?}");
+    let after = store.load(over.id()).await.unwrap().unwrap().session;
+    assert_eq!(after, before, "what was over stays as it was");
+    assert_eq!(restore().await, 0);
 }

@@ -12,7 +12,7 @@ use tower_jwt_auth_core::{
 use super::{PostgresStore, begin, now};
 use crate::entry::read_ended;
 use crate::error::store_error;
-use crate::row::{bind_session, columns, count, millis, places, read_session, rows};
+use crate::row::{INSERT, bind_session, columns, count, millis, read_session, rows};
 use crate::text::to_table;
 
 #[async_trait]
@@ -162,14 +162,6 @@ impl SessionStore for PostgresStore {
         Ok(count(lease.settle(purged)?.rows_affected()))
     }
 }
-
-const INSERT: &str = concat!(
-    "INSERT INTO tower_jwt_auth_sessions (",
-    columns!(),
-    ") VALUES (",
-    places!(),
-    ") ON CONFLICT (id) DO NOTHING"
-);
 
 const LOCK_SUBJECT: &str =
     "SELECT pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 8389754))";

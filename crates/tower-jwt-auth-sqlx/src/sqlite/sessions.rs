@@ -13,7 +13,7 @@ use super::log::write;
 use super::{SqliteStore, begin};
 use crate::entry::{EntryRow, read_ended};
 use crate::error::Failure;
-use crate::row::{bind_session, columns, count, places, read_session, rows};
+use crate::row::{INSERT, bind_session, columns, count, read_session, rows};
 use crate::text::to_table;
 
 #[async_trait]
@@ -158,14 +158,6 @@ impl SessionStore for SqliteStore {
         Ok(count(lease.settle(purged)?.rows_affected()))
     }
 }
-
-const INSERT: &str = concat!(
-    "INSERT INTO tower_jwt_auth_sessions (",
-    columns!(),
-    ") VALUES (",
-    places!(),
-    ") ON CONFLICT (id) DO NOTHING"
-);
 
 const LOAD: &str = concat!("SELECT ", columns!(), " FROM tower_jwt_auth_sessions WHERE id = $1");
 

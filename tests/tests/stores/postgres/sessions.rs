@@ -10,7 +10,7 @@ use tower_jwt_auth_sqlx::PostgresStore;
 use tower_jwt_auth_tests::servers::{self, Proxy};
 
 use super::{connection, new_store, run};
-use crate::support::{HASH, HOUR, is_lost, read, session, until};
+use crate::support::{HOUR, a_restore_ends_all, read, session, step, until};
 
 /// The same URL with another address in it.
 fn through(proxy: &Proxy, url: &str) -> String {
@@ -19,8 +19,7 @@ fn through(proxy: &Proxy, url: &str) -> String {
 }
 
 fn advance(session: &Session, from_generation: u64) -> Advance {
-    let access_until = session.parts().access_until;
-    Advance { id: session.id(), secret_hash: HASH, from_generation, idle: HOUR, access_until }
+    Advance { from_generation, ..step(session) }
 }
 
 #[tokio::test]
@@ -183,36 +182,7 @@ async fn what_a_restore_ends_is_in_the_log_though_nodes_go_on() {
 #[tokio::test]
 async fn after_a_restore_all_sessions_are_ended_and_all_cursors_lost() {
     let Some((store, _)) = new_store().await else { return };
-    let sessions = [session("alice"), session("bob")];
-    for new in &sessions {
-        store.insert(new, SessionLimit::none()).await.unwrap();
-    }
-    // One that was in use when the backup was made, long ago: its newest token is of after that.
-    let mut parts = session("dave").into_parts();
-    parts.rotated_at = parts.rotated_at - 20 * HOUR;
-    parts.access_until = parts.rotated_at + HOUR;
-    let used = Session::from_parts(parts);
-    store.insert(&used, SessionLimit::none()).await.unwrap();
-    let over = session("carol");
-    store.insert(&over, SessionLimit::none()).await.unwrap();
-    store.end(&Which::One { id: over.id() }, EndReason::Reuse).await.unwrap();
-    let before = store.load(over.id()).await.unwrap().unwrap().session;
-    let (_, end) = read(&store, None).await;
-
-    assert_eq!(store.after_restore().await.unwrap(), 3);
-    assert!(is_lost(&store, &end).await);
-    let (log, _) = read(&store, None).await;
-    for ended in &sessions {
-        let row = store.load(ended.id()).await.unwrap().unwrap().session;
-        assert!(row.parts().ended.is_some() && log.contains(&row.parts().revocation()));
-    }
-    let row = store.load(used.id()).await.unwrap().unwrap();
-    let left = row.session.parts().access_until.since(row.now);
-    assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR, "{left:?}");
-    assert!(log.contains(&row.session.parts().revocation()));
-    let after = store.load(over.id()).await.unwrap().unwrap().session;
-    assert_eq!(after, before, "what was over stays as it was");
-    assert_eq!(store.after_restore().await.unwrap(), 0);
+    a_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
 }
 
 /// How often an index was used.

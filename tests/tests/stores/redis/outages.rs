@@ -1,23 +1,13 @@
 use std::time::{Duration, Instant};
 
 use tower_jwt_auth_core::{
-    Advance, EndReason, RevocationKey, RevocationLog, Session, SessionStore, StoreError, Which,
+    EndReason, RevocationKey, RevocationLog, Session, SessionStore, StoreError, Which,
 };
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::{Proxy, Redis};
 
 use super::{ANY, follow, promote};
-use crate::support::{HASH, HOUR, read, revoke, session, until};
-
-fn step(session: &Session) -> Advance {
-    Advance {
-        id: session.id(),
-        secret_hash: HASH,
-        from_generation: session.generation(),
-        idle: HOUR,
-        access_until: session.parts().access_until,
-    }
-}
+use crate::support::{HOUR, read, revoke, session, step, until};
 
 fn is_out_of_reach<T: std::fmt::Debug>(what: &str, answer: Result<T, StoreError>) {
     let error = answer.unwrap_err();

@@ -1,13 +1,12 @@
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
-use tower_jwt_auth_core::{EndReason, Session, SessionStore, Which};
+use tower_jwt_auth_core::{EndReason, SessionStore, Which};
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::Redis;
 
 use super::{ANY, Place, durable_server, follow, promote};
-use crate::support::{HOUR, chain, is_lost, read, revoke, session, until};
+use crate::support::{a_restore_ends_all, chain, is_lost, read, revoke, session, until};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -157,17 +156,7 @@ async fn after_a_restore_a_row_that_makes_no_sense_keeps_no_other_alive() {
 }
 
 #[tokio::test]
-async fn after_a_restore_tokens_made_since_the_backup_are_revoked_too() {
-    let Some((place, _)) = Place::new().await else { return };
-    let mut parts = session("alice").into_parts();
-    parts.rotated_at = parts.rotated_at - 20 * HOUR;
-    parts.access_until = parts.rotated_at + HOUR;
-    let used = Session::from_parts(parts);
-    place.store.insert(&used, ANY).await.unwrap();
-    place.store.after_restore().await.unwrap();
-    let row = place.store.load(used.id()).await.unwrap().unwrap();
-    let left = row.session.parts().access_until.since(row.now);
-    assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR, "{left:?}");
-    let (log, _) = read(&place.store, None).await;
-    assert!(log.contains(&row.session.parts().revocation()));
+async fn after_a_restore_all_sessions_are_ended_and_all_cursors_lost() {
+    let Some((Place { store, .. }, _)) = Place::new().await else { return };
+    a_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
 }

@@ -8,22 +8,12 @@ use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::{Proxy, Redis};
 
 use super::{ANY, Place};
-use crate::support::{HASH, HOUR, read, session, until};
+use crate::support::{HASH, HOUR, read, session, step, until};
 
 fn altered(change: impl FnOnce(&mut SessionParts)) -> Session {
     let mut parts = session("alice").into_parts();
     change(&mut parts);
     Session::from_parts(parts)
-}
-
-fn step(session: &Session) -> Advance {
-    Advance {
-        id: session.id(),
-        secret_hash: HASH,
-        from_generation: session.generation(),
-        idle: HOUR,
-        access_until: session.parts().access_until,
-    }
 }
 
 fn retry(session: &Session) -> LateRetry {

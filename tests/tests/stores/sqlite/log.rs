@@ -1,13 +1,10 @@
 use std::time::Duration;
 
-use tower_jwt_auth_core::{
-    EndReason, LogEntry, Revocation, RevocationLog, Session, SessionLimit, SessionStore, Timestamp,
-    Which,
-};
+use tower_jwt_auth_core::{LogEntry, Revocation, RevocationLog, Timestamp};
 use tower_jwt_auth_sqlx::SqliteStore;
 
 use super::{new_path, new_store};
-use crate::support::{HOUR, is_lost, read, revoke, session, until};
+use crate::support::{a_restore_ends_all, is_lost, read, revoke, until};
 
 #[tokio::test]
 async fn a_log_that_is_purged_empty_and_written_again_is_followed() {
@@ -80,35 +77,5 @@ async fn a_file_restored_from_an_older_copy_loses_the_cursors_beyond_it() {
 #[tokio::test]
 async fn after_a_restore_all_sessions_are_ended_and_all_cursors_lost() {
     let store = new_store().await;
-    let (first, second) = (session("alice"), session("bob"));
-    for new in [&first, &second] {
-        store.insert(new, SessionLimit::none()).await.unwrap();
-    }
-    // One that was in use when the backup was made, long ago: its newest token is of after that.
-    let mut parts = session("dave").into_parts();
-    parts.rotated_at = parts.rotated_at - 20 * HOUR;
-    parts.access_until = parts.rotated_at + HOUR;
-    let used = Session::from_parts(parts);
-    store.insert(&used, SessionLimit::none()).await.unwrap();
-    let over = session("carol");
-    store.insert(&over, SessionLimit::none()).await.unwrap();
-    store.end(&Which::One { id: over.id() }, EndReason::Reuse).await.unwrap();
-    let before = store.load(over.id()).await.unwrap().unwrap().session;
-    let (_, end) = read(&store, None).await;
-
-    assert_eq!(store.after_restore().await.unwrap(), 3);
-    assert!(is_lost(&store, &end).await);
-    let (log, _) = read(&store, None).await;
-    for ended in [&first, &second] {
-        let row = store.load(ended.id()).await.unwrap().unwrap().session;
-        assert!(row.parts().ended.is_some());
-        assert!(log.contains(&row.parts().revocation()));
-    }
-    let row = store.load(used.id()).await.unwrap().unwrap();
-    let left = row.session.parts().access_until.since(row.now);
-    assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR, "{left:?}");
-    assert!(log.contains(&row.session.parts().revocation()));
-    let after = store.load(over.id()).await.unwrap().unwrap().session;
-    assert_eq!(after, before, "what was over stays as it was");
-    assert_eq!(store.after_restore().await.unwrap(), 0);
+    a_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
 }
