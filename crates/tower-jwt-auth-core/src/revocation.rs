@@ -67,6 +67,14 @@ impl Revocation {
         }
     }
 
+    /// Before when the tokens of the subject were issued; none where it is not about a subject.
+    pub fn issued_before(&self) -> Option<Timestamp> {
+        match self {
+            Self::Subject { issued_before, .. } => Some(*issued_before),
+            Self::Token { .. } | Self::Session { .. } => None,
+        }
+    }
+
     /// Whether this revokes what the key asks for.
     ///
     /// ```
@@ -156,6 +164,14 @@ pub enum RevocationKey<'a> {
 }
 
 impl<'a> RevocationKey<'a> {
+    /// When the token was issued, where its subject is asked for.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Subject { issued_at, .. } => Some(*issued_at),
+            Self::Token { .. } | Self::Session { .. } => None,
+        }
+    }
+
     /// What a revocation of this names: its kind, its issuer, and the token, session or subject.
     pub fn names(&self) -> (RevocationKind, &'a str, &'a str) {
         match *self {

@@ -28,7 +28,8 @@ impl RevocationLog for RedisStore {
                     revokes = true;
                     let (kind, issuer, name) = revocation.names();
                     call.arg(kind.as_str()).arg(issuer).arg(name);
-                    call.arg(revocation.until().unix_millis()).arg(issued_before(revocation));
+                    call.arg(revocation.until().unix_millis())
+                        .arg(written(revocation.issued_before()));
                 }
             }
         }
@@ -78,11 +79,7 @@ impl RevocationLog for RedisStore {
         let mut call = self.call(&IS_REVOKED);
         for key in keys {
             let (kind, issuer, name) = key.names();
-            let issued_at = match key {
-                RevocationKey::Subject { issued_at, .. } => issued_at.unix_millis().to_string(),
-                RevocationKey::Token { .. } | RevocationKey::Session { .. } => String::new(),
-            };
-            call.arg(kind.as_str()).arg(issuer).arg(name).arg(issued_at);
+            call.arg(kind.as_str()).arg(issuer).arg(name).arg(written(key.issued_at()));
         }
         self.run(&call).await
     }
@@ -95,11 +92,9 @@ impl RevocationLog for RedisStore {
 /// Incarnation, where to read on, whether there is more, the entries with their ids, the heartbeats.
 type Page = (String, String, bool, Vec<(String, Fields)>, Vec<(String, String)>);
 
-fn issued_before(revocation: &Revocation) -> String {
-    match revocation {
-        Revocation::Subject { issued_before, .. } => issued_before.unix_millis().to_string(),
-        Revocation::Token { .. } | Revocation::Session { .. } => String::new(),
-    }
+/// A time as scripts take it; empty where there is none.
+fn written(time: Option<Timestamp>) -> String {
+    time.map(|time| time.unix_millis().to_string()).unwrap_or_default()
 }
 
 fn revocation(mut fields: Fields) -> Result<LogEntry, StoreError> {

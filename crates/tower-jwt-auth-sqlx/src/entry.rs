@@ -29,15 +29,11 @@ impl TryFrom<&LogEntry> for EntryRow {
         match entry {
             LogEntry::Revocation(revocation) => {
                 let (kind, issuer, name) = revocation.names();
-                let issued_before = match revocation {
-                    Revocation::Subject { issued_before, .. } => Some(issued_before.unix_millis()),
-                    Revocation::Token { .. } | Revocation::Session { .. } => None,
-                };
                 Ok(Self {
                     kind: kind.as_str(),
                     issuer: to_table(issuer).into_owned(),
                     name: to_table(name).into_owned(),
-                    issued_before,
+                    issued_before: revocation.issued_before().map(Timestamp::unix_millis),
                     beat: None,
                     until,
                 })

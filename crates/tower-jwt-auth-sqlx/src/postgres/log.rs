@@ -3,7 +3,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::error::DatabaseError;
-use tower_jwt_auth_core::{Cursor, LogEntry, LogPage, RevocationKey, RevocationLog, StoreError};
+use tower_jwt_auth_core::{
+    Cursor, LogEntry, LogPage, RevocationKey, RevocationLog, StoreError, Timestamp,
+};
 
 use super::cursor::{NOTHING, Place, Round};
 use super::{PostgresStore, now};
@@ -64,10 +66,7 @@ impl RevocationLog for PostgresStore {
 
     async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
         let names = || keys.iter().map(RevocationKey::names);
-        let issued_at = keys.iter().map(|key| match key {
-            RevocationKey::Subject { issued_at, .. } => Some(issued_at.unix_millis()),
-            RevocationKey::Token { .. } | RevocationKey::Session { .. } => None,
-        });
+        let issued_at = keys.iter().map(|key| key.issued_at().map(Timestamp::unix_millis));
         let mut lease = self.desk.lend().await?;
         let found = sqlx::query_scalar(IS_REVOKED)
             .bind(names().map(|(kind, ..)| kind.as_str()).collect::<Vec<_>>())

@@ -3,7 +3,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::Row as _;
 use sqlx::sqlite::SqliteConnection;
-use tower_jwt_auth_core::{Cursor, LogEntry, LogPage, RevocationKey, RevocationLog, StoreError};
+use tower_jwt_auth_core::{
+    Cursor, LogEntry, LogPage, RevocationKey, RevocationLog, StoreError, Timestamp,
+};
 
 use super::{SqliteStore, begin};
 use crate::entry::{EntryRow, HEARTBEAT, read_entry};
@@ -141,10 +143,7 @@ async fn is_revoked(
     key: &RevocationKey<'_>,
 ) -> Result<bool, sqlx::Error> {
     let (kind, issuer, name) = key.names();
-    let issued_at = match key {
-        RevocationKey::Subject { issued_at, .. } => Some(issued_at.unix_millis()),
-        RevocationKey::Token { .. } | RevocationKey::Session { .. } => None,
-    };
+    let issued_at = key.issued_at().map(Timestamp::unix_millis);
     let found = sqlx::query(IS_REVOKED)
         .bind(kind.as_str())
         .bind(to_table(issuer).into_owned())
