@@ -15,9 +15,9 @@ use tower_service::Service;
 use super::RefreshCookie;
 use super::response::{AnswerFuture, Endpoint, empty};
 use crate::challenge::{AuthError, Realm};
-use crate::error::{ConfigError, TokenError};
+use crate::error::ConfigError;
 use crate::origin::OriginPolicy;
-use crate::sessions::{Chosen, Reach, Sessions};
+use crate::sessions::{Reach, RefreshError, Sessions};
 
 /// The endpoint that ends sessions and makes the browser forget the cookie.
 ///
@@ -25,8 +25,10 @@ use crate::sessions::{Chosen, Reach, Sessions};
 /// tokens stop working at once: on this node when the answer is sent, on others when they have read the log.
 ///
 /// Any refresh token of a session ends it, also an older one, so that another tab that refreshes at the same
-/// moment does not keep it alive. Signing out of this session alone is 204 however often it is asked for;
-/// signing out of several needs the token of a live one, and is 401 otherwise.
+/// moment does not keep it alive. Signing out of this session alone is 204 however often it is asked for, and
+/// ends every session whose cookie came along.
+/// Ending other sessions needs the token of a live one, chosen as [`RefreshService`](super::RefreshService) does,
+/// and is 401 otherwise.
 ///
 /// # Examples
 ///
@@ -111,30 +113,18 @@ where
             return AnswerFuture::ready(response);
         }
         let cookies = endpoint.cookie.values(request.headers());
+        let opened = self.sessions.open_all(cookies.iter().copied());
         let (sessions, reach) = (self.sessions.clone(), self.reach);
-        if reach == Reach::ThisSession {
-            let opened = sessions.open_all(&cookies);
-            return AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
-                for opened in &opened {
-                    if let Err(error) = sessions.end_reaching(opened, reach).await {
-                        return endpoint.out_of_reach(&error);
-                    }
-                }
-                endpoint.signed_out(reach)
+        if opened.is_empty() {
+            return AnswerFuture::ready(match reach {
+                Reach::ThisSession => endpoint.signed_out(reach),
+                Reach::Everywhere | Reach::Others => endpoint.refuse_unopened(&cookies),
             });
         }
-        let opened = match sessions.choose(&cookies) {
-            Chosen::One(opened) => opened,
-            Chosen::Nothing => return AnswerFuture::ready(endpoint.refuse(AuthError::Missing)),
-            Chosen::NoneValid | Chosen::Several => {
-                return AnswerFuture::ready(endpoint.refuse(TokenError::Revoked.into()));
-            }
-        };
         AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
-            match sessions.end_reaching(&opened, reach).await {
-                Ok(true) => endpoint.signed_out(reach),
-                Ok(false) => endpoint.refuse(TokenError::Revoked.into()),
-                Err(error) => endpoint.out_of_reach(&error),
+            match sessions.end_reaching(opened, reach).await {
+                Ok(()) => endpoint.signed_out(reach),
+                Err(error) => endpoint.refuse_logout(error),
             }
         })
     }
@@ -154,6 +144,17 @@ impl Endpoint {
             }
         }
         response
+    }
+
+    /// The answer when nothing was ended, or when it is not certain what was; the cookie is left alone.
+    fn refuse_logout(&self, error: RefreshError) -> Response<Full<Bytes>> {
+        let (answer, source) = match error {
+            RefreshError::Refused(refusal) => return self.refuse_token(refusal),
+            RefreshError::Unavailable { source, .. } => (AuthError::Unavailable, source),
+            RefreshError::Failed { source, .. } => (AuthError::Failed, source),
+        };
+        tracing::warn!(error = &*source as &dyn std::error::Error, "sessions could not be ended");
+        self.refuse(answer)
     }
 }
 

@@ -11,7 +11,6 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
 use serde::Serialize;
 use tokio::task::JoinHandle;
-use tower_jwt_auth_core::StoreError;
 use tracing::Instrument as _;
 
 use super::RefreshCookie;
@@ -104,16 +103,7 @@ impl Endpoint {
     /// not take the cookie of a new one.
     pub(super) fn refuse_refresh(&self, error: RefreshError) -> Response<Full<Bytes>> {
         match error {
-            RefreshError::Refused(refusal) => {
-                tracing::debug!(reason = %refusal, "refused a refresh");
-                let mut response = self.refuse(AuthError::Token(match refusal {
-                    RefreshRefusal::Expired | RefreshRefusal::Idle => TokenError::Expired,
-                    RefreshRefusal::Invalid => TokenError::Signature,
-                    _ => TokenError::Revoked,
-                }));
-                response.extensions_mut().insert(refusal);
-                response
-            }
+            RefreshError::Refused(refusal) => self.refuse_token(refusal),
             RefreshError::Unavailable { source, successor } => {
                 tracing::warn!(
                     error = &*source as &dyn std::error::Error,
@@ -131,6 +121,26 @@ impl Endpoint {
         }
     }
 
+    /// The answer to a refresh token that opens nothing.
+    pub(super) fn refuse_token(&self, refusal: RefreshRefusal) -> Response<Full<Bytes>> {
+        tracing::debug!(reason = %refusal, "refused a refresh token");
+        let mut response = self.refuse(AuthError::Token(match refusal {
+            RefreshRefusal::Expired | RefreshRefusal::Idle => TokenError::Expired,
+            RefreshRefusal::Invalid => TokenError::Signature,
+            _ => TokenError::Revoked,
+        }));
+        response.extensions_mut().insert(refusal);
+        response
+    }
+
+    /// The answer to a request none of whose cookies is a refresh token of ours.
+    pub(super) fn refuse_unopened(&self, cookies: &[&[u8]]) -> Response<Full<Bytes>> {
+        match cookies.is_empty() {
+            true => self.refuse(AuthError::Missing),
+            false => self.refuse_token(RefreshRefusal::Invalid),
+        }
+    }
+
     /// The client is left no generation behind.
     fn refuse_with(
         &self,
@@ -142,15 +152,6 @@ impl Endpoint {
             response.headers_mut().append(SET_COOKIE, cookie);
         }
         response
-    }
-
-    /// The answer when it is not certain what the store did; the cookie is left alone.
-    pub(super) fn out_of_reach(&self, error: &StoreError) -> Response<Full<Bytes>> {
-        tracing::warn!(error = error as &dyn std::error::Error, "sessions could not be ended");
-        self.refuse(match error {
-            StoreError::Corrupt(_) => AuthError::Failed,
-            _ => AuthError::Unavailable,
-        })
     }
 }
 

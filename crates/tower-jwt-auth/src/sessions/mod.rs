@@ -3,6 +3,7 @@
 mod end;
 mod hook;
 mod housekeeping;
+mod presented;
 mod refresh;
 mod sign_in;
 mod start;
@@ -18,7 +19,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_jwt_auth_core::{Clock, RotationPolicy, SessionLimit, SessionStore, StoreError};
 
-pub(crate) use self::end::{Chosen, Reach};
+pub(crate) use self::end::Reach;
 pub use self::hook::{HookError, RefreshHook, Renewal};
 pub use self::refresh::{RefreshError, RefreshRefusal};
 pub use self::sign_in::SignIn;

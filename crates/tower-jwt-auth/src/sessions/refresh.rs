@@ -61,16 +61,23 @@ where
         self.refresh_opened(&opened, device).await
     }
 
-    pub(crate) async fn refresh_opened(
+    /// As [`refresh_from`](Self::refresh_from), with the one of these tokens that counts.
+    pub(crate) async fn refresh_one_of(
+        &self,
+        opened: Vec<Opened>,
+        device: &Device,
+    ) -> Result<Tokens, RefreshError> {
+        let opened = self.choose(opened).await?;
+        self.refresh_opened(&opened, device).await
+    }
+
+    async fn refresh_opened(
         &self,
         opened: &Opened,
         device: &Device,
     ) -> Result<Tokens, RefreshError> {
         let now = self.clock().now();
-        if now >= opened.expires_at {
-            return Err(RefreshRefusal::Expired.into());
-        }
-        self.refuse_revoked(opened.id, opened.session_id, now).await?;
+        self.refuse_known(opened, now).await?;
         let access_until = self.issuer.access_expiry(now);
         let (session, answered) = self.step(opened, access_until).await?;
         report(&session, answered, device);
@@ -93,7 +100,7 @@ where
     }
 
     /// What is known to be revoked costs no question to the store.
-    async fn refuse_revoked(
+    pub(super) async fn refuse_revoked(
         &self,
         token: TokenId,
         session: SessionId,
@@ -153,25 +160,10 @@ where
                     }
                 }
                 Verdict::Reuse => {
-                    self.end_one(id, EndReason::Reuse).await?;
-                    tracing::warn!(
-                        session = %id,
-                        generation = presented.generation,
-                        current = loaded.session.generation(),
-                        "a spent refresh token was presented: the session ends"
-                    );
-                    return Err(RefreshRefusal::Reuse.into());
+                    return Err(self.end_for_reuse(&loaded.session, opened).await?.into());
                 }
                 Verdict::Refused(refusal) => {
-                    self.note_if_ended(&loaded.session);
-                    if refusal == Refusal::WrongSecret {
-                        tracing::warn!(
-                            session = %id,
-                            "a refresh token with a good signature has not the session's secret: \
-                             someone holds the signing secret"
-                        );
-                    }
-                    return Err(RefreshRefusal::from(refusal).into());
+                    return Err(self.refuse(&loaded.session, refusal).into());
                 }
                 _ => return Err(RefreshRefusal::Unknown.into()),
             }
@@ -310,7 +302,7 @@ pub enum RefreshRefusal {
     /// It is malformed, of another type or issuer, or its signature does not match.
     #[error("the token is no refresh token of this issuer")]
     Invalid,
-    /// The request carries refresh tokens of several sessions.
+    /// The request carries refresh tokens of several live sessions, or of more than 8 sessions.
     #[error("the request carries refresh tokens of several sessions")]
     Ambiguous,
     /// The session has reached its absolute end.
