@@ -1,12 +1,19 @@
 //! Requests that carry refresh cookies of several sessions: which one of them counts.
 
 use http::StatusCode;
-use tower_jwt_auth::{LogoutService, RefreshRefusal, Revocation, SessionId, SessionStore, Tokens};
+use tower_jwt_auth::{
+    LogoutService, RefreshRefusal, Revocation, Session, SessionId, SessionStore, Sessions, Tokens,
+};
 use tower_jwt_auth_tests::forge::decode;
 use tower_jwt_auth_tests::world::{REFRESH_SECRET, request, send_to};
 use tower_jwt_auth_tests::{Answer, Fault, Forge, ISSUER, World};
 
 const DAY: u64 = 24 * 3600;
+
+/// A world in which no session is removed behind the test's back.
+fn new_world() -> World {
+    World::new().with_sessions(Sessions::without_housekeeping)
+}
 
 /// The `Cookie` header of a browser that keeps these tokens in several scopes.
 fn cookies(world: &World, tokens: &[&str]) -> String {
@@ -113,7 +120,7 @@ async fn dead_and_live(world: &World, over: Over) -> (String, Tokens) {
 async fn a_cookie_of_a_session_that_is_over_does_not_stand_in_the_way_of_a_live_one() {
     for over in ALL {
         for live_first in [false, true] {
-            let world = World::new();
+            let world = new_world();
             world.sessions.revocations().ready().await;
             let (dead, live) = dead_and_live(&world, over).await;
             let id = live.refresh().session_id();
@@ -131,7 +138,7 @@ async fn a_cookie_of_a_session_that_is_over_does_not_stand_in_the_way_of_a_live_
             let answer = logout_others(&world, &both.each_ref().map(String::as_str)).await;
             assert_eq!(answer.status, StatusCode::NO_CONTENT, "{over:?}");
             let listed = world.sessions.list("alice").await.unwrap();
-            assert_eq!(listed.iter().map(|s| s.id()).collect::<Vec<_>>(), [id], "{over:?}");
+            assert_eq!(listed.iter().map(Session::id).collect::<Vec<_>>(), [id], "{over:?}");
             let answer = logout_everywhere(&world, &both.each_ref().map(String::as_str)).await;
             assert_eq!(answer.status, StatusCode::NO_CONTENT, "{over:?}");
             assert!(world.sessions.list("alice").await.unwrap().is_empty(), "{over:?}");
@@ -140,8 +147,22 @@ async fn a_cookie_of_a_session_that_is_over_does_not_stand_in_the_way_of_a_live_
 }
 
 #[tokio::test]
+async fn a_session_that_the_store_knows_to_be_over_is_known_here_from_then_on() {
+    let world = new_world();
+    world.sessions.revocations().ready().await;
+    let (dead, live) = (world.sign_in().await, world.sign_in().await);
+    world.store.fail("read", Fault::Before);
+    world.store.fail("changed", Fault::Hang);
+    world.sibling().logout(dead.refresh().as_str()).await;
+    assert_eq!(world.call(dead.access().as_str()).await.status, StatusCode::OK);
+    refresh(&world, &[dead.refresh().as_str(), live.refresh().as_str()]).await;
+    let answer = world.call(dead.access().as_str()).await;
+    answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+}
+
+#[tokio::test]
 async fn cookies_of_sessions_that_are_all_over_are_refused_and_left_alone() {
-    let world = World::new();
+    let world = new_world();
     let (idle, ended) = (world.sign_in().await, world.sign_in().await);
     world.advance(31 * DAY);
     world.logout(ended.refresh().as_str()).await;
@@ -155,7 +176,7 @@ async fn cookies_of_sessions_that_are_all_over_are_refused_and_left_alone() {
 
 #[tokio::test]
 async fn two_live_sessions_beside_one_that_is_over_are_refused_and_nothing_happens() {
-    let world = World::new();
+    let world = new_world();
     let (mine, over, planted) =
         (world.sign_in().await, world.sign_in().await, world.sign_in().await);
     world.logout(over.refresh().as_str()).await;
@@ -170,13 +191,13 @@ async fn two_live_sessions_beside_one_that_is_over_are_refused_and_nothing_happe
         assert_eq!(answer.set_cookie(), None);
     }
     let rows = world.sessions.list("alice").await.unwrap();
-    assert_eq!(rows.iter().map(|row| row.generation()).collect::<Vec<_>>(), [0, 0]);
+    assert_eq!(rows.iter().map(Session::generation).collect::<Vec<_>>(), [0, 0]);
 }
 
 // A session whose store lost its last rotations is still a session: it must not give way to a planted one.
 #[tokio::test]
 async fn a_token_that_is_ahead_of_the_store_counts_as_one_of_a_live_session() {
-    let (world, ahead) = (World::new(), World::new());
+    let (world, ahead) = (new_world(), new_world());
     let planted = world.sign_in().await;
     let mine = world.sign_in().await;
     let row = world.store.load(mine.refresh().session_id()).await.unwrap().unwrap().session;
@@ -190,7 +211,7 @@ async fn a_token_that_is_ahead_of_the_store_counts_as_one_of_a_live_session() {
 #[tokio::test]
 async fn a_store_that_fails_while_cookies_are_judged_is_503_and_they_are_left_alone() {
     for fault in [Fault::Before, Fault::After] {
-        let world = World::new();
+        let world = new_world();
         let (dead, live) = dead_and_live(&world, Over::Idle).await;
         let both = [dead.as_str(), live.refresh().as_str()];
         world.sessions.revocations().ready().await;
@@ -207,7 +228,7 @@ async fn a_store_that_fails_while_cookies_are_judged_is_503_and_they_are_left_al
 
 #[tokio::test]
 async fn what_need_not_be_asked_of_the_store_is_not() {
-    let world = World::new();
+    let world = new_world();
     world.sessions.revocations().ready().await;
     let (past, live) = dead_and_live(&world, Over::PastItsEnd).await;
     let over = world.sign_in().await;
@@ -223,7 +244,7 @@ async fn what_need_not_be_asked_of_the_store_is_not() {
 
 #[tokio::test]
 async fn more_sessions_than_a_browser_can_have_are_refused_without_asking_for_each() {
-    let world = World::new();
+    let world = new_world();
     let mut tokens = Vec::new();
     for _ in 0..9 {
         tokens.push(world.sign_in().await.refresh().as_str().to_owned());
@@ -244,12 +265,15 @@ async fn more_sessions_than_a_browser_can_have_are_refused_without_asking_for_ea
 // Someone with the signing secret alone can plant a token that names the session and a later generation.
 #[tokio::test]
 async fn a_token_of_another_secret_does_not_hide_the_sessions_own() {
-    let world = World::new();
+    let world = new_world();
     let tokens = world.sign_in().await;
     let own = tokens.refresh().as_str();
     let planted = forged(own, 9);
     let answer = refresh(&world, &[&planted, own]).await;
     assert_eq!(answer.status, StatusCode::OK);
+    let events = tower_jwt_auth_tests::logs::lines_with("someone holds the signing secret");
+    let session = tokens.refresh().session_id().to_string();
+    assert!(events.iter().any(|line| line.contains(&session) && line.contains("WARN")));
     let header = cookies(&world, &[&planted, own]);
     let logout = LogoutService::this_session(&world.sessions, world.cookie.clone());
     let answer = send_to(logout, request("POST", &[("cookie", &header)])).await;
@@ -259,7 +283,7 @@ async fn a_token_of_another_secret_does_not_hide_the_sessions_own() {
 
 #[tokio::test]
 async fn the_same_cookie_over_and_over_at_a_sign_in_is_one_question_to_the_store() {
-    let world = World::new();
+    let world = new_world();
     let old = world.sign_in().await;
     let mut who = World::alice();
     for _ in 0..200 {

@@ -8,6 +8,7 @@ mod finding;
 mod judging;
 mod kinds;
 mod limits;
+mod logging_out;
 mod never;
 mod refreshing;
 mod resilience;

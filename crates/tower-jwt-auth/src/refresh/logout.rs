@@ -26,9 +26,9 @@ use crate::sessions::{Reach, RefreshError, Sessions};
 ///
 /// Any refresh token of a session ends it, also an older one, so that another tab that refreshes at the same
 /// moment does not keep it alive. Signing out of this session alone is 204 however often it is asked for, and
-/// ends every session whose cookie came along.
-/// Ending other sessions needs the token of a live one, chosen as [`RefreshService`](super::RefreshService) does,
-/// and is 401 otherwise.
+/// ends every session whose cookie came along. Ending other sessions needs one token that is good for a
+/// refresh, chosen as [`RefreshService`](super::RefreshService) does, and is 401 otherwise. A token that was
+/// spent before ends its own session, as at a refresh, and no other.
 ///
 /// # Examples
 ///
@@ -61,12 +61,12 @@ impl<C> LogoutService<C> {
         Self::new(sessions, cookie, Reach::ThisSession)
     }
 
-    /// Ends all sessions of the user whose session the cookie is of.
+    /// Ends all sessions of the user whose session the cookie is of. Its token must be good for a refresh.
     pub fn everywhere(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
         Self::new(sessions, cookie, Reach::Everywhere)
     }
 
-    /// Ends all sessions of the user but the one that the cookie is of.
+    /// Ends all sessions of the user but the one that the cookie is of. Its token must be good for a refresh.
     pub fn others(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
         Self::new(sessions, cookie, Reach::Others)
     }

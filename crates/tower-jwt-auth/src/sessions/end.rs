@@ -1,10 +1,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::{
-    Clock as _, EndReason, Revocation, Session, SessionId, StoreError, Which,
-};
+use tower_jwt_auth_core::{EndReason, Revocation, Session, SessionId, StoreError, Which};
 
-use super::{RefreshError, RefreshRefusal, SessionError, Sessions};
+use super::{RefreshError, SessionError, Sessions};
 use crate::refresh_token::{self, Opened};
 
 /// Which sessions someone who holds a refresh token wants to end.
@@ -123,8 +121,8 @@ where
 
     /// Ends what someone wants to end who holds these refresh tokens.
     ///
-    /// Each of them ends its own session. For others' there must be one of them that counts, and its session
-    /// must be alive.
+    /// Each of them ends its own session. For others' there must be one of them that counts, and it must be
+    /// good for a refresh.
     pub(crate) async fn end_reaching(
         &self,
         opened: Vec<Opened>,
@@ -137,12 +135,8 @@ where
             return Ok(());
         }
         let opened = self.choose(opened).await?;
-        let loaded = self.store.load(opened.session_id).await?.ok_or(RefreshRefusal::Unknown)?;
-        let row = loaded.session.parts();
-        let is_live = loaded.session.is_live(loaded.now) && self.clock().now() < opened.expires_at;
-        if row.secret_hash != opened.secret.hash() || !is_live {
-            return Err(RefreshRefusal::Ended.into());
-        }
+        let session = self.refreshable(&opened).await?;
+        let row = session.parts();
         let (issuer, subject) = (row.issuer.as_str(), row.subject.as_str());
         let which = match reach {
             Reach::Others => Which::Others { issuer, subject, keep: row.id },

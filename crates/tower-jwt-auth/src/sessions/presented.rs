@@ -70,6 +70,25 @@ where
         left.pop().ok_or(over.into())
     }
 
+    /// The session of a token that is good for a refresh just now. Nothing is written for it, unless the token
+    /// was spent: then its session ends, as at a refresh.
+    pub(super) async fn refreshable(&self, opened: &Opened) -> Result<Session, RefreshError> {
+        let now = self.clock().now();
+        self.refuse_known(opened, now).await?;
+        let (session, verdict) = self.judge(opened).await?;
+        match verdict {
+            Verdict::Rotate | Verdict::Replay | Verdict::LateRetry => {}
+            Verdict::Reuse => return Err(self.end_for_reuse(&session, opened).await?.into()),
+            _ => return Err(RefreshRefusal::Unknown.into()),
+        }
+        if session.generation() != opened.generation {
+            // A refresh would hand out the successor, which may have been revoked.
+            let successor = opened.id_at(session.generation());
+            self.refuse_revoked(successor, session.id(), now).await?;
+        }
+        Ok(session)
+    }
+
     /// Refuses what is known to open nothing, without a question to the store.
     pub(super) async fn refuse_known(
         &self,
