@@ -17,7 +17,7 @@ use super::response::{AnswerFuture, Endpoint, empty};
 use crate::challenge::{AuthError, Realm};
 use crate::error::ConfigError;
 use crate::origin::OriginPolicy;
-use crate::sessions::{Reach, RefreshError, Sessions};
+use crate::sessions::{Reach, RefreshError, Sessions, Work};
 
 /// The endpoint that ends sessions and makes the browser forget the cookie.
 ///
@@ -121,7 +121,7 @@ where
                 Reach::Everywhere | Reach::Others => endpoint.refuse_unopened(&cookies),
             });
         }
-        AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
+        AnswerFuture::working(&self.sessions, Work::Logout, Arc::clone(&endpoint), async move {
             match sessions.end_reaching(opened, reach).await {
                 Ok(()) => endpoint.signed_out(reach),
                 Err(error) => endpoint.refuse_logout(error),

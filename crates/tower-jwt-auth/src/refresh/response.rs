@@ -18,7 +18,7 @@ use crate::challenge::{AuthError, Realm};
 use crate::error::TokenError;
 use crate::origin::OriginPolicy;
 use crate::refresh_token::RefreshToken;
-use crate::sessions::{RefreshError, RefreshRefusal, Sessions, Tokens};
+use crate::sessions::{RefreshError, RefreshRefusal, Sessions, Tokens, Work};
 
 /// The answer to a login or refresh, in the form of RFC 6749 §5.1.
 #[derive(Serialize)]
@@ -181,13 +181,14 @@ impl AnswerFuture {
         Self { answer: Answer::Ready(Some(response)) }
     }
 
-    /// Works in a task of its own, unless too many are being worked on.
+    /// Works in a task of its own, unless too many of the kind are being worked on.
     pub(super) fn working<C>(
         sessions: &Sessions<C>,
+        kind: Work,
         endpoint: Arc<Endpoint>,
         work: impl Future<Output = Response<Full<Bytes>>> + Send + 'static,
     ) -> Self {
-        let Some(place) = sessions.place() else {
+        let Some(place) = sessions.place(kind) else {
             return Self::ready(endpoint.refuse(AuthError::Unavailable));
         };
         let work = async move {

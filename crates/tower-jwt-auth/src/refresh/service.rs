@@ -18,7 +18,7 @@ use super::response::{AnswerFuture, Endpoint};
 use crate::challenge::Realm;
 use crate::error::ConfigError;
 use crate::origin::OriginPolicy;
-use crate::sessions::Sessions;
+use crate::sessions::{Sessions, Work};
 
 /// The endpoint that swaps the refresh cookie for a new access token and the next refresh cookie.
 ///
@@ -104,7 +104,7 @@ where
         }
         let device = device(request.headers());
         let sessions = self.sessions.clone();
-        AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
+        AnswerFuture::working(&self.sessions, Work::Refresh, Arc::clone(&endpoint), async move {
             match sessions.refresh_one_of(opened, &device).await {
                 Ok(tokens) => tokens.into_response(&endpoint.cookie),
                 Err(error) => endpoint.refuse_refresh(error),
