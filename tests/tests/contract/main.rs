@@ -9,6 +9,7 @@ mod judging;
 mod kinds;
 mod limits;
 mod logging_out;
+mod moved_cookies;
 mod never;
 mod refreshing;
 mod resilience;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::SET_COOKIE;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
@@ -13,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tower_service::Service;
 
 use super::RefreshCookie;
-use super::response::{AnswerFuture, Endpoint, empty};
+use super::response::{AnswerFuture, Endpoint, empty, set_cookies};
 use crate::challenge::{AuthError, Realm};
 use crate::error::ConfigError;
 use crate::origin::OriginPolicy;
@@ -136,8 +135,8 @@ impl Endpoint {
         let mut response = empty(StatusCode::NO_CONTENT);
         match (reach, self.cookie.clear()) {
             (Reach::Others, _) => {}
-            (Reach::ThisSession | Reach::Everywhere, Some(cookie)) => {
-                response.headers_mut().insert(SET_COOKIE, cookie);
+            (Reach::ThisSession | Reach::Everywhere, Some(cookies)) => {
+                set_cookies(response.headers_mut(), cookies);
             }
             (Reach::ThisSession | Reach::Everywhere, None) => {
                 return self.refuse(AuthError::Failed);

@@ -30,6 +30,7 @@ struct TokenAnswer<'t> {
 
 impl Tokens {
     /// The answer to a login: the access token as JSON, the refresh token as this cookie, never to be cached.
+    /// Cookies in [former scopes](RefreshCookie::also_clear) are cleared.
     ///
     /// # Examples
     ///
@@ -51,7 +52,7 @@ impl Tokens {
             token_type: "Bearer",
             expires_in: self.access.expires_in().as_secs(),
         };
-        let (Ok(json), Some(cookie)) = (serde_json::to_vec(&answer), cookie.set(&self.refresh))
+        let (Ok(json), Some(cookies)) = (serde_json::to_vec(&answer), cookie.set(&self.refresh))
         else {
             tracing::error!("tokens could not be put into an answer");
             return AuthError::Failed.into_response();
@@ -60,7 +61,7 @@ impl Tokens {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.append(SET_COOKIE, cookie);
+        set_cookies(headers, cookies);
         response
     }
 }
@@ -148,10 +149,16 @@ impl Endpoint {
         successor: Option<&RefreshToken>,
     ) -> Response<Full<Bytes>> {
         let mut response = self.refuse(error);
-        if let Some(cookie) = successor.and_then(|successor| self.cookie.set(successor)) {
-            response.headers_mut().append(SET_COOKIE, cookie);
+        if let Some(cookies) = successor.and_then(|successor| self.cookie.set(successor)) {
+            set_cookies(response.headers_mut(), cookies);
         }
         response
+    }
+}
+
+pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: Vec<HeaderValue>) {
+    for cookie in cookies {
+        headers.append(SET_COOKIE, cookie);
     }
 }
 
