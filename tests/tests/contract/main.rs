@@ -14,4 +14,5 @@ mod never;
 mod refreshing;
 mod resilience;
 mod revoking;
+mod signing_in;
 mod socket;

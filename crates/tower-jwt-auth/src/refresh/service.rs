@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::USER_AGENT;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
@@ -15,6 +14,7 @@ use tower_service::Service;
 
 use super::RefreshCookie;
 use super::response::{AnswerFuture, Endpoint};
+use super::sign_in::user_agent;
 use crate::challenge::Realm;
 use crate::error::ConfigError;
 use crate::origin::OriginPolicy;
@@ -115,7 +115,7 @@ where
 
 /// What a request tells of the client's device.
 fn device(headers: &HeaderMap) -> Device {
-    match headers.get(USER_AGENT).and_then(|value| value.to_str().ok()) {
+    match user_agent(headers) {
         Some(user_agent) => Device::default().with_user_agent(user_agent),
         None => Device::default(),
     }
