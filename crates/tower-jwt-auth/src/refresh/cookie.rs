@@ -125,9 +125,12 @@ impl RefreshCookie {
     /// A path and domain for which the cookie was set before, under the same name: what is left there is
     /// cleared at login, refresh and logout. May be called several times.
     ///
-    /// A browser sends such a cookie beside the current one until it expires. `None` stands for the host
-    /// without a domain. A browser clears cookies of a domain only for a host that belongs to it. A cookie of
-    /// another name is not read and needs no clearing.
+    /// A browser sends such a cookie beside the current one until it expires. Where the sessions of both are
+    /// live, the request is refused. A login that the former cookie is not sent to cannot end its session, but
+    /// its answer can clear it.
+    ///
+    /// `None` stands for the host without a domain. A browser clears cookies of a domain only for a host that
+    /// belongs to it. A cookie of another name is not read and needs no clearing.
     ///
     /// # Examples
     ///
