@@ -108,7 +108,8 @@ pub mod store {
 pub use async_trait::async_trait;
 pub use tower_jwt_auth_core::{
     Clock, Device, EndReason, ManualClock, MemoryStore, Revocation, RevocationLog, RotationPolicy,
-    Session, SessionId, SessionLimit, SessionStore, StoreError, SystemClock, Timestamp, TokenId,
+    Session, SessionId, SessionLimit, SessionPage, SessionPosition, SessionStore, StoreError,
+    SystemClock, Timestamp, TokenId,
 };
 
 #[cfg(feature = "axum")]
