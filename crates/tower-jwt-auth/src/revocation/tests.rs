@@ -1,5 +1,6 @@
 mod entries;
 mod odd_logs;
+mod status;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
