@@ -29,7 +29,8 @@ pub(super) struct Post {
     pub(super) entries: Arc<Entries>,
     pub(super) policy: FollowPolicy,
     pub(super) node: NodeId,
-    pub(super) caught_up: watch::Sender<bool>,
+    /// Whether the whole log has been read, and a heartbeat of this node with it.
+    pub(super) is_ready: watch::Sender<bool>,
 }
 
 /// Keeps the list in step with the log: reads it whole now and then, follows its end all the while, and writes
@@ -157,7 +158,6 @@ impl Follower {
         self.post.entries.set_incomplete(whole.left_out);
         self.read_whole = Some(whole.begun);
         self.tail.get_or_insert(next);
-        self.post.caught_up.send_replace(true);
         self.purging = self.post.policy.purges;
         Ok(())
     }
@@ -179,6 +179,8 @@ impl Follower {
             if let Some(beat) = self.last_beat.filter(is_back) {
                 // The log takes what is written to it, this reader sees it, and has read all that there was.
                 self.post.entries.fresh_as_of(beat.instant, beat.wall);
+                // The end is followed only once the whole log has been read.
+                self.post.is_ready.send_replace(true);
             }
             break;
         }

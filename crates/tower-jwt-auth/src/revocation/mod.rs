@@ -150,7 +150,7 @@ struct Following {
     log: Arc<dyn RevocationLog>,
     entries: Arc<Entries>,
     clock: Arc<dyn Clock>,
-    caught_up: watch::Receiver<bool>,
+    is_ready: watch::Receiver<bool>,
     _task: Background,
 }
 
@@ -192,20 +192,20 @@ impl RevocationList {
         let node = NodeId::random().map_err(|_| ConfigError::Entropy)?;
         let entries = Entries::new(policy.most_entries, Arc::clone(&policy.clock))?;
         let entries = Arc::new(entries);
-        let (tell, caught_up) = watch::channel(false);
+        let (tell, is_ready) = watch::channel(false);
         let clock = Arc::clone(&policy.clock);
         let post = Post {
             log: Arc::clone(&log),
             entries: Arc::clone(&entries),
             policy,
             node,
-            caught_up: tell,
+            is_ready: tell,
         };
         let post = Arc::new(post);
         let task = Background::start(&runtime, "follower of the revocation log", move || {
             Follower::new(Arc::clone(&post)).run()
         });
-        let following = Following { log, entries, clock, caught_up, _task: task };
+        let following = Following { log, entries, clock, is_ready, _task: task };
         Ok(Self { kind: Kind::Following(Arc::new(following)) })
     }
 
@@ -221,13 +221,13 @@ impl RevocationList {
         Self { kind: Kind::None(Arc::new(clock)) }
     }
 
-    /// Waits until the list has caught up with the log for the first time: as long as the log is out of reach,
-    /// so put a timeout around it.
+    /// Waits until the list is fresh for the first time: the whole log has been read, an entry of ours has come
+    /// back, and [`staleness`](Self::staleness) is known. That takes as long as the log is out of reach, so put a
+    /// timeout around it.
     pub async fn ready(&self) {
         if let Kind::Following(following) = &self.kind {
-            let caught_up =
-                following.caught_up.clone().wait_for(|caught_up| *caught_up).await.is_ok();
-            if !caught_up {
+            let is_ready = following.is_ready.clone().wait_for(|is_ready| *is_ready).await.is_ok();
+            if !is_ready {
                 // The follower is gone, with its runtime: this list will never be ready.
                 std::future::pending::<()>().await;
             }

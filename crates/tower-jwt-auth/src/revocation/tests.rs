@@ -1,6 +1,7 @@
 mod entries;
 mod odd_logs;
 mod status;
+mod turns;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
