@@ -54,6 +54,8 @@ pub(super) struct Follower {
 struct Whole {
     begun: Instant,
     cursor: Option<Cursor>,
+    /// Whether an entry was left out since it began, by this reading or at the end of the log: this reading may
+    /// be of a log that did not hold that entry yet.
     left_out: bool,
 }
 
@@ -146,9 +148,8 @@ impl Follower {
         };
         let page = self.post.log.read(cursor, PAGE).await?;
         let LogPage::Entries { entries, next, more } = page else { return Err(self.lost()) };
-        let all_taken = self.take_page(&entries);
+        self.take_page(&entries);
         let Some(mut whole) = self.whole.take() else { return Ok(()) };
-        whole.left_out |= !all_taken;
         if more {
             whole.cursor = Some(next);
             self.whole = Some(whole);
@@ -196,32 +197,31 @@ impl Follower {
         StoreError::unavailable("the log has a new incarnation")
     }
 
-    /// Takes in a page; false when the list has not all of it.
-    fn take_page(&mut self, entries: &[LogEntry]) -> bool {
-        let mut all_taken = true;
+    /// Takes in a page.
+    fn take_page(&mut self, entries: &[LogEntry]) {
         for entry in entries {
-            all_taken &= self.take(entry);
+            self.take(entry);
         }
         self.post.entries.tidy();
-        all_taken
     }
 
-    /// Takes in one entry; false when the list has no room for it.
-    fn take(&mut self, entry: &LogEntry) -> bool {
-        let entries = &self.post.entries;
-        let is_taken = match entry {
-            LogEntry::Revocation(revocation) => entries.insert_if_room(revocation),
+    /// Takes in one entry, or notes that the list has no room for it.
+    fn take(&mut self, entry: &LogEntry) {
+        match entry {
+            LogEntry::Revocation(revocation) => {
+                if !self.post.entries.insert_if_room(revocation) {
+                    self.post.entries.set_incomplete(true);
+                    if let Some(whole) = &mut self.whole {
+                        whole.left_out = true;
+                    }
+                }
+            }
             LogEntry::Heartbeat(heartbeat) => {
                 if heartbeat.node == self.post.node {
                     self.seen_beat = self.seen_beat.max(Some(heartbeat.beat));
                 }
-                true
             }
-        };
-        if !is_taken {
-            entries.set_incomplete(true);
         }
-        is_taken
     }
 
     async fn beat(&mut self) -> Result<(), StoreError> {

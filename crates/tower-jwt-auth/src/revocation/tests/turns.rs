@@ -88,3 +88,25 @@ async fn a_list_is_ready_once_its_first_heartbeat_is_back() {
     list.ready().await;
     assert!(list.staleness().is_some());
 }
+
+#[tokio::test]
+async fn what_is_left_out_at_the_end_while_the_whole_is_read_keeps_the_list_incomplete() {
+    let (log, list) = Scripted::followed(1);
+    // The whole log, and its end.
+    log.give_when_asked(vec![entry("a")], false).await;
+    log.give_when_asked(vec![], false).await;
+    // The whole log again, of which one page is to come when the end brings what has no room.
+    log.give_when_asked(vec![entry("a")], true).await;
+    assert!(list.is_complete());
+    log.give_when_asked(vec![entry("b")], false).await;
+    log.asked().await;
+    assert!(!list.is_complete());
+    log.give(vec![], false);
+    log.asked().await;
+    assert!(!list.is_complete(), "the reading that is over began before");
+    log.give(vec![], false);
+    // A whole reading in which all fits.
+    log.give_when_asked(vec![entry("a")], false).await;
+    log.asked().await;
+    assert!(list.is_complete());
+}
