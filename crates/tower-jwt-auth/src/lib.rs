@@ -131,7 +131,7 @@ pub use self::keys::{
 pub use self::origin::OriginPolicy;
 pub use self::refresh::{AnswerFuture, LogoutService, RefreshCookie, RefreshService, SameSite};
 pub use self::refresh_token::RefreshToken;
-pub use self::revocation::{FollowPolicy, RevocationList};
+pub use self::revocation::{FollowPolicy, RevocationList, TokenStatus};
 pub use self::sessions::{
     HookError, RefreshContext, RefreshError, RefreshHook, RefreshKind, RefreshRefusal, Renewal,
     SessionError, Sessions, SignIn, Tokens,

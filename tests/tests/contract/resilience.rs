@@ -8,7 +8,7 @@ use http::StatusCode;
 use tokio::sync::Notify;
 use tower_jwt_auth::{
     HookError, LogoutService, RefreshContext, RefreshHook, RefreshRefusal, Renewal, Revocation,
-    SessionError, SignIn,
+    SessionError, SignIn, TokenStatus, Verifier,
 };
 use tower_jwt_auth_tests::world::send_to;
 use tower_jwt_auth_tests::{Fault, ISSUER, Profile, World};
@@ -249,24 +249,25 @@ async fn a_fault_of_the_service_is_500_and_the_session_goes_on() {
     assert_eq!(world.call(tokens.access().as_str()).await.status, StatusCode::OK);
 }
 
-// A long-lived connection can ask again.
+// A long-lived connection can ask again, for as long as it lives.
 #[tokio::test]
 async fn an_identity_can_be_asked_after_its_request() {
-    use tower_jwt_auth::Verifier;
     let world = World::new();
     let tokens = world.sign_in().await;
     let verifier = Verifier::<Profile>::new(world.sessions.issuer());
     let identity = verifier.verify(tokens.access().as_str(), world.now()).unwrap();
     let list = world.sessions.revocations();
-    assert!(!list.is_revoked(&identity).await.unwrap());
+    assert_eq!(list.status(&identity).await.unwrap(), TokenStatus::Valid);
     world.logout(tokens.refresh().as_str()).await;
-    assert!(list.is_revoked(&identity).await.unwrap());
-    world.store.fail("is_revoked", Fault::Before);
+    assert_eq!(list.status(&identity).await.unwrap(), TokenStatus::Revoked);
     let other = world.sign_in().await;
     let other = verifier.verify(other.access().as_str(), world.now()).unwrap();
+    world.advance(304);
+    assert_eq!(list.status(&other).await.unwrap(), TokenStatus::Valid, "within the leeway");
     world.store.fail("*", Fault::Before);
-    world.advance(3600);
-    assert!(list.is_revoked(&other).await.is_err(), "what cannot be told is an error");
+    assert!(list.status(&other).await.is_err(), "what cannot be told is an error");
+    world.advance(1);
+    assert_eq!(list.status(&other).await.unwrap(), TokenStatus::Expired);
 }
 
 // Short lives of access tokens shrink the grace window instead of being refused.
