@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,8 @@ const BATCH: usize = 200;
 /// How long an entry must have been of no use to anyone before it is removed from the log: generous, since the
 /// clocks of nodes may be wrong.
 const GONE_FOR: Duration = Duration::from_secs(3600 + KEEP.as_secs());
+/// How many heartbeats may be on their way back: a log that is behind by more is stale in any case.
+const MAX_UNSEEN_BEATS: usize = 64;
 /// How long to wait after an error, doubled each time up to the second one.
 const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long to wait after being woken for nothing, so that a store which wakes too often costs little.
@@ -46,6 +49,8 @@ pub(super) struct Follower {
     /// Whether there may be more to purge.
     purging: bool,
     last_beat: Option<Beat>,
+    /// The heartbeats that have not been read back, the oldest first.
+    unseen_beats: VecDeque<Beat>,
     /// The number of the last heartbeat of this node that was read back.
     seen_beat: Option<u64>,
 }
@@ -87,6 +92,7 @@ impl Follower {
             read_whole: None,
             purging: false,
             last_beat: None,
+            unseen_beats: VecDeque::new(),
             seen_beat: None,
         }
     }
@@ -176,8 +182,7 @@ impl Follower {
                 yield_now().await;
                 continue;
             }
-            let is_back = |beat: &Beat| self.seen_beat == Some(beat.number);
-            if let Some(beat) = self.last_beat.filter(is_back) {
+            if let Some(beat) = self.latest_beat_back() {
                 // The log takes what is written to it, this reader sees it, and has read all that there was.
                 self.post.entries.fresh_as_of(beat.instant, beat.wall);
                 // The end is followed only once the whole log has been read.
@@ -186,6 +191,14 @@ impl Follower {
             break;
         }
         Ok(progress)
+    }
+
+    /// The latest heartbeat that has been read back since this was last asked. A slow log may show one only when
+    /// the next has been written.
+    fn latest_beat_back(&mut self) -> Option<Beat> {
+        let seen = self.seen_beat?;
+        let back = self.unseen_beats.partition_point(|beat| beat.number <= seen);
+        self.unseen_beats.drain(..back).next_back()
     }
 
     /// Everything has to be read again, after a pause: two logs behind one address would lose each other's
@@ -233,6 +246,10 @@ impl Follower {
         let heartbeat = Heartbeat { node: self.post.node, beat: beat.number, at: beat.wall };
         self.post.log.append(&[LogEntry::Heartbeat(heartbeat)]).await?;
         self.last_beat = Some(beat);
+        if self.unseen_beats.len() == MAX_UNSEEN_BEATS {
+            self.unseen_beats.pop_front();
+        }
+        self.unseen_beats.push_back(beat);
         Ok(())
     }
 

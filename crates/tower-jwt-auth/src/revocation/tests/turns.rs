@@ -15,11 +15,15 @@ struct Scripted {
 impl Scripted {
     /// The log, and a list that follows it and reads it whole as often as it can.
     fn followed(most_entries: u64) -> (Arc<Self>, RevocationList) {
+        Self::followed_with(most_entries, Duration::from_secs(3600))
+    }
+
+    fn followed_with(most_entries: u64, heartbeat: Duration) -> (Arc<Self>, RevocationList) {
         let (give, pages) = mpsc::unbounded_channel();
         let (appended, asked) = (Mutex::default(), Notify::new());
         let log = Arc::new(Self { appended, asked, give, pages: pages.into() });
         let policy = FollowPolicy {
-            heartbeat: Duration::from_secs(3600),
+            heartbeat,
             reread: Duration::ZERO,
             most_entries,
             ..FollowPolicy::default()
@@ -87,6 +91,19 @@ async fn a_list_is_ready_once_its_first_heartbeat_is_back() {
     log.give(heartbeats, false);
     list.ready().await;
     assert!(list.staleness().is_some());
+}
+
+#[tokio::test]
+async fn a_log_that_shows_each_heartbeat_after_the_next_is_slow_and_not_stale_for_good() {
+    // A heartbeat in every turn, which reads two pages.
+    let (log, list) = Scripted::followed_with(10, Duration::ZERO);
+    for _ in 0..6 {
+        log.asked().await;
+        let written = log.appended.lock().unwrap().clone();
+        log.give(written[..written.len() - 1].to_vec(), false);
+    }
+    let ready = tokio::time::timeout(Duration::from_secs(20), list.ready()).await;
+    assert!(ready.is_ok() && list.staleness().is_some());
 }
 
 #[tokio::test]
