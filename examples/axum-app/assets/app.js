@@ -51,10 +51,11 @@ function keepToken({ access_token, expires_in }) {
   expiresAt = Date.now() + expires_in * 1000;
 }
 
-// Each refresh replaces the cookie, and the cookie is shared by all tabs. Two tabs
-// sending the same one would look like a stolen cookie being replayed, so whatever
-// changes the cookie takes turns. (Web Locks exist in secure contexts only, which
-// includes http://localhost; elsewhere we go without.)
+// A refresh replaces the cookie, and the cookie is shared by all tabs. The server
+// answers tabs that refresh at once with the same cookie, so none of them is signed
+// out. Taking turns saves requests, and keeps the late answer of an old session from
+// replacing the cookie of a new sign-in. (Web Locks exist in secure contexts only,
+// which includes http://localhost; elsewhere we go without.)
 function withCookieLock(work) {
   return navigator.locks ? navigator.locks.request('auth-cookie', work) : work();
 }

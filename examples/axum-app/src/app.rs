@@ -11,7 +11,7 @@ use axum::response::Response;
 use axum::routing::{delete, get, post};
 use tower_jwt_auth::{
     ConfigError, FollowPolicy, Issuer, JwtAuthLayer, LogoutService, OriginPolicy, RefreshCookie,
-    RefreshService, SessionLimit, SessionStore, Sessions,
+    RefreshService, SessionStore, Sessions,
 };
 
 use crate::config::{Config, StartError};
@@ -24,9 +24,6 @@ use crate::{api, assets, login, ready, sessions};
 const ISSUER: &str = "http://localhost:3000";
 /// The `aud` of the tokens.
 const AUDIENCE: &str = "http://localhost:3000/api";
-
-/// A user is signed in on so many devices at most; beyond that the oldest session ends.
-const MOST_SESSIONS: usize = 100;
 
 /// No request has a body of more bytes.
 const MOST_BODY: usize = 16 * 1024;
@@ -71,8 +68,7 @@ fn set_up(
         .with_access_lifetime(config.access_lifetime())?;
     Ok(App {
         sessions: Sessions::new_with(issuer, keys.refresh_secrets, store, follow)?
-            .with_policy(config.rotation())?
-            .with_session_limit(SessionLimit::end_oldest(MOST_SESSIONS)),
+            .with_policy(config.rotation())?,
         cookie: RefreshCookie::host(),
         origins: OriginPolicy::same_origin(),
         users: Users::new(),
