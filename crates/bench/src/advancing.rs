@@ -27,6 +27,8 @@ pub(crate) async fn advancers(store: &SharedStore, count: usize) -> Result<Vec<A
             id: parts.id,
             secret_hash: parts.secret_hash,
             from_generation: parts.generation,
+            // A window would be waited for.
+            grace: Duration::ZERO,
             idle: IDLE,
             access_until: parts.access_until,
         };

@@ -34,7 +34,7 @@ pub(crate) async fn measure(
     let mut raw = Raw::prepare(engine, store, skipped).await?;
     let mut rates = Vec::new();
     for clients in CLIENTS {
-        let refreshing = refreshers(store, clients).await?;
+        let refreshing = refreshers(store, clients, Duration::ZERO).await?;
         let advancing = advancers(store, clients).await?;
         let (mut refreshing, _) = run_for(refreshing, WARM_UP).await?;
         let (mut advancing, _) = run_for(advancing, WARM_UP).await?;

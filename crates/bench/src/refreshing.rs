@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use tokio::time::{sleep, timeout};
-use tower_jwt_auth::{Issuer, RefreshSecrets, Sessions, SigningKey};
+use tower_jwt_auth::{Issuer, RefreshSecrets, RotationPolicy, Sessions, SigningKey};
 use tower_jwt_auth_tests::world::Profile;
 
 use crate::Failure;
@@ -18,14 +18,17 @@ pub(crate) struct Refresher {
     token: String,
 }
 
-/// So many clients of one service on this store.
+/// So many clients of one service on this store, whose sessions rotate once in so long.
 pub(crate) async fn refreshers(
     store: &SharedStore,
     count: usize,
+    grace: Duration,
 ) -> Result<Vec<Refresher>, Failure> {
     let issuer = Issuer::new(sample::ISSUER, sample::AUDIENCE, SigningKey::generate()?)?
         .with_access_lifetime(sample::ACCESS)?;
-    let sessions = Sessions::new(issuer, RefreshSecrets::generate()?, store.clone())?;
+    // A session rotates once in a grace window: without one, every refresh is a rotation.
+    let sessions = Sessions::new(issuer, RefreshSecrets::generate()?, store.clone())?
+        .with_policy(RotationPolicy::default().with_grace(grace))?;
     let mut refreshers = Vec::with_capacity(count);
     for number in 0..count {
         let tokens = sessions.start(sample::sign_in(number)).await?;

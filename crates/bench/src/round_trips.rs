@@ -1,5 +1,6 @@
 use std::time::{Duration, Instant};
 
+use tower_jwt_auth::RotationPolicy;
 use tower_jwt_auth_tests::servers::Proxy;
 
 use crate::Failure;
@@ -22,7 +23,7 @@ pub(crate) struct RoundTrips {
 /// Counts them; none where there is no network in between.
 pub(crate) async fn measure(engine: &Engine) -> Result<Option<RoundTrips>, Failure> {
     let Some((store, proxy)) = engine.open_through_proxy().await? else { return Ok(None) };
-    let mut clients = refreshers(&store, 1).await?;
+    let mut clients = refreshers(&store, 1, Duration::ZERO).await?;
     let client = clients.first_mut().ok_or("there is no client")?;
     for _ in 0..WARM_UP {
         client.step().await?;
@@ -37,6 +38,8 @@ pub(crate) async fn measure(engine: &Engine) -> Result<Option<RoundTrips>, Failu
         client.step().await?;
     }
     let refresh = count.per_step(idle);
+    let mut clients = refreshers(&store, 1, RotationPolicy::default().grace()).await?;
+    let client = clients.first_mut().ok_or("there is no client")?;
     let spent = client.token().to_owned();
     client.step().await?;
     let count = Count::start(&proxy);

@@ -32,9 +32,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Advance, Cursor, Device, EndReason, Heartbeat, LateRetry, LogEntry, LogPage, NodeId, Presented,
-    Refusal, Revocation, RevocationKey, RotationPolicy, SecretHash, Session, SessionId,
-    SessionLimit, SessionParts, SessionStore, StoreError, Timestamp, TokenId, Verdict, Which,
+    Advance, Cursor, Device, EndReason, Heartbeat, LateRetry, LateRetryRun, LogEntry, LogPage,
+    NodeId, Presented, Refusal, Revocation, RevocationKey, RotationPolicy, SecretHash, Session,
+    SessionId, SessionLimit, SessionParts, SessionStore, StoreError, Timestamp, TokenId, Verdict,
+    Which,
 };
 
 #[doc(hidden)]
@@ -66,10 +67,16 @@ macro_rules! store_conformance {
             an_advance_never_slides_beyond_the_absolute_end
             an_advance_raises_and_never_lowers_access_until
             an_advance_that_does_not_apply_changes_nothing
+            the_first_advance_of_a_session_needs_no_window_to_be_over
+            an_advance_within_the_window_changes_nothing
             of_many_advances_at_once_one_wins
             rows_and_the_pure_rule_agree
-            a_late_retry_is_remembered_and_slides_nothing
+            a_late_retry_opens_a_window_and_slides_nothing
+            a_late_retry_is_granted_once_a_generation
+            late_retries_are_counted_over_generations_running
             a_late_retry_that_does_not_apply_changes_nothing
+            of_many_late_retries_at_once_one_wins
+            of_an_advance_and_a_late_retry_at_once_one_wins
             ending_appends_an_entry_until_the_last_access_token
             ending_twice_is_told_once
             ending_an_expired_session_still_revokes_its_access_tokens
@@ -104,6 +111,9 @@ pub type Store = Arc<dyn SessionStore>;
 
 const ANY: SessionLimit = SessionLimit::none();
 const HOUR: Duration = Duration::from_secs(3600);
+/// Long enough that no check is slower.
+const GRACE: Duration = HOUR;
+const MINUTE: Duration = Duration::from_secs(60);
 const HASH: SecretHash = SecretHash::from_bytes([0x5a; 32]);
 const OTHER_HASH: SecretHash = SecretHash::from_bytes([0xa5; 32]);
 
@@ -119,7 +129,7 @@ async fn now(store: &Store) -> Timestamp {
     store.load(probe.id()).await.unwrap().unwrap().now
 }
 
-/// A session that was refreshed at `now` and is good for an hour idle, a day at most.
+/// A session that was last refreshed at `now` and is good for two hours idle, a day at most.
 fn session(now: Timestamp, change: impl FnOnce(&mut SessionParts)) -> Session {
     let mut parts = SessionParts {
         id: SessionId::random().unwrap(),
@@ -129,7 +139,7 @@ fn session(now: Timestamp, change: impl FnOnce(&mut SessionParts)) -> Session {
         generation: 0,
         created_at: now,
         rotated_at: now,
-        idle_until: now + HOUR,
+        idle_until: now + 2 * HOUR,
         expires_at: now + 24 * HOUR,
         access_until: now + Duration::from_secs(300),
         late_retry: None,
@@ -159,7 +169,8 @@ fn step(session: &Session) -> Advance {
         id: session.id(),
         secret_hash: HASH,
         from_generation: session.generation(),
-        idle: 2 * HOUR,
+        grace: GRACE,
+        idle: 3 * HOUR,
         access_until: session.parts().access_until,
     }
 }
@@ -169,6 +180,8 @@ fn retry(session: &Session) -> LateRetry {
         id: session.id(),
         secret_hash: HASH,
         generation: session.generation() - 1,
+        grace: GRACE,
+        max_running: 1,
         access_until: session.parts().access_until,
     }
 }

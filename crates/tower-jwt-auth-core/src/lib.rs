@@ -32,9 +32,11 @@ pub use self::memory::MemoryStore;
 pub use self::revocation::{
     Cursor, Heartbeat, LogEntry, LogPage, Revocation, RevocationKey, RevocationKind,
 };
-pub use self::rotation::{Presented, Refusal, RotationPolicy, Verdict};
+pub use self::rotation::{
+    Advance, LateRetry, LateRetryRun, Presented, Refusal, RotationPolicy, Verdict,
+};
 pub use self::session::{
     Device, EndReason, Ended, SecretHash, Session, SessionLimit, SessionParts,
 };
-pub use self::store::{Advance, LateRetry, Loaded, RevocationLog, SessionStore, StoreError, Which};
+pub use self::store::{Loaded, RevocationLog, SessionStore, StoreError, Which};
 pub use self::time::Timestamp;

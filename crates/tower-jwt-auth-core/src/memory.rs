@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::state::State;
-use crate::rotation::may_retry_late;
+
 use crate::{
     Advance, Clock, Cursor, EndReason, Ended, LateRetry, Loaded, LogEntry, LogPage, Revocation,
     RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionStore, StoreError,
@@ -156,37 +156,14 @@ impl SessionStore for MemoryStore {
         let mut state = self.state();
         // Read under the lock: times in the row then follow the order of the writes.
         let now = self.clock.now();
-        let row = state.update(step.id, |row| {
-            let current =
-                row.generation == step.from_generation && row.secret_hash == step.secret_hash;
-            let (true, true, Some(next)) =
-                (current, row.is_live(now), row.generation.checked_add(1))
-            else {
-                return false;
-            };
-            row.generation = next;
-            row.rotated_at = now;
-            row.idle_until = (now + step.idle).min(row.expires_at);
-            row.access_until = row.access_until.max(step.access_until);
-            true
-        });
+        let row = state.update(step.id, |row| row.advance(step, now));
         Ok(row.cloned().map(Session::from_parts))
     }
 
     async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
         let mut state = self.state();
         let now = self.clock.now();
-        let row = state.update(retry.id, |row| {
-            let one_behind = retry.generation.checked_add(1) == Some(row.generation)
-                && row.secret_hash == retry.secret_hash;
-            let may = may_retry_late(row.late_retry, retry.generation);
-            if !one_behind || !may || !row.is_live(now) {
-                return false;
-            }
-            row.late_retry = Some(retry.generation);
-            row.access_until = row.access_until.max(retry.access_until);
-            true
-        });
+        let row = state.update(retry.id, |row| row.retry_late(retry, now));
         Ok(row.cloned().map(Session::from_parts))
     }
 

@@ -2,7 +2,7 @@ use std::fmt;
 
 use subtle::ConstantTimeEq;
 
-use crate::{Revocation, SessionId, Timestamp};
+use crate::{LateRetryRun, Revocation, SessionId, Timestamp};
 
 /// SHA-256 of the 128 random bits that a session's refresh tokens carry.
 ///
@@ -201,7 +201,7 @@ pub struct SessionParts {
     pub generation: u64,
     /// When the session started.
     pub created_at: Timestamp,
-    /// When the current generation came to be.
+    /// When the current generation came to be, or a late retry was granted in it.
     pub rotated_at: Timestamp,
     /// When the session ends unless it is refreshed before.
     pub idle_until: Timestamp,
@@ -209,8 +209,8 @@ pub struct SessionParts {
     pub expires_at: Timestamp,
     /// The latest `exp` of any access token made for the session.
     pub access_until: Timestamp,
-    /// The last generation that was granted a late retry.
-    pub late_retry: Option<u64>,
+    /// The last late retry, and in how many generations running there was one.
+    pub late_retry: Option<LateRetryRun>,
     /// Set once the session has been ended.
     pub ended: Option<Ended>,
     /// When the user last proved who they are.

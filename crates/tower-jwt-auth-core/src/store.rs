@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Cursor, EndReason, LogEntry, LogPage, Revocation, RevocationKey, SecretHash, Session,
-    SessionId, SessionLimit, Timestamp,
+    Advance, Cursor, EndReason, LateRetry, LogEntry, LogPage, Revocation, RevocationKey,
+    SecretHash, Session, SessionId, SessionLimit, Timestamp,
 };
 
 /// Why a store did not do what it was asked.
@@ -46,34 +46,6 @@ pub struct Loaded {
     pub session: Session,
     /// The store's time.
     pub now: Timestamp,
-}
-
-/// One step of a session to its next generation.
-#[derive(Clone, Debug)]
-pub struct Advance {
-    /// The session.
-    pub id: SessionId,
-    /// The hash of the secret that was presented.
-    pub secret_hash: SecretHash,
-    /// The generation that was presented and must be current.
-    pub from_generation: u64,
-    /// How long the session lives from now without being refreshed.
-    pub idle: Duration,
-    /// The `exp` of the access token that is being made with this step.
-    pub access_until: Timestamp,
-}
-
-/// A retry of the generation before the current one, later than the grace window.
-#[derive(Clone, Debug)]
-pub struct LateRetry {
-    /// The session.
-    pub id: SessionId,
-    /// The hash of the secret that was presented.
-    pub secret_hash: SecretHash,
-    /// The generation that was presented: one less than the current one.
-    pub generation: u64,
-    /// The `exp` of the access token that is being made with this retry.
-    pub access_until: Timestamp,
 }
 
 /// Which sessions to end.
@@ -219,21 +191,29 @@ pub trait SessionStore: RevocationLog {
     /// Moves a session to its next generation in one conditional write, and returns the new row.
     ///
     /// The write must happen only if the session is of generation `from_generation`, has this secret, is not
-    /// ended and is neither idle nor expired by the store's clock; otherwise nothing changes and the answer
+    /// ended, is neither idle nor expired by the store's clock, and is outside of its grace window: it has never
+    /// rotated, or `rotated_at + grace` is not after the store's time. Otherwise nothing changes and the answer
     /// is `None`. It sets `rotated_at` to the store's time, `idle_until` to that time plus `idle` but not
     /// beyond `expires_at`, and raises `access_until`, never lowering it. Of several at a time one wins.
+    ///
+    /// [`SessionParts::advance`](crate::SessionParts::advance) is this condition and effect for a row in memory.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when it is not certain whether it happened.
     async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError>;
 
-    /// Remembers a late retry in one conditional write, and returns the row.
+    /// Counts a late retry in one conditional write, and returns the row.
     ///
     /// The write must happen only if the session's generation is one more than the one retried, it has this
-    /// secret, is not ended and is neither idle nor expired, and no late retry was granted for the generation
-    /// before the retried one; otherwise nothing changes and the answer is `None`. It sets `late_retry` and
-    /// raises `access_until`, and nothing else: a retry does not slide the idle expiry.
+    /// secret, is not ended, is neither idle nor expired, is outside of its grace window as for
+    /// [`advance`](Self::advance), this generation has not been retried late before, and the retry makes a run of
+    /// no more than `max_running` generations. Otherwise nothing changes and the answer is `None`. It sets
+    /// `late_retry` to the new run and `rotated_at` to the store's time, which opens a window for repetitions,
+    /// and raises `access_until`. It does not slide the idle expiry.
+    ///
+    /// [`SessionParts::retry_late`](crate::SessionParts::retry_late) is this condition and effect for a row in
+    /// memory.
     ///
     /// # Errors
     ///

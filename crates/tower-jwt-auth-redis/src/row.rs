@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use redis::ScriptInvocation;
 use tower_jwt_auth_core::{
-    Device, EndReason, Ended, SecretHash, Session, SessionId, SessionParts, StoreError, Timestamp,
+    Device, EndReason, Ended, LateRetryRun, SecretHash, Session, SessionId, SessionParts,
+    StoreError, Timestamp,
 };
 
 /// The fields of a hash as the server gives them.
@@ -49,8 +50,8 @@ pub(crate) fn write(call: &mut ScriptInvocation<'_>, parts: &SessionParts) {
     ] {
         call.arg(name).arg(time.unix_millis());
     }
-    if let Some(late_retry) = late_retry {
-        call.arg("late_retry").arg(late_retry);
+    if let Some(LateRetryRun { generation, length }) = late_retry {
+        call.arg("late_retry").arg(generation).arg("late_retry_length").arg(length);
     }
     if let Some(Ended { at, reason }) = ended {
         call.arg("ended_at").arg(at.unix_millis()).arg("end_reason").arg(reason.as_str());
@@ -85,10 +86,7 @@ pub(crate) fn read(id: SessionId, fields: Fields) -> Result<Session, StoreError>
         idle_until: row.time("idle_until")?,
         expires_at: row.time("expires_at")?,
         access_until: row.time("access_until")?,
-        late_retry: row
-            .optional("late_retry")
-            .map(|text| parse("late_retry", &text))
-            .transpose()?,
+        late_retry: row.late_retry()?,
         ended: row.ended()?,
         auth_time: row.time("auth_time")?,
         client_id: row.text("client_id")?,
@@ -122,6 +120,15 @@ impl Row {
         let bytes = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).ok();
         let bytes: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
         bytes.map(SecretHash::from_bytes).ok_or_else(|| senseless(name))
+    }
+
+    fn late_retry(&mut self) -> Result<Option<LateRetryRun>, StoreError> {
+        let length = self.optional("late_retry_length");
+        let Some(generation) = self.optional("late_retry") else { return Ok(None) };
+        let generation = parse("late_retry", &generation)?;
+        // A node of the release before knows no runs.
+        let length = length.map_or(Ok(1), |length| parse("late_retry_length", &length))?;
+        Ok(Some(LateRetryRun { generation, length }))
     }
 
     fn ended(&mut self) -> Result<Option<Ended>, StoreError> {

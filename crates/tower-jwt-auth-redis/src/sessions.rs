@@ -71,7 +71,8 @@ impl SessionStore for RedisStore {
             .arg(step.from_generation)
             .arg(next)
             .arg(millis(step.idle))
-            .arg(step.access_until.unix_millis());
+            .arg(step.access_until.unix_millis())
+            .arg(millis(step.grace));
         found(step.id, self.run(&call).await?)
     }
 
@@ -81,9 +82,17 @@ impl SessionStore for RedisStore {
         call.arg(retry.id.to_string())
             .arg(row::hash_text(&retry.secret_hash))
             .arg(retry.generation)
-            .arg(retry.generation.saturating_sub(1))
+            .arg(
+                retry
+                    .generation
+                    .checked_sub(1)
+                    .map(|before| before.to_string())
+                    .unwrap_or_default(),
+            )
             .arg(current)
-            .arg(retry.access_until.unix_millis());
+            .arg(retry.access_until.unix_millis())
+            .arg(millis(retry.grace))
+            .arg(retry.max_running);
         found(retry.id, self.run(&call).await?)
     }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 use sqlx::query::Query;
 use sqlx::{ColumnIndex, Database, Decode, Encode, Row, Type};
 use tower_jwt_auth_core::{
-    Device, EndReason, Ended, SecretHash, Session, SessionParts, StoreError, Timestamp,
+    Device, EndReason, Ended, LateRetryRun, SecretHash, Session, SessionParts, StoreError,
+    Timestamp,
 };
 
 use crate::error::store_error;
@@ -16,17 +17,26 @@ use crate::text::{from_table, to_table};
 macro_rules! columns {
     () => {
         "id, issuer, subject, secret_hash, generation, created_at, rotated_at, idle_until, \
-         expires_at, access_until, late_retry, ended_at, end_reason, auth_time, client_id, scope, \
-         claims, user_agent, address"
+         expires_at, access_until, late_retry, late_retry_length, ended_at, end_reason, auth_time, \
+         client_id, scope, claims, user_agent, address"
     };
 }
 pub(crate) use columns;
+
+/// The length of the run of late retries that a retry of the generation `$3` makes.
+macro_rules! run_length {
+    () => {
+        "(CASE WHEN late_retry = $3 - 1 THEN coalesce(late_retry_length, 1) + 1 ELSE 1 END)"
+    };
+}
+pub(crate) use run_length;
 
 /// Adds the session that [`bind_session`] binds, unless there is one of that name.
 pub(crate) const INSERT: &str = concat!(
     "INSERT INTO tower_jwt_auth_sessions (",
     columns!(),
-    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+    ") VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, \
+     $20) \
      ON CONFLICT (id) DO NOTHING"
 );
 
@@ -84,7 +94,8 @@ where
         .bind(parts.idle_until.unix_millis())
         .bind(parts.expires_at.unix_millis())
         .bind(parts.access_until.unix_millis())
-        .bind(parts.late_retry.map(signed).transpose()?)
+        .bind(parts.late_retry.map(|run| signed(run.generation)).transpose()?)
+        .bind(parts.late_retry.map(|run| i64::from(run.length)))
         .bind(ended.map(|ended| ended.at.unix_millis()))
         .bind(ended.map(|ended| ended.reason.as_str().to_owned()))
         .bind(parts.auth_time.unix_millis())
@@ -116,7 +127,15 @@ where
     let secret_hash: [u8; 32] = secret_hash
         .try_into()
         .map_err(|_| StoreError::corrupt("the hash of a session's secret has another length"))?;
-    let late_retry: Option<i64> = row.try_get("late_retry").map_err(store_error)?;
+    let retried: Option<i64> = row.try_get("late_retry").map_err(store_error)?;
+    let length: Option<i64> = row.try_get("late_retry_length").map_err(store_error)?;
+    let late_retry = retried
+        .map(|generation| {
+            // A node of the release before knows no runs.
+            let length = u32::try_from(length.unwrap_or(1)).map_err(StoreError::corrupt)?;
+            Ok::<_, StoreError>(LateRetryRun { generation: unsigned(generation)?, length })
+        })
+        .transpose()?;
     let ended_at: Option<i64> = row.try_get("ended_at").map_err(store_error)?;
     let ended = ended_at
         .map(|at| {
@@ -145,7 +164,7 @@ where
         idle_until: time("idle_until")?,
         expires_at: time("expires_at")?,
         access_until: time("access_until")?,
-        late_retry: late_retry.map(unsigned).transpose()?,
+        late_retry,
         ended,
         auth_time: time("auth_time")?,
         client_id: text("client_id")?,

@@ -120,7 +120,7 @@ pub use self::refresh::{AnswerFuture, LogoutService, RefreshCookie, RefreshServi
 pub use self::refresh_token::RefreshToken;
 pub use self::revocation::{FollowPolicy, RevocationList};
 pub use self::sessions::{
-    HookError, RefreshError, RefreshHook, RefreshRefusal, Renewal, SessionError, Sessions, SignIn,
-    Tokens,
+    HookError, RefreshContext, RefreshError, RefreshHook, RefreshKind, RefreshRefusal, Renewal,
+    SessionError, Sessions, SignIn, Tokens,
 };
 pub use self::verifier::{TrustedIssuer, Verifier};

@@ -53,8 +53,10 @@ pub(crate) async fn build(config: &Config) -> Result<Router, StartError> {
         );
     }
     let app = set_up(config, keys, store, follow).map_err(|source| {
-        let lifetime = config.access_lifetime().as_secs();
-        StartError::new(format!("cannot set up sessions with ACCESS_LIFETIME={lifetime}"), source)
+        let (lifetime, grace) = (config.access_lifetime(), config.rotation().grace());
+        let (lifetime, grace) = (lifetime.as_secs(), grace.as_secs());
+        let what = format!("cannot set up sessions with ACCESS_LIFETIME={lifetime}, GRACE={grace}");
+        StartError::new(what, source)
     })?;
     router(app, config).map_err(|source| StartError::new("cannot set up the routes", source))
 }
@@ -69,6 +71,7 @@ fn set_up(
         .with_access_lifetime(config.access_lifetime())?;
     Ok(App {
         sessions: Sessions::new_with(issuer, keys.refresh_secrets, store, follow)?
+            .with_policy(config.rotation())?
             .with_session_limit(SessionLimit::end_oldest(MOST_SESSIONS)),
         cookie: RefreshCookie::host(),
         origins: OriginPolicy::same_origin(),

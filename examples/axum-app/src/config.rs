@@ -3,9 +3,11 @@
 use std::env::{self, VarError};
 use std::error::Error;
 use std::fmt;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, ParseIntError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use tower_jwt_auth::RotationPolicy;
 
 use crate::store::StoreUrl;
 
@@ -16,6 +18,8 @@ pub(crate) struct Config {
     store: StoreUrl,
     keys: Option<PathBuf>,
     access_lifetime: Duration,
+    grace: Option<Duration>,
+    late_retries: u32,
     login_max_age: Duration,
     max_staleness: Duration,
     heartbeat: Duration,
@@ -28,6 +32,8 @@ impl Config {
             store: text("STORE")?.map_or(Ok(StoreUrl::Memory), |store| StoreUrl::parse(&store))?,
             keys: text("KEYS")?.map(PathBuf::from),
             access_lifetime: seconds("ACCESS_LIFETIME", 300)?,
+            grace: count("GRACE", "seconds")?.map(|grace| Duration::from_secs(grace.into())),
+            late_retries: count("LATE_RETRIES", "generations")?.unwrap_or(1),
             login_max_age: seconds("LOGIN_MAX_AGE", 300)?,
             max_staleness: seconds("MAX_STALENESS", 30)?,
             heartbeat: milliseconds("HEARTBEAT", 5000)?,
@@ -78,6 +84,15 @@ impl Config {
         self.access_lifetime
     }
 
+    /// How sessions rotate: with a grace window of 10 seconds unless set, or half an access token's life where that
+    /// is less.
+    pub(crate) fn rotation(&self) -> RotationPolicy {
+        let policy = RotationPolicy::default().with_late_retries(self.late_retries);
+        let longest = self.access_lifetime / 2;
+        let grace = self.grace.unwrap_or_else(|| policy.grace().min(longest));
+        policy.with_grace(grace)
+    }
+
     /// How old the login may be for a transfer.
     pub(crate) fn login_max_age(&self) -> Duration {
         self.login_max_age
@@ -111,6 +126,15 @@ fn seconds(name: &str, default: u32) -> Result<Duration, StartError> {
 
 fn milliseconds(name: &str, default: u32) -> Result<Duration, StartError> {
     Ok(Duration::from_millis(number(name, "milliseconds", default)?.into()))
+}
+
+/// A number that may be 0.
+fn count(name: &str, of: &str) -> Result<Option<u32>, StartError> {
+    let Some(value) = text(name)? else { return Ok(None) };
+    let number = value.parse().map_err(|source: ParseIntError| {
+        StartError::new(format!("{name} is {value:?}, give a number of {of} from 0"), source)
+    })?;
+    Ok(Some(number))
 }
 
 fn number(name: &str, of: &str, default: u32) -> Result<u32, StartError> {

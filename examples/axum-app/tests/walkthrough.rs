@@ -139,7 +139,7 @@ fn the_walkthrough_of_the_readme_shows_what_happens() {
     let steps = steps(&fs::read_to_string(README).expect("the workspace has a README.md"));
     assert!(!steps.is_empty(), "the walkthrough has no commands");
     // By name, as in the README: cookies belong to a host.
-    let server = Server::start(&[("BIND", "localhost:0")]);
+    let server = Server::start(&[("BIND", "localhost:0"), ("GRACE", "1")]);
     let name = format!("walkthrough-{}", std::process::id());
     let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     fs::create_dir_all(&directory).unwrap();

@@ -1,15 +1,15 @@
 //! The refresh endpoint: lines 34, 36 to 44, and 52's neighbours in rotation.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use tower_jwt_auth::{
-    HookError, Issuer, RefreshHook, RefreshRefusal, RefreshSecrets, Renewal, RotationPolicy,
-    Session, Sessions,
+    Device, HookError, Issuer, RefreshContext, RefreshHook, RefreshKind, RefreshRefusal,
+    RefreshSecrets, Renewal, RotationPolicy, SessionStore, Sessions,
 };
 use tower_jwt_auth_tests::forge::decode;
 use tower_jwt_auth_tests::world::{REFRESH_SECRET, request, send_to};
@@ -159,8 +159,55 @@ async fn two_hundred_refreshes_at_once_have_one_successor() {
     assert_eq!(successors.len(), 1, "the very same token for all");
     let row = &world.sessions.list("alice").await.unwrap()[0];
     assert_eq!(row.generation(), 1, "advanced once");
-    let next = world.refresh(successors.iter().next().unwrap()).await;
-    assert_eq!(generation(&next), 2);
+    let successor = successors.iter().next().unwrap();
+    assert_eq!(generation(&world.refresh(successor).await), 1, "once in a grace window");
+    world.advance(10);
+    assert_eq!(generation(&world.refresh(successor).await), 2);
+}
+
+#[tokio::test]
+async fn within_the_window_the_current_token_and_the_one_before_are_answered_with_the_current_one()
+{
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    let current = world.refresh(tokens.refresh().as_str()).await;
+    let current = current.cookie_value().unwrap();
+    for _ in 0..3 {
+        world.advance(3);
+        let row = world.store.load(tokens.refresh().session_id()).await.unwrap().unwrap().session;
+        for token in [tokens.refresh().as_str(), current] {
+            let answer = world.refresh(token).await;
+            assert_eq!(answer.status, StatusCode::OK);
+            assert_eq!(answer.cookie_value(), Some(current));
+            assert_eq!(world.call(&answer.access_token()).await.status, StatusCode::OK);
+        }
+        let after = world.store.load(tokens.refresh().session_id()).await.unwrap().unwrap().session;
+        assert_eq!(after, row, "nothing is written");
+    }
+    world.advance(1);
+    assert_eq!(generation(&world.refresh(current).await), 2, "the window is over");
+}
+
+/// Each tab sends what the shared cookie held a moment ago, again and again, as a browser without a lock does.
+#[tokio::test]
+async fn any_number_of_tabs_that_refresh_again_and_again_stay_signed_in() {
+    for tabs in [2, 5, 10] {
+        let world = World::new();
+        let tokens = world.sign_in().await;
+        let mut jar = tokens.refresh().as_str().to_owned();
+        for round in 0..50_u64 {
+            // All have read the cookie before the first answer came.
+            let held = jar.clone();
+            for _ in 0..tabs {
+                let answer = world.refresh(&held).await;
+                assert_eq!(answer.status, StatusCode::OK, "round {round}, {tabs} tabs");
+                jar = answer.cookie_value().unwrap().to_owned();
+            }
+            world.advance(round % 4 * 5);
+        }
+        let row = world.store.load(tokens.refresh().session_id()).await.unwrap().unwrap().session;
+        assert!(row.generation() <= 38, "at most one rotation in a window");
+    }
 }
 
 // Line 38, over two nodes.
@@ -185,7 +232,7 @@ async fn the_access_token_of_a_replay_expires_with_the_winners() {
     assert_eq!(replay.json()["expires_in"], 291);
     let exp = |answer: &Answer| decode(&answer.access_token(), 1)["exp"].clone();
     assert_eq!(exp(&replay), exp(&winner));
-    // A late retry does write, and gives a whole life.
+    // A late retry writes, and gives a whole life.
     world.advance(60);
     let late = world.refresh(tokens.refresh().as_str()).await;
     assert_eq!(late.json()["expires_in"], 300);
@@ -207,7 +254,7 @@ async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {
     for answer in answers {
         let next = world.refresh(answer.cookie_value().unwrap()).await;
         assert_eq!(next.status, StatusCode::OK);
-        assert_eq!(generation(&next), 2);
+        assert_eq!(generation(&next), 1);
     }
 }
 
@@ -222,11 +269,27 @@ async fn a_lost_answer_locks_nobody_out_however_late_it_is_noticed() {
     assert_eq!(late.status, StatusCode::OK);
     assert_eq!(generation(&late), 1);
     assert_eq!(world.call(&late.access_token()).await.status, StatusCode::OK);
-    // And once more, should that one be lost too.
-    world.advance(60);
+    // And once more, should that one be lost too: within the window that the late retry opened.
+    world.advance(9);
     let again = world.refresh(tokens.refresh().as_str()).await;
     assert_eq!(again.cookie_value(), late.cookie_value());
-    assert_eq!(world.refresh(again.cookie_value().unwrap()).await.status, StatusCode::OK);
+    world.advance(1);
+    let next = world.refresh(again.cookie_value().unwrap()).await;
+    assert_eq!(generation(&next), 2);
+}
+
+// A thief whose late retries of one generation are not counted stays for weeks: 8,352 of them were answered once.
+#[tokio::test]
+async fn a_late_retry_is_granted_once_a_generation() {
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    world.refresh(tokens.refresh().as_str()).await;
+    world.advance(10);
+    let late = world.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(generation(&late), 1);
+    world.advance(10);
+    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRefusal::Reuse);
+    assert_over(&world.refresh(late.cookie_value().unwrap()).await, RefreshRefusal::Revoked);
 }
 
 // Line 40.
@@ -239,6 +302,7 @@ async fn a_late_retry_in_two_generations_running_ends_the_session() {
     let late = world.refresh(tokens.refresh().as_str()).await;
     assert_eq!(late.status, StatusCode::OK);
     let first = late.cookie_value().unwrap();
+    world.advance(11);
     let second = world.refresh(first).await;
     world.advance(11);
     assert_over(&world.refresh(first).await, RefreshRefusal::Reuse);
@@ -256,11 +320,30 @@ async fn an_honest_generation_between_two_late_retries_forgives() {
         world.advance(11);
         let late = world.refresh(&token).await;
         assert_eq!(late.cookie_value(), lost.cookie_value());
+        world.advance(11);
         let honest = world.refresh(late.cookie_value().unwrap()).await;
         world.advance(11);
         token = honest.cookie_value().unwrap().to_owned();
     }
     assert_eq!(world.refresh(&token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn more_late_retries_running_are_granted_where_the_policy_says_so() {
+    let policy = RotationPolicy::default().with_late_retries(3);
+    let world = World::new().with_sessions(|s| s.with_policy(policy.clone()).unwrap());
+    let mut token = world.sign_in().await.refresh().as_str().to_owned();
+    for running in 1..=4 {
+        world.refresh(&token).await;
+        world.advance(11);
+        let late = world.refresh(&token).await;
+        if running == 4 {
+            assert_over(&late, RefreshRefusal::Reuse);
+            return;
+        }
+        token = late.cookie_value().unwrap().to_owned();
+        world.advance(11);
+    }
 }
 
 // Line 40.
@@ -269,7 +352,9 @@ async fn anything_older_than_the_generation_before_ends_the_session_even_in_the_
     let world = World::new();
     let tokens = world.sign_in().await;
     let first = world.refresh(tokens.refresh().as_str()).await;
+    world.advance(10);
     let second = world.refresh(first.cookie_value().unwrap()).await;
+    assert_eq!(generation(&second), 2);
     assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRefusal::Reuse);
     let successor = world.refresh(second.cookie_value().unwrap()).await;
     assert_over(&successor, RefreshRefusal::Revoked);
@@ -289,6 +374,17 @@ async fn a_strict_policy_grants_no_late_retry() {
     assert_eq!(world.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
     world.advance(1);
     assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRefusal::Reuse);
+}
+
+#[tokio::test]
+async fn without_a_grace_window_nothing_is_forgiven() {
+    let policy = RotationPolicy::default().with_grace(Duration::ZERO);
+    let world = World::new().with_sessions(|s| s.with_policy(policy).unwrap());
+    let tokens = world.sign_in().await;
+    let first = world.refresh(tokens.refresh().as_str()).await;
+    let second = world.refresh(first.cookie_value().unwrap()).await;
+    assert_eq!(generation(&second), 2, "every refresh rotates");
+    assert_over(&world.refresh(first.cookie_value().unwrap()).await, RefreshRefusal::Reuse);
 }
 
 // Line 41.
@@ -323,10 +419,11 @@ async fn an_idle_session_is_over_and_replays_do_not_keep_it_alive() {
     let tokens = world.sign_in().await;
     let successor = world.refresh(tokens.refresh().as_str()).await;
     let successor = successor.cookie_value().unwrap();
-    world.advance(20 * DAY);
+    // A late retry in the last seconds, and a replay of it.
+    world.advance(30 * DAY - 5);
     assert_eq!(world.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
-    world.advance(10 * DAY - 1);
-    assert_eq!(world.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
+    world.advance(4);
+    assert_eq!(world.refresh(successor).await.status, StatusCode::OK);
     world.advance(1);
     assert_over(&world.refresh(successor).await, RefreshRefusal::Idle);
     assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRefusal::Idle);
@@ -339,9 +436,10 @@ struct Told(Arc<AtomicU8>);
 impl RefreshHook<Profile> for Told {
     async fn on_refresh(
         &self,
-        session: &Session,
+        refresh: &RefreshContext<'_>,
         claims: Profile,
     ) -> Result<Renewal<Profile>, HookError> {
+        let session = refresh.session();
         assert_eq!((session.subject(), claims.name.as_str()), ("alice", "Alice"));
         match self.0.load(Ordering::SeqCst) {
             0 => Ok(Renewal::of(session, claims)),
@@ -368,6 +466,7 @@ async fn the_hook_changes_the_next_access_token_and_no_other() {
     assert_eq!(world.call(&changed.access_token()).await.body, "alice is Alicia");
     assert_eq!(decode(&changed.access_token(), 1)["scope"], "read");
     told.store(0, Ordering::SeqCst);
+    world.advance(10);
     let next = world.refresh(changed.cookie_value().unwrap()).await;
     assert_eq!(world.call(&next.access_token()).await.body, "alice is Alice");
     assert_eq!(decode(&next.access_token(), 1)["scope"], "read write");
@@ -418,6 +517,49 @@ async fn a_refusal_that_the_store_did_not_take_is_503() {
     assert_over(&answer, RefreshRefusal::ByApplication);
 }
 
+/// Remembers what it was asked.
+#[derive(Clone, Default)]
+struct Witness(Arc<Mutex<Vec<Seen>>>);
+
+/// How it was answered, the user agent that asked, and the generation.
+type Seen = (RefreshKind, Option<String>, u64);
+
+#[async_trait]
+impl RefreshHook<Profile> for Witness {
+    async fn on_refresh(
+        &self,
+        refresh: &RefreshContext<'_>,
+        claims: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
+        let user_agent = refresh.client().user_agent().map(str::to_owned);
+        let seen = (refresh.kind(), user_agent, refresh.session().generation());
+        self.0.lock().unwrap().push(seen);
+        Ok(Renewal::of(refresh.session(), claims))
+    }
+}
+
+#[tokio::test]
+async fn the_hook_knows_how_the_token_was_answered_and_which_client_asks() {
+    let witness = Witness::default();
+    let world = World::new().with_sessions(|s| s.with_refresh_hook(witness.clone()));
+    let tokens = world.sign_in().await;
+    let refresh = async |agent: &str| {
+        let client = Device::default().with_user_agent(agent);
+        let _ = world.sessions.refresh_from(tokens.refresh().as_str(), &client).await.unwrap();
+    };
+    refresh("first").await;
+    refresh("second").await;
+    world.advance(10);
+    refresh("third").await;
+    let seen = witness.0.lock().unwrap().clone();
+    let expected = [
+        (RefreshKind::Rotated, Some("first".to_owned()), 1),
+        (RefreshKind::Replayed, Some("second".to_owned()), 1),
+        (RefreshKind::RetriedLate, Some("third".to_owned()), 1),
+    ];
+    assert_eq!(seen, expected);
+}
+
 // Lines 34 and 44.
 #[tokio::test]
 async fn a_store_out_of_reach_is_503_and_the_cookie_stays() {
@@ -447,7 +589,8 @@ async fn a_store_error_at_any_step_leaves_the_session_usable() {
             let failed = world.refresh(tokens.refresh().as_str()).await;
             assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE, "{method} {fault:?}");
             world.store.heal();
-            world.advance(60);
+            // A client that comes back within the window: a late retry that was written counts.
+            world.advance(9);
             let next = world.refresh(tokens.refresh().as_str()).await;
             assert_eq!(next.status, StatusCode::OK, "{method} {fault:?}");
             assert_eq!(generation(&next), 1);

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use http::StatusCode;
 use tokio::sync::Notify;
 use tower_jwt_auth::{
-    HookError, LogoutService, RefreshHook, RefreshRefusal, Renewal, Revocation, Session,
+    HookError, LogoutService, RefreshContext, RefreshHook, RefreshRefusal, Renewal, Revocation,
     SessionError, SignIn,
 };
 use tower_jwt_auth_tests::world::send_to;
@@ -50,14 +50,14 @@ struct Gate {
 impl RefreshHook<Profile> for Gate {
     async fn on_refresh(
         &self,
-        session: &Session,
+        refresh: &RefreshContext<'_>,
         claims: Profile,
     ) -> Result<Renewal<Profile>, HookError> {
         self.reached.notify_one();
         self.open.notified().await;
-        match session.subject() {
+        match refresh.session().subject() {
             "mallory" => Err(HookError::Refuse),
-            _ => Ok(Renewal::of(session, claims)),
+            _ => Ok(Renewal::of(refresh.session(), claims)),
         }
     }
 }
@@ -123,7 +123,8 @@ async fn a_retry_does_not_bring_a_revoked_successor_back() {
         until: world.now() + successor.refresh().valid_for(),
     };
     world.sessions.revoke(revocation).await.unwrap();
-    for pause in [1, 3600, 3600] {
+    // Two replays and a late retry; a second late retry would be reuse.
+    for pause in [1, 5, 3600] {
         world.advance(pause);
         for token in [tokens.refresh().as_str(), successor.refresh().as_str()] {
             let answer = world.refresh(token).await;
@@ -199,7 +200,11 @@ struct Hangs;
 
 #[async_trait]
 impl RefreshHook<Profile> for Hangs {
-    async fn on_refresh(&self, _: &Session, _: Profile) -> Result<Renewal<Profile>, HookError> {
+    async fn on_refresh(
+        &self,
+        _: &RefreshContext<'_>,
+        _: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
         std::future::pending().await
     }
 }
@@ -223,10 +228,10 @@ struct BadScope;
 impl RefreshHook<Profile> for BadScope {
     async fn on_refresh(
         &self,
-        session: &Session,
+        refresh: &RefreshContext<'_>,
         claims: Profile,
     ) -> Result<Renewal<Profile>, HookError> {
-        Ok(Renewal::of(session, claims).with_scope("a  b"))
+        Ok(Renewal::of(refresh.session(), claims).with_scope("a  b"))
     }
 }
 
@@ -329,7 +334,11 @@ struct Panics;
 
 #[async_trait]
 impl RefreshHook<Profile> for Panics {
-    async fn on_refresh(&self, _: &Session, _: Profile) -> Result<Renewal<Profile>, HookError> {
+    async fn on_refresh(
+        &self,
+        _: &RefreshContext<'_>,
+        _: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
         panic!("a panic of the test's own")
     }
 }

@@ -30,6 +30,14 @@ pub(crate) struct Jar {
     pub(crate) ended: Option<Held>,
 }
 
+impl Jar {
+    /// Whether this token is of another session than the one held, or of a later generation.
+    pub(crate) fn is_behind(&self, next: &Held) -> bool {
+        let held = self.held.as_ref().filter(|held| held.sid == next.sid);
+        held.is_none_or(|held| held.generation < next.generation)
+    }
+}
+
 /// What happened to the client of a seat; told after the answer of the store, unless it says otherwise.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Event {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
 use tokio::time::sleep;
+use tower_jwt_auth::store::LateRetryRun;
 use tower_jwt_auth::{RefreshError, SessionStore, Sessions, SignIn, Tokens};
 use tower_jwt_auth_tests::Profile;
 
@@ -13,35 +14,38 @@ use crate::node::node;
 use crate::storm::Server;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A grace window that is over at once.
+pub(crate) const SHORT: Duration = Duration::from_millis(1);
+/// One that no machine is slow enough to leave.
+const LONG: Duration = Duration::from_secs(120);
 
 /// The store has taken the refresh, the client got no answer, the server crashed: the one who comes back late is
 /// given the successor, and goes on from there.
 pub(crate) async fn late(server: &mut impl Server, store: Arc<dyn SessionStore>) {
-    // Every retry is late.
-    let node = node(Arc::clone(&store), Duration::ZERO);
+    let node = node(Arc::clone(&store), SHORT);
     let first = start(&node).await;
     let lost = node.refresh(first.refresh().as_str()).await.unwrap();
     block_in_place(|| server.kill());
     block_in_place(|| server.start_again());
-    is_given_the_successor(&node, &*store, first.refresh().as_str(), lost.refresh().as_str()).await;
+    is_given_the_successor(store, first.refresh().as_str(), lost.refresh().as_str()).await;
 }
 
 /// The same from there on.
-pub(crate) async fn is_given_the_successor(
-    node: &Sessions<Profile>,
-    store: &dyn SessionStore,
-    held: &str,
-    lost: &str,
-) {
-    let second = refresh(node, held).await;
+pub(crate) async fn is_given_the_successor(store: Arc<dyn SessionStore>, held: &str, lost: &str) {
+    // One node whose every retry is late, one that still takes it for a replay.
+    let (hasty, patient) = (node(Arc::clone(&store), SHORT), node(Arc::clone(&store), LONG));
+    sleep(SHORT).await;
+    let second = refresh(&hasty, held).await;
     assert_eq!(second.refresh().generation(), 1);
     assert!(second.refresh().as_str() == lost, "there are two successors");
     let id = second.refresh().session_id();
     let row = answer(async || store.load(id).await).await.unwrap().session;
-    assert_eq!((row.generation(), row.parts().late_retry), (1, Some(0)), "it was a late retry");
-    let again = refresh(node, held).await;
+    let run = LateRetryRun { generation: 0, length: 1 };
+    assert_eq!((row.generation(), row.parts().late_retry), (1, Some(run)), "it was a late retry");
+    let again = refresh(&patient, held).await;
     assert!(again.refresh().as_str() == lost, "there are two successors");
-    assert_eq!(refresh(node, second.refresh().as_str()).await.refresh().generation(), 2);
+    sleep(SHORT).await;
+    assert_eq!(refresh(&hasty, second.refresh().as_str()).await.refresh().generation(), 2);
 }
 
 pub(crate) async fn start(node: &Sessions<Profile>) -> Tokens {

@@ -14,12 +14,12 @@ use crate::client::Client;
 use crate::dice::Dice;
 use crate::event::Jar;
 use crate::ledger::{Ledger, Shared, lock, tell};
-use crate::node::{default_grace, node};
+use crate::node::{GRACE, node};
 use crate::verdict::verdict;
 
 /// How many clients there are at a time.
 pub(crate) const CLIENTS: usize = 24;
-/// How many refreshes and logouts have to be acknowledged.
+/// How many rotations and logouts have to be acknowledged.
 pub(crate) const ACKNOWLEDGED: usize = 1000;
 /// How long it may take until all this has happened, and until anyone is answered after a crash.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -61,7 +61,7 @@ pub(crate) async fn storm(
     new_store: impl AsyncFnOnce() -> Arc<dyn SessionStore>,
 ) {
     let ledger = Ledger::shared(CLIENTS);
-    let old = stores.clone().map(|store| node(store, default_grace()));
+    let old = stores.clone().map(|store| node(store, GRACE));
     let gate = Arc::new(RwLock::new(true));
     let mut clients = JoinSet::new();
     for seat in 0..CLIENTS {
@@ -79,8 +79,8 @@ pub(crate) async fn storm(
         lock(&ledger).counts.kills += 1;
         sleep(dice.millis(0, 50)).await;
         block_in_place(|| server.start_again());
-        if down.elapsed() > default_grace() / 4 {
-            // Retries may come late now, and two late ones of a client in a row are taken for a thief's.
+        if down.elapsed() > GRACE / 4 {
+            // Retries may come late now, and two late ones in one generation are taken for a thief's.
             everyone_is_answered(&ledger).await;
         }
         if dice.one_in(2) {
@@ -95,7 +95,7 @@ pub(crate) async fn storm(
         ended.unwrap();
     }
     let new = new_store().await;
-    let nodes: Vec<_> = [node(Arc::clone(&new), default_grace())].into_iter().chain(old).collect();
+    let nodes: Vec<_> = [node(Arc::clone(&new), GRACE)].into_iter().chain(old).collect();
     verdict(&*new, &nodes, &ledger).await;
     report(&ledger);
     assert_ne!(lock(&ledger).counts.errors, 0, "nobody noticed");
@@ -103,7 +103,8 @@ pub(crate) async fn storm(
 
 pub(crate) fn is_enough(ledger: &Shared, kills: usize) -> bool {
     let ledger = lock(ledger);
-    ledger.acknowledged() >= ACKNOWLEDGED && ledger.counts.kills >= kills
+    let rotated = ledger.counts.refreshes - ledger.counts.repeated;
+    rotated + ledger.counts.logouts >= ACKNOWLEDGED && ledger.counts.kills >= kills
 }
 
 /// Waits until so many more refreshes and logouts have been acknowledged.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use tower_jwt_auth_core::{
-    Advance, Cursor, Device, EndReason, LogEntry, LogPage, Revocation, RevocationLog, SecretHash,
-    Session, SessionId, SessionLimit, SessionParts, SessionStore, Timestamp, TokenId, Which,
+    Advance, Cursor, Device, EndReason, LateRetry, LateRetryRun, LogEntry, LogPage, Revocation,
+    RevocationLog, SecretHash, Session, SessionId, SessionLimit, SessionParts, SessionStore,
+    Timestamp, TokenId, Which,
 };
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -40,6 +41,7 @@ pub(crate) fn step(session: &Session) -> Advance {
         id: session.id(),
         secret_hash: HASH,
         from_generation: session.generation(),
+        grace: Duration::ZERO,
         idle: HOUR,
         access_until: session.parts().access_until,
     }
@@ -143,4 +145,38 @@ pub(crate) async fn a_restore_ends_all(
     let after = store.load(over.id()).await.unwrap().unwrap().session;
     assert_eq!(after, before, "what was over stays as it was");
     assert_eq!(restore().await, 0);
+}
+
+/// The statement that adds a session to tables of version 1, which did not count late retries.
+pub(crate) fn session_of_version_1(secret_hash: &str) -> String {
+    format!(
+        "INSERT INTO tower_jwt_auth_sessions (\
+             id, issuer, subject, secret_hash, generation, created_at, rotated_at, idle_until, \
+             expires_at, access_until, late_retry, auth_time, client_id, scope, claims\
+         ) VALUES (\
+             'CQkJCQkJCQkJCQkJCQkJCQ', 'https://issuer.example', 'alice', {secret_hash}, 5, 0, 0, \
+             9000000000000, 9000000000000, 0, 3, 0, 'web', '', '{{}}')"
+    )
+}
+
+/// That session is found, its late retry counts as one, and it goes on.
+pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
+    let id = SessionId::from_bytes([9; 16]);
+    let session = store.load(id).await.unwrap().unwrap().session;
+    let one = LateRetryRun { generation: 3, length: 1 };
+    assert_eq!((session.subject(), session.parts().late_retry), ("alice", Some(one)));
+    let retry = LateRetry {
+        id,
+        secret_hash: HASH,
+        generation: 4,
+        grace: Duration::ZERO,
+        max_running: 1,
+        access_until: Timestamp::UNIX_EPOCH,
+    };
+    assert!(store.late_retry(&retry).await.unwrap().is_none(), "the second one running");
+    let retry = LateRetry { max_running: 2, ..retry };
+    let retried = store.late_retry(&retry).await.unwrap().unwrap();
+    let two = LateRetryRun { generation: 4, length: 2 };
+    assert_eq!(retried.parts().late_retry, Some(two));
+    assert_eq!(store.advance(&step(&retried)).await.unwrap().unwrap().generation(), 6);
 }

@@ -7,7 +7,7 @@ pub async fn a_session_is_read_back_with_every_part(store: Store) {
     let now = now(&store).await;
     let full = session(now, |s| {
         s.generation = 7;
-        s.late_retry = Some(3);
+        s.late_retry = Some(LateRetryRun { generation: 3, length: 2 });
         s.created_at = now - HOUR;
         s.rotated_at = now - Duration::from_millis(1234);
         s.auth_time = now - Duration::from_millis(3_599_001);

@@ -1,14 +1,22 @@
+use std::time::Duration;
+
 use super::*;
-use crate::{Device, EndReason, Ended, SessionId, SessionParts};
+use crate::{Device, EndReason, Ended, SecretHash, Session, SessionId, SessionParts, Timestamp};
 
 const HASH: SecretHash = SecretHash::from_bytes([1; 32]);
+const GRACE: Duration = Duration::from_secs(10);
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_unix_seconds(seconds)
 }
 
+/// One millisecond before this time.
+fn just_before(time: Timestamp) -> Timestamp {
+    time - Duration::from_millis(1)
+}
+
 /// At generation 5 since second 1000, idle until 2000, over at 3000.
-fn session(change: impl FnOnce(&mut SessionParts)) -> Session {
+fn parts(change: impl FnOnce(&mut SessionParts)) -> SessionParts {
     let mut parts = SessionParts {
         id: SessionId::from_bytes([9; 16]),
         issuer: "https://issuer.example".into(),
@@ -29,65 +37,115 @@ fn session(change: impl FnOnce(&mut SessionParts)) -> Session {
         device: Device::default(),
     };
     change(&mut parts);
-    Session::from_parts(parts)
+    parts
+}
+
+fn session(change: impl FnOnce(&mut SessionParts)) -> Session {
+    Session::from_parts(parts(change))
+}
+
+fn run(generation: u64, length: u32) -> Option<LateRetryRun> {
+    Some(LateRetryRun { generation, length })
+}
+
+fn judge_by(
+    policy: &RotationPolicy,
+    session: &Session,
+    generation: u64,
+    now: Timestamp,
+) -> Verdict {
+    let presented = Presented { generation, secret_hash: HASH };
+    session.present(&presented, now, policy)
 }
 
 fn judge(session: &Session, generation: u64, now: Timestamp) -> Verdict {
-    let presented = Presented { generation, secret_hash: HASH };
-    session.present(&presented, now, &RotationPolicy::default())
+    judge_by(&RotationPolicy::default(), session, generation, now)
 }
 
 #[test]
-fn the_current_generation_rotates_until_the_session_is_over() {
+fn within_the_window_the_current_generation_and_the_one_before_are_replayed() {
     let session = session(|_| {});
-    assert_eq!(judge(&session, 5, at(1000)), Verdict::Rotate);
+    for generation in [4, 5] {
+        for now in [at(1000), just_before(at(1010)), at(990)] {
+            assert_eq!(judge(&session, generation, now), Verdict::Replay, "{generation} {now:?}");
+        }
+    }
+}
+
+#[test]
+fn after_the_window_the_current_generation_rotates_until_the_session_is_over() {
+    let session = session(|_| {});
+    assert_eq!(judge(&session, 5, at(1010)), Verdict::Rotate, "the window is half open");
     assert_eq!(judge(&session, 5, at(1999)), Verdict::Rotate);
     assert_eq!(judge(&session, 5, at(2000)), Verdict::Refused(Refusal::Idle));
     assert_eq!(judge(&session, 5, at(3000)), Verdict::Refused(Refusal::Expired));
 }
 
 #[test]
-fn the_generation_before_is_replayed_within_the_grace_window() {
-    let session = session(|_| {});
-    assert_eq!(judge(&session, 4, at(1000)), Verdict::Replay);
-    assert_eq!(judge(&session, 4, Timestamp::from_unix_millis(1_009_999)), Verdict::Replay);
-    assert_eq!(judge(&session, 4, at(1010)), Verdict::LateRetry, "the window is half open");
-    assert_eq!(judge(&session, 4, at(990)), Verdict::Replay, "a clock that went back is no theft");
+fn the_first_refresh_of_a_session_rotates_at_once() {
+    let session = session(|s| s.generation = 0);
+    assert_eq!(judge(&session, 0, at(1000)), Verdict::Rotate);
 }
 
 #[test]
-fn one_late_retry_is_granted_and_may_be_repeated() {
-    assert_eq!(judge(&session(|s| s.late_retry = Some(4)), 4, at(1500)), Verdict::LateRetry);
-    assert_eq!(judge(&session(|s| s.late_retry = Some(2)), 4, at(1500)), Verdict::LateRetry);
+fn after_the_window_the_generation_before_is_a_late_retry_once() {
+    assert_eq!(judge(&session(|_| {}), 4, at(1010)), Verdict::LateRetry);
+    let retried = session(|s| s.late_retry = run(4, 1));
+    assert_eq!(judge(&retried, 4, just_before(at(1010))), Verdict::Replay, "a repetition");
+    assert_eq!(judge(&retried, 4, at(1010)), Verdict::Reuse, "a second late retry");
 }
 
 #[test]
-fn late_retries_in_two_generations_running_are_reuse() {
-    assert_eq!(judge(&session(|s| s.late_retry = Some(3)), 4, at(1500)), Verdict::Reuse);
+fn late_retries_are_granted_in_so_many_generations_running_and_no_more() {
+    for (allowed, earlier, verdict) in [
+        (1, run(3, 1), Verdict::Reuse),
+        (1, run(2, 1), Verdict::LateRetry),
+        (1, run(2, 7), Verdict::LateRetry),
+        (2, run(3, 1), Verdict::LateRetry),
+        (2, run(3, 2), Verdict::Reuse),
+        (3, run(3, 2), Verdict::LateRetry),
+        (0, None, Verdict::Reuse),
+    ] {
+        let policy = RotationPolicy::default().with_late_retries(allowed);
+        let session = session(|s| s.late_retry = earlier);
+        assert_eq!(judge_by(&policy, &session, 4, at(1500)), verdict, "{allowed} {earlier:?}");
+    }
 }
 
 #[test]
 fn a_strict_policy_grants_no_late_retry() {
-    let presented = Presented { generation: 4, secret_hash: HASH };
-    let strict = RotationPolicy::strict();
     let session = session(|_| {});
-    assert_eq!(session.present(&presented, at(1009), &strict), Verdict::Replay);
-    assert_eq!(session.present(&presented, at(1010), &strict), Verdict::Reuse);
+    let strict = RotationPolicy::strict();
+    assert_eq!(judge_by(&strict, &session, 4, just_before(at(1010))), Verdict::Replay);
+    assert_eq!(judge_by(&strict, &session, 4, at(1010)), Verdict::Reuse);
 }
 
 #[test]
-fn anything_older_than_the_generation_before_is_reuse_even_in_the_window() {
+fn without_a_grace_window_nothing_is_forgiven() {
+    let policy = RotationPolicy::default().with_grace(Duration::ZERO).with_late_retries(5);
+    assert_eq!(policy.late_retries(), 0);
+    let session = session(|_| {});
+    assert_eq!(judge_by(&policy, &session, 5, at(1000)), Verdict::Rotate);
+    assert_eq!(judge_by(&policy, &session, 4, at(1000)), Verdict::Reuse);
+}
+
+#[test]
+fn anything_older_than_the_generation_before_is_reuse_also_in_the_window() {
     let session = session(|_| {});
     for generation in 0..=3 {
-        assert_eq!(judge(&session, generation, at(1000)), Verdict::Reuse);
+        for now in [at(1000), at(1010)] {
+            assert_eq!(judge(&session, generation, now), Verdict::Reuse);
+        }
     }
 }
 
 #[test]
 fn a_generation_that_was_never_issued_ends_nothing() {
     let session = session(|_| {});
-    assert_eq!(judge(&session, 6, at(1000)), Verdict::Refused(Refusal::Ahead));
-    assert_eq!(judge(&session, u64::MAX, at(1000)), Verdict::Refused(Refusal::Ahead));
+    for now in [at(1000), at(1500)] {
+        assert_eq!(judge(&session, 6, now), Verdict::Refused(Refusal::Ahead));
+        assert_eq!(judge(&session, u64::MAX, now), Verdict::Refused(Refusal::Ahead));
+    }
 }
 
 #[test]
@@ -114,9 +172,111 @@ fn an_ended_session_is_refused_for_every_generation() {
 fn generation_numbers_at_the_end_of_their_range_do_not_overflow() {
     let session = session(|s| {
         s.generation = u64::MAX;
-        s.late_retry = Some(u64::MAX - 1);
+        s.late_retry = run(u64::MAX - 2, u32::MAX);
     });
     assert_eq!(judge(&session, u64::MAX, at(1500)), Verdict::Rotate);
-    assert_eq!(judge(&session, u64::MAX - 1, at(1500)), Verdict::LateRetry);
-    assert!(!may_retry_late(Some(u64::MAX), 0));
+    let policy = RotationPolicy::default().with_late_retries(u32::MAX);
+    assert_eq!(judge_by(&policy, &session, u64::MAX - 1, at(1500)), Verdict::LateRetry);
+    let mut row = session.into_parts();
+    assert!(!row.advance(&advance(&row), at(1500)), "there is no next generation");
+    assert!(row.retry_late(&retry(&row, u32::MAX), at(1500)));
+}
+
+fn advance(row: &SessionParts) -> Advance {
+    Advance {
+        id: row.id,
+        secret_hash: HASH,
+        from_generation: row.generation,
+        grace: GRACE,
+        idle: Duration::from_secs(100),
+        access_until: at(9000),
+    }
+}
+
+fn retry(row: &SessionParts, max_running: u32) -> LateRetry {
+    LateRetry {
+        id: row.id,
+        secret_hash: HASH,
+        generation: row.generation - 1,
+        grace: GRACE,
+        max_running,
+        access_until: at(9000),
+    }
+}
+
+/// What the rule says and what the two writes do must never differ: a store that is asked to write decides by
+/// the write alone.
+#[test]
+fn the_writes_apply_exactly_where_the_rule_says_so() {
+    let runs = [None, run(2, 1), run(3, 1), run(3, 2), run(4, 1)];
+    let ended = [None, Some(Ended { at: at(1), reason: EndReason::Reuse })];
+    let times = [at(999), at(1000), just_before(at(1010)), at(1010), at(1999), at(2000)];
+    for late_retry in runs {
+        for ended in ended {
+            for now in times {
+                for generation in [0, 3, 4, 5, 6] {
+                    for current in [0, 5] {
+                        for late_retries in [0, 1, 2] {
+                            let row = parts(|s| {
+                                s.generation = current;
+                                s.late_retry = late_retry;
+                                s.ended = ended;
+                            });
+                            let policy = RotationPolicy::default().with_late_retries(late_retries);
+                            let session = Session::from_parts(row.clone());
+                            let verdict = judge_by(&policy, &session, generation, now);
+
+                            let step = Advance { from_generation: generation, ..advance(&row) };
+                            let advanced = row.clone().advance(&step, now);
+                            assert_eq!(advanced, verdict == Verdict::Rotate, "{row:?} {now:?}");
+
+                            let again = LateRetry {
+                                generation,
+                                max_running: policy.late_retries(),
+                                ..retry(&parts(|_| {}), 0)
+                            };
+                            let retried = row.clone().retry_late(&again, now);
+                            assert_eq!(retried, verdict == Verdict::LateRetry, "{row:?} {now:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn an_advance_opens_a_window_and_slides_the_idle_expiry() {
+    let mut row = parts(|_| {});
+    assert!(row.advance(&advance(&row.clone()), at(1990)));
+    let expected = parts(|s| {
+        s.generation = 6;
+        s.rotated_at = at(1990);
+        s.idle_until = at(2090);
+        s.access_until = at(9000);
+    });
+    assert_eq!(row, expected);
+}
+
+#[test]
+fn a_late_retry_opens_a_window_and_slides_nothing() {
+    let mut row = parts(|_| {});
+    assert!(row.retry_late(&retry(&row.clone(), 1), at(1990)));
+    let expected = parts(|s| {
+        s.rotated_at = at(1990);
+        s.late_retry = run(4, 1);
+        s.access_until = at(9000);
+    });
+    assert_eq!(row, expected);
+}
+
+#[test]
+fn a_write_with_another_secret_does_not_apply() {
+    let other = SecretHash::from_bytes([2; 32]);
+    let mut row = parts(|_| {});
+    let step = Advance { secret_hash: other, ..advance(&row) };
+    assert!(!row.advance(&step, at(1500)));
+    let again = LateRetry { secret_hash: other, ..retry(&row, 1) };
+    assert!(!row.retry_late(&again, at(1500)));
+    assert_eq!(row, parts(|_| {}));
 }

@@ -1,8 +1,10 @@
 -- ARGV: sid, the hash of the secret, the generation that must be current, the next one, how long the session
--- lives idle, the `exp` of the access token. The parts of the session, or nothing where the step does not apply.
-local sid, secret_hash, from, next_generation, idle, access_until = unpack(ARGV, 3)
+-- lives idle, the `exp` of the access token, the grace window. The parts of the session, or nothing where the step
+-- does not apply.
+local sid, secret_hash, from, next_generation, idle, access_until, grace = unpack(ARGV, 3)
 local row = read_row(sid)
-if not row or row.generation ~= from or row.secret_hash ~= secret_hash or not is_live(row) then
+if not row or row.generation ~= from or row.secret_hash ~= secret_hash or not is_live(row)
+  or is_in_window(row, grace) then
   return false
 end
 row.idle_until = row.expires_at

@@ -9,20 +9,22 @@ local function owner_key(issuer, subject)
 end
 
 local NEEDED = {
-  'issuer', 'subject', 'secret_hash', 'generation', 'idle_until', 'expires_at', 'access_until',
+  'issuer', 'subject', 'secret_hash', 'generation', 'rotated_at', 'idle_until', 'expires_at', 'access_until',
 }
 
 -- What decides about a session, or nil where there is none.
 local function read_row(sid)
   local key = session_key(sid)
-  local found = redis.call('HMGET', key, 'late_retry', 'ended_at', unpack(NEEDED))
-  local row = {sid = sid, late_retry = found[1] or nil, ended_at = found[2] or nil}
+  local found = redis.call('HMGET', key, 'late_retry', 'late_retry_length', 'ended_at', unpack(NEEDED))
+  local row = {
+    sid = sid, late_retry = found[1] or nil, late_retry_length = found[2] or nil, ended_at = found[3] or nil,
+  }
   local complete = true
   for i, name in ipairs(NEEDED) do
-    row[name] = found[i + 2]
+    row[name] = found[i + 3]
     complete = complete and row[name]
   end
-  complete = complete and tonumber(row.idle_until) and tonumber(row.expires_at)
+  complete = complete and tonumber(row.rotated_at) and tonumber(row.idle_until) and tonumber(row.expires_at)
     and tonumber(row.access_until) and (not row.ended_at or tonumber(row.ended_at))
   if complete then return row end
   if redis.call('EXISTS', key) == 0 then return nil end
@@ -31,6 +33,12 @@ end
 
 local function is_live(row)
   return not row.ended_at and now < tonumber(row.idle_until) and now < tonumber(row.expires_at)
+end
+
+-- Whether the session rotated, or was granted a late retry, less than `grace` ago. One that has never rotated has no
+-- window.
+local function is_in_window(row, grace)
+  return row.generation ~= '0' and now < tonumber(row.rotated_at) + tonumber(grace)
 end
 
 -- When the session and the last access token made for it are over.

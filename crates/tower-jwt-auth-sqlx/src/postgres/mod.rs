@@ -46,10 +46,13 @@ pub struct PostgresStore {
 impl PostgresStore {
     /// The migrations of the tables, for an application that runs them itself and then calls
     /// [`connect_existing`](Self::connect_existing) or [`with_pool`](Self::with_pool).
-    pub const MIGRATIONS: &'static [Migration] = &[Migration {
-        version: 1,
-        sql: include_str!("../../migrations/postgres/0001_sessions.sql"),
-    }];
+    pub const MIGRATIONS: &'static [Migration] = &[
+        Migration { version: 1, sql: include_str!("../../migrations/postgres/0001_sessions.sql") },
+        Migration {
+            version: 2,
+            sql: include_str!("../../migrations/postgres/0002_late_retries.sql"),
+        },
+    ];
 
     /// Connects to this database, with 17 connections at most, and brings its tables up to date.
     ///

@@ -12,7 +12,7 @@ use tower_jwt_auth_core::{
 use super::{PostgresStore, begin, now};
 use crate::entry::read_ended;
 use crate::error::store_error;
-use crate::row::{INSERT, bind_session, columns, count, millis, read_session, rows};
+use crate::row::{INSERT, bind_session, columns, count, millis, read_session, rows, run_length};
 use crate::text::to_table;
 
 #[async_trait]
@@ -83,6 +83,7 @@ impl SessionStore for PostgresStore {
             .bind(generation)
             .bind(millis(step.idle))
             .bind(step.access_until.unix_millis())
+            .bind(millis(step.grace))
             .fetch_optional(&mut *lease)
             .await;
         lease.settle(changed)?.as_ref().map(read_session).transpose()
@@ -96,6 +97,8 @@ impl SessionStore for PostgresStore {
             .bind(retry.secret_hash.as_bytes().to_vec())
             .bind(generation)
             .bind(retry.access_until.unix_millis())
+            .bind(millis(retry.grace))
+            .bind(i64::from(retry.max_running))
             .fetch_optional(&mut *lease)
             .await;
         lease.settle(changed)?.as_ref().map(read_session).transpose()
@@ -201,18 +204,22 @@ const ADVANCE: &str = concat!(
     "UPDATE tower_jwt_auth_sessions SET generation = generation + 1, rotated_at = now, \
      idle_until = LEAST(now + $4, expires_at), access_until = GREATEST(access_until, $5) \
      FROM time WHERE id = $1 AND secret_hash = $2 AND generation = $3 AND ended_at IS NULL \
-     AND idle_until > now AND expires_at > now AND generation < 9223372036854775807 RETURNING ",
+     AND idle_until > now AND expires_at > now AND (generation = 0 OR rotated_at <= now - $6) \
+     AND generation < 9223372036854775807 RETURNING ",
     columns!()
 );
 
-/// The last condition: a late retry of the generation before the retried one speaks against it.
+/// The last two conditions: this generation has not been retried late, and the run is not too long.
 const LATE_RETRY: &str = concat!(
     with_now!(),
-    "UPDATE tower_jwt_auth_sessions \
-     SET late_retry = $3, access_until = GREATEST(access_until, $4) \
+    "UPDATE tower_jwt_auth_sessions SET late_retry = $3, late_retry_length = ",
+    run_length!(),
+    ", rotated_at = now, access_until = GREATEST(access_until, $4) \
      FROM time WHERE id = $1 AND secret_hash = $2 AND generation - 1 = $3 AND ended_at IS NULL \
-     AND idle_until > now AND expires_at > now \
-     AND (late_retry IS NULL OR late_retry = $3 OR late_retry < $3 - 1) RETURNING ",
+     AND idle_until > now AND expires_at > now AND rotated_at <= now - $5 \
+     AND (late_retry IS NULL OR late_retry < $3) AND ",
+    run_length!(),
+    " <= $6 RETURNING ",
     columns!()
 );
 

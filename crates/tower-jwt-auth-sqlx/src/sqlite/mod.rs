@@ -50,8 +50,13 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// The migrations of the tables, for an application that runs them itself and then calls
     /// [`open_existing`](Self::open_existing).
-    pub const MIGRATIONS: &'static [Migration] =
-        &[Migration { version: 1, sql: include_str!("../../migrations/sqlite/0001_sessions.sql") }];
+    pub const MIGRATIONS: &'static [Migration] = &[
+        Migration { version: 1, sql: include_str!("../../migrations/sqlite/0001_sessions.sql") },
+        Migration {
+            version: 2,
+            sql: include_str!("../../migrations/sqlite/0002_late_retries.sql"),
+        },
+    ];
 
     /// Opens this file and brings its tables up to date. A file that is not there is made, for its owner
     /// alone to read and write.

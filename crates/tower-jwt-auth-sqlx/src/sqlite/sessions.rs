@@ -13,7 +13,7 @@ use super::log::write;
 use super::{SqliteStore, begin};
 use crate::entry::{EntryRow, read_ended};
 use crate::error::Failure;
-use crate::row::{INSERT, bind_session, columns, count, read_session, rows};
+use crate::row::{INSERT, bind_session, columns, count, read_session, rows, run_length};
 use crate::text::to_table;
 
 #[async_trait]
@@ -76,7 +76,8 @@ impl SessionStore for SqliteStore {
             .bind(generation)
             .bind(now.unix_millis())
             .bind((now + step.idle).unix_millis())
-            .bind(step.access_until.unix_millis());
+            .bind(step.access_until.unix_millis())
+            .bind((now - step.grace).unix_millis());
         let changed = advancing.fetch_all(&mut *lease).await;
         one(&lease.settle(changed)?)
     }
@@ -84,12 +85,15 @@ impl SessionStore for SqliteStore {
     async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
         let Ok(generation) = i64::try_from(retry.generation) else { return Ok(None) };
         let mut lease = self.writer.lend().await?;
+        let now = self.clock.now();
         let granting = sqlx::query(LATE_RETRY)
             .bind(retry.id.to_string())
             .bind(retry.secret_hash.as_bytes().to_vec())
             .bind(generation)
-            .bind(self.clock.now().unix_millis())
-            .bind(retry.access_until.unix_millis());
+            .bind(now.unix_millis())
+            .bind(retry.access_until.unix_millis())
+            .bind((now - retry.grace).unix_millis())
+            .bind(i64::from(retry.max_running));
         let changed = granting.fetch_all(&mut *lease).await;
         one(&lease.settle(changed)?)
     }
@@ -176,16 +180,21 @@ const ADVANCE: &str = concat!(
     "UPDATE tower_jwt_auth_sessions SET generation = generation + 1, rotated_at = $4, \
      idle_until = min($5, expires_at), access_until = max(access_until, $6) \
      WHERE id = $1 AND secret_hash = $2 AND generation = $3 AND ended_at IS NULL \
-     AND idle_until > $4 AND expires_at > $4 AND generation < 9223372036854775807 RETURNING ",
+     AND idle_until > $4 AND expires_at > $4 AND (generation = 0 OR rotated_at <= $7) \
+     AND generation < 9223372036854775807 RETURNING ",
     columns!()
 );
 
-/// The last condition: a late retry of the generation before the retried one speaks against it.
+/// The last two conditions: this generation has not been retried late, and the run is not too long.
 const LATE_RETRY: &str = concat!(
-    "UPDATE tower_jwt_auth_sessions SET late_retry = $3, access_until = max(access_until, $5) \
+    "UPDATE tower_jwt_auth_sessions SET late_retry = $3, late_retry_length = ",
+    run_length!(),
+    ", rotated_at = $4, access_until = max(access_until, $5) \
      WHERE id = $1 AND secret_hash = $2 AND generation - 1 = $3 AND ended_at IS NULL \
-     AND idle_until > $4 AND expires_at > $4 \
-     AND (late_retry IS NULL OR late_retry = $3 OR late_retry < $3 - 1) RETURNING ",
+     AND idle_until > $4 AND expires_at > $4 AND rotated_at <= $6 \
+     AND (late_retry IS NULL OR late_retry < $3) AND ",
+    run_length!(),
+    " <= $7 RETURNING ",
     columns!()
 );
 

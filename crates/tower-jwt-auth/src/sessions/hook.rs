@@ -2,7 +2,9 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use async_trait::async_trait;
-use tower_jwt_auth_core::Session;
+use tower_jwt_auth_core::{Device, Session};
+
+use super::RefreshKind;
 
 /// Asked at every refresh, after the rotation: may the session go on, and with which claims.
 ///
@@ -12,29 +14,66 @@ use tower_jwt_auth_core::Session;
 /// # Examples
 ///
 /// ```
-/// use tower_jwt_auth::{HookError, RefreshHook, Renewal, Session, async_trait};
+/// use tower_jwt_auth::{HookError, RefreshContext, RefreshHook, RefreshKind, Renewal, async_trait};
 ///
 /// struct OnlyActive;
 ///
 /// #[async_trait]
 /// impl RefreshHook<()> for OnlyActive {
-///     async fn on_refresh(&self, session: &Session, claims: ()) -> Result<Renewal<()>, HookError> {
-///         match session.subject() {
+///     async fn on_refresh(
+///         &self,
+///         refresh: &RefreshContext<'_>,
+///         claims: (),
+///     ) -> Result<Renewal<()>, HookError> {
+///         if refresh.kind() == RefreshKind::RetriedLate {
+///             println!("{} retried late", refresh.session().subject());
+///         }
+///         match refresh.session().subject() {
 ///             "mallory" => Err(HookError::Refuse),
-///             _ => Ok(Renewal::of(session, claims)),
+///             _ => Ok(Renewal::of(refresh.session(), claims)),
 ///         }
 ///     }
 /// }
 /// ```
 #[async_trait]
 pub trait RefreshHook<C>: Send + Sync + 'static {
-    /// Judges a refresh of this session, whose claims were these at sign-in.
+    /// Judges a refresh of a session whose claims were these at sign-in.
     ///
     /// # Errors
     ///
     /// [`HookError::Refuse`] ends the session. [`HookError::Unavailable`] answers 503 with the successor of the
     /// refresh token, so that the client can try again; so does a hook that takes longer than 5 seconds.
-    async fn on_refresh(&self, session: &Session, claims: C) -> Result<Renewal<C>, HookError>;
+    async fn on_refresh(
+        &self,
+        refresh: &RefreshContext<'_>,
+        claims: C,
+    ) -> Result<Renewal<C>, HookError>;
+}
+
+/// What a [`RefreshHook`] knows of a refresh.
+#[derive(Clone, Copy, Debug)]
+pub struct RefreshContext<'r> {
+    pub(super) session: &'r Session,
+    pub(super) kind: RefreshKind,
+    pub(super) client: &'r Device,
+}
+
+impl RefreshContext<'_> {
+    /// Returns the session, as it is after the refresh.
+    pub fn session(&self) -> &Session {
+        self.session
+    }
+
+    /// Returns how the refresh token came to be answered.
+    pub fn kind(&self) -> RefreshKind {
+        self.kind
+    }
+
+    /// Returns the user agent and address of the client that refreshes, as far as they are known.
+    /// [`Session::device`] is where the session was started from.
+    pub fn client(&self) -> &Device {
+        self.client
+    }
 }
 
 /// What the next access token is to say.
@@ -87,7 +126,11 @@ pub(super) struct KeepClaims;
 
 #[async_trait]
 impl<C: Send + 'static> RefreshHook<C> for KeepClaims {
-    async fn on_refresh(&self, session: &Session, claims: C) -> Result<Renewal<C>, HookError> {
-        Ok(Renewal::of(session, claims))
+    async fn on_refresh(
+        &self,
+        refresh: &RefreshContext<'_>,
+        claims: C,
+    ) -> Result<Renewal<C>, HookError> {
+        Ok(Renewal::of(refresh.session, claims))
     }
 }

@@ -4,6 +4,8 @@ mod end;
 mod hook;
 mod housekeeping;
 mod refresh;
+mod refresh_error;
+mod rotate;
 mod sign_in;
 mod start;
 
@@ -19,8 +21,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_jwt_auth_core::{Clock, RotationPolicy, SessionLimit, SessionStore, StoreError};
 
 pub(crate) use self::end::{Chosen, Reach};
-pub use self::hook::{HookError, RefreshHook, Renewal};
-pub use self::refresh::{RefreshError, RefreshRefusal};
+pub use self::hook::{HookError, RefreshContext, RefreshHook, Renewal};
+pub use self::refresh_error::{RefreshError, RefreshRefusal};
+pub use self::rotate::RefreshKind;
 pub use self::sign_in::SignIn;
 
 use self::hook::KeepClaims;
@@ -148,6 +151,9 @@ where
                 policy.absolute(),
                 "give ten years at most",
             );
+        }
+        if policy.grace() >= policy.idle() {
+            return refuse("grace window", policy.grace(), "give less than the idle lifetime");
         }
         if policy.grace() >= self.issuer.access_lifetime() {
             let hint = "give less than the life of access tokens, or let those live longer";

@@ -22,7 +22,8 @@ async fn a_refresh_gives_new_tokens_for_the_same_session() {
 
 #[tokio::test]
 async fn a_refresh_token_that_was_spent_twice_over_ends_the_session() {
-    let server = Server::start(&[]);
+    // Without a window every refresh rotates.
+    let server = Server::start(&[("GRACE", "0")]);
     let mut alice = Browser::sign_in(&server, "alice").await;
     let stolen = alice.cookie.clone();
     for _ in 0..2 {
@@ -33,6 +34,18 @@ async fn a_refresh_token_that_was_spent_twice_over_ends_the_session() {
     alice.post("/auth/refresh").await.assert_error(401, "invalid_token");
     alice.cookie = current;
     assert_eq!(alice.is_alive().await, (false, false));
+}
+
+#[tokio::test]
+async fn the_grace_window_and_late_retries_are_as_set() {
+    for (late_retries, status) in [("0", 401), ("1", 200)] {
+        let server = Server::start(&[("GRACE", "1"), ("LATE_RETRIES", late_retries)]);
+        let alice = Browser::sign_in(&server, "alice").await;
+        assert_eq!(alice.post("/auth/refresh").await.status, StatusCode::OK);
+        assert_eq!(alice.post("/auth/refresh").await.status, StatusCode::OK, "a replay");
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        assert_eq!(alice.post("/auth/refresh").await.status, status, "LATE_RETRIES={late_retries}");
+    }
 }
 
 #[tokio::test]

@@ -45,6 +45,11 @@ fn settings_that_cannot_be_used_are_readable_errors() {
         assert_refused(&[("MAX_STALENESS", value)], &format!("MAX_STALENESS is {value:?}, "));
         assert_refused(&[("HEARTBEAT", value)], &format!("HEARTBEAT is {value:?}, "));
     }
+    for value in ["", "abc", "-1", "1.5", "99999999999"] {
+        assert_refused(&[("GRACE", value)], &format!("GRACE is {value:?}, "));
+        assert_refused(&[("LATE_RETRIES", value)], &format!("LATE_RETRIES is {value:?}, "));
+    }
+    assert_refused(&[("GRACE", "300")], "GRACE=300: the grace window is 300s: give less");
     assert_refused(&[("ACCESS_LIFETIME", "999999")], "the life of access tokens is 999999s");
     assert_refused(&[("HEARTBEAT", "9")], "cannot use HEARTBEAT: the heartbeat is 9ms: ");
     assert_refused(

@@ -4,7 +4,7 @@ mod worker;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::task::block_in_place;
 use tokio::time::sleep;
@@ -15,9 +15,9 @@ use self::worker::{Work, Worker};
 use crate::audit::audit;
 use crate::dice::Dice;
 use crate::event::{Event, Held, What};
-use crate::late::{is_given_the_successor, start};
+use crate::late::{SHORT, is_given_the_successor, start};
 use crate::ledger::{Ledger, lock};
-use crate::node::{default_grace, node};
+use crate::node::{GRACE, node};
 use crate::storm::{CLIENTS, PATIENCE, answers, everyone_is_answered, is_enough, report};
 use crate::verdict::verdict;
 
@@ -39,7 +39,7 @@ async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no
     let begin = |number: usize| {
         let mine = |(seat, _): &(usize, _)| seat % WORKERS == number;
         let jars = lock(&ledger).jars.clone().into_iter().enumerate().filter(mine).collect();
-        let work = Work { path: path.clone(), jars, grace: default_grace() };
+        let work = Work { path: path.clone(), jars, grace: GRACE };
         Worker::start(name, &work, &ledger)
     };
     let mut dice = Dice::new();
@@ -71,13 +71,13 @@ async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no
                 *worker = begin(number);
             }
         }
-        if down.elapsed() > default_grace() / 4 {
-            // Retries may come late now, and two late ones of a client in a row are taken for a thief's.
+        if down.elapsed() > GRACE / 4 {
+            // Retries may come late now, and two late ones in one generation are taken for a thief's.
             everyone_is_answered(&ledger).await;
         }
     }
     let store = open(&path).await;
-    verdict(&*store, &[node(Arc::clone(&store), default_grace())], &ledger).await;
+    verdict(&*store, &[node(Arc::clone(&store), GRACE)], &ledger).await;
     report(&ledger);
 }
 
@@ -91,22 +91,21 @@ async fn a_client_whose_answer_was_lost_with_the_process_may_come_back_late() {
     let path = directory.path().join("sessions.db");
     let ledger = Ledger::shared(1);
     let first = {
-        let node = node(open(&path).await, Duration::ZERO);
+        let node = node(open(&path).await, SHORT);
         let tokens = start(&node).await;
         let (held, access) = (Held::of(&tokens), tokens.access().as_str().to_owned());
         lock(&ledger).take(Event { seat: 0, what: What::Started { held: held.clone(), access } });
         held
     };
     let jars = lock(&ledger).jars.clone().into_iter().enumerate().collect();
-    let work = Work { path: path.clone(), jars, grace: Duration::ZERO };
+    let work = Work { path: path.clone(), jars, grace: SHORT };
     let mut worker = Worker::start(name, &work, &ledger);
     answers(&ledger, 1).await;
     block_in_place(|| worker.kill());
     lock(&ledger).assert_nothing_wrong();
     let store = open(&path).await;
     let lost = lock(&ledger).sessions[&first.sid].tokens[1].clone();
-    let node = node(Arc::clone(&store), Duration::ZERO);
-    is_given_the_successor(&node, &*store, &first.token, &lost).await;
+    is_given_the_successor(store, &first.token, &lost).await;
 }
 
 async fn open(path: &Path) -> Arc<dyn SessionStore> {

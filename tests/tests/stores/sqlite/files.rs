@@ -4,12 +4,12 @@ use tower_jwt_auth_core::SessionStore;
 use tower_jwt_auth_sqlx::{ConnectError, SqliteStore};
 
 use super::{directory, new_path};
-use crate::support::{chain, session};
+use crate::support::{chain, session, session_of_version_1, works_after_the_migration};
 
-async fn run(path: &Path, sql: &'static str) {
+async fn run(path: &Path, sql: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
     let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
-    sqlx::raw_sql(sql).execute(&pool).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&pool).await.unwrap();
     pool.close().await;
 }
 
@@ -55,20 +55,30 @@ async fn an_application_can_make_the_tables_itself() {
 }
 
 #[tokio::test]
+async fn tables_of_the_release_before_are_brought_up_to_date_with_what_they_hold() {
+    let path = new_path();
+    run(&path, SqliteStore::MIGRATIONS[0].sql).await;
+    run(&path, &session_of_version_1(&format!("x'{}'", "07".repeat(32)))).await;
+    let old = SqliteStore::open_existing(&path).await.unwrap_err();
+    assert_eq!(old.to_string(), "the tables are of version 1, not 2: run the migrations");
+    works_after_the_migration(&SqliteStore::open(&path).await.unwrap()).await;
+}
+
+#[tokio::test]
 async fn tables_of_another_version_are_told_from_ours() {
     let path = new_path();
     drop(SqliteStore::open(&path).await.unwrap());
-    run(&path, "UPDATE tower_jwt_auth_meta SET version = 2").await;
+    run(&path, "UPDATE tower_jwt_auth_meta SET version = 3").await;
     for newer in [SqliteStore::open(&path).await, SqliteStore::open_existing(&path).await] {
         let error = newer.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the tables are of version 2, which is newer than 1: run a newer release"
+            "the tables are of version 3, which is newer than 2: run a newer release"
         );
     }
     run(&path, "UPDATE tower_jwt_auth_meta SET version = 0").await;
     let error = SqliteStore::open_existing(&path).await.unwrap_err();
-    assert_eq!(error.to_string(), "the tables are of version 0, not 1: run the migrations");
+    assert_eq!(error.to_string(), "the tables are of version 0, not 2: run the migrations");
 }
 
 #[tokio::test]

@@ -1,0 +1,137 @@
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tower_jwt_auth_core::{
+    Advance, Device, EndReason, LateRetry, Refusal, Session, StoreError, Timestamp, Verdict,
+};
+
+use super::{RefreshError, RefreshRefusal, Sessions};
+use crate::refresh_token::Opened;
+
+/// How often a step is tried that others keep overtaking.
+const TRIES: usize = 3;
+
+/// How a refresh token came to be answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefreshKind {
+    /// It was the current one: the session moved to the next generation.
+    Rotated,
+    /// The session had rotated within the grace window: the answer is the current token, once more.
+    Replayed,
+    /// It was the one before, and the grace window was over: a client that lost an answer, or a second client.
+    RetriedLate,
+}
+
+impl<C> Sessions<C>
+where
+    C: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// Moves the session on, or finds out why it does not move and what the answer is then.
+    pub(super) async fn rotate_or_replay(
+        &self,
+        opened: &Opened,
+        access_until: Timestamp,
+        client: &Device,
+    ) -> Result<(Session, RefreshKind), RefreshError> {
+        let presented = opened.presented();
+        let id = opened.session_id;
+        let advance = Advance {
+            id,
+            secret_hash: presented.secret_hash,
+            from_generation: presented.generation,
+            grace: self.policy.grace(),
+            idle: self.policy.idle(),
+            access_until,
+        };
+        for _ in 0..TRIES {
+            if let Some(session) = self.store.advance(&advance).await? {
+                return Ok((session, RefreshKind::Rotated));
+            }
+            let Some(loaded) = self.store.load(id).await? else {
+                return Err(RefreshRefusal::Unknown.into());
+            };
+            match loaded.session.present(&presented, loaded.now, &self.policy) {
+                // Something changed in between; once more.
+                Verdict::Rotate => {}
+                Verdict::Replay => return Ok((loaded.session, RefreshKind::Replayed)),
+                Verdict::LateRetry => {
+                    let retry = LateRetry {
+                        id,
+                        secret_hash: presented.secret_hash,
+                        generation: presented.generation,
+                        grace: self.policy.grace(),
+                        max_running: self.policy.late_retries(),
+                        access_until,
+                    };
+                    if let Some(session) = self.store.late_retry(&retry).await? {
+                        return Ok((session, RefreshKind::RetriedLate));
+                    }
+                }
+                Verdict::Reuse => {
+                    self.end_one(id, EndReason::Reuse).await?;
+                    report_reuse(&loaded.session, presented.generation, client);
+                    return Err(RefreshRefusal::Reuse.into());
+                }
+                Verdict::Refused(refusal) => {
+                    self.note_if_ended(&loaded.session);
+                    if refusal == Refusal::WrongSecret {
+                        tracing::warn!(
+                            session = %id,
+                            "a refresh token with a good signature has not the session's secret: \
+                             someone holds the signing secret"
+                        );
+                    }
+                    return Err(RefreshRefusal::from(refusal).into());
+                }
+            }
+        }
+        Err(RefreshError::Unavailable {
+            source: StoreError::unavailable("the session keeps changing").into(),
+            successor: None,
+        })
+    }
+}
+
+/// Logs how a refresh token came to be answered. Replays happen to honest clients, and to thieves who shadow
+/// them: one that comes from another user agent or address than the session's is worth a warning.
+pub(super) fn report(session: &Session, kind: RefreshKind, client: &Device) {
+    let known = session.device();
+    let differs = |now: Option<&str>, then: Option<&str>| {
+        now.zip(then).is_some_and(|(now, then)| now != then)
+    };
+    let is_elsewhere = differs(client.user_agent(), known.user_agent())
+        || differs(client.address(), known.address());
+    macro_rules! event {
+        ($level:ident, $message:literal) => {
+            tracing::$level!(
+                session = %session.id(),
+                subject = session.subject(),
+                generation = session.generation(),
+                kind = ?kind,
+                user_agent = client.user_agent(),
+                address = client.address(),
+                $message
+            )
+        };
+    }
+    match (kind, is_elsewhere) {
+        (RefreshKind::Rotated, _) => event!(debug, "a session was refreshed"),
+        (RefreshKind::Replayed | RefreshKind::RetriedLate, true) => {
+            event!(warn, "a refresh was retried from another user agent or address");
+        }
+        (RefreshKind::Replayed, false) => event!(debug, "a refresh was replayed"),
+        (RefreshKind::RetriedLate, false) => event!(info, "a refresh was retried late"),
+    }
+}
+
+/// Logs that a spent token was presented, for which the session ends.
+pub(super) fn report_reuse(session: &Session, presented: u64, client: &Device) {
+    tracing::warn!(
+        session = %session.id(),
+        subject = session.subject(),
+        generation = presented,
+        current = session.generation(),
+        user_agent = client.user_agent(),
+        address = client.address(),
+        "a spent refresh token was presented: the session ends"
+    );
+}
