@@ -3,27 +3,39 @@
 //! - [`JwtAuthLayer`] checks the access token of every request and puts an [`Identity<C>`] into its extensions;
 //!   [`RequireScope`] and [`RequireFreshLogin`] ask for more of it.
 //! - [`Sessions`] starts, refreshes, ends and lists sessions. [`RefreshService`] and [`LogoutService`] are its
-//!   HTTP faces, [`Tokens::into_response`] is the answer to a login, [`RefreshCookie`] what carries the refresh
-//!   token.
+//!   HTTP faces, [`SignIn::with_request`] and [`Tokens::into_response`] are what a login takes and answers,
+//!   [`RefreshCookie`] is what carries the refresh token.
 //! - [`RevocationList`] is the copy in memory of what has been revoked.
 //! - [`SessionStore`] is where sessions are kept: [`MemoryStore`] here, others in crates of their own.
 //!
 //! # Examples
 //!
 //! ```
-//! use axum::{Router, extract::State, http::StatusCode, response::IntoResponse, routing::{get, post}};
+//! use axum::http::{HeaderMap, StatusCode, Uri};
+//! use axum::{Router, extract::State, response::{IntoResponse, Response}, routing::{get, post}};
 //! use tower_jwt_auth::{
-//!     Identity, Issuer, JwtAuthLayer, LogoutService, MemoryStore, RefreshCookie, RefreshSecrets,
-//!     RefreshService, Sessions, SignIn, SigningKey,
+//!     Identity, Issuer, JwtAuthLayer, LogoutService, MemoryStore, OriginPolicy, RefreshCookie,
+//!     RefreshSecrets, RefreshService, Sessions, SignIn, SigningKey,
 //! };
 //!
 //! #[derive(Clone, serde::Serialize, serde::Deserialize)]
 //! struct Profile { name: String }
 //!
-//! async fn login(State((sessions, cookie)): State<(Sessions<Profile>, RefreshCookie)>) -> impl IntoResponse {
-//!     // … after the password has been checked:
-//!     let who = SignIn::new("alice", Profile { name: "Alice".into() });
-//!     sessions.start(who).await.map(|tokens| tokens.into_response(&cookie)).map_err(|_| StatusCode::SERVICE_UNAVAILABLE)
+//! async fn login(
+//!     State((sessions, cookie)): State<(Sessions<Profile>, RefreshCookie)>,
+//!     uri: Uri,
+//!     headers: HeaderMap,
+//! ) -> Response {
+//!     // First of all: another site must not be able to sign its visitors in as someone else.
+//!     if let Err(cross_site) = OriginPolicy::same_origin().check(&headers, &uri) {
+//!         return cross_site.into_response().into_response();
+//!     }
+//!     // … after the password has been checked. The session of a cookie that came along ends.
+//!     let who = SignIn::new("alice", Profile { name: "Alice".into() }).with_request(&headers, &cookie);
+//!     match sessions.start(who).await {
+//!         Ok(tokens) => tokens.into_response(&cookie).into_response(),
+//!         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+//!     }
 //! }
 //!
 //! # #[cfg(feature = "axum")]

@@ -99,6 +99,16 @@ impl Opened {
     pub(crate) fn presented(&self) -> Presented {
         Presented { generation: self.generation, secret_hash: self.secret.hash() }
     }
+
+    /// The name of the token of another generation of its session.
+    pub(crate) fn id_at(&self, generation: u64) -> TokenId {
+        token_id(self.session_id, generation, &self.secret)
+    }
+
+    /// Whether the two are of one session. One with another secret is not, though it names the session.
+    pub(crate) fn is_of_one_session_with(&self, other: &Self) -> bool {
+        self.session_id == other.session_id && self.secret.hash() == other.secret.hash()
+    }
 }
 
 /// The token is none of ours: malformed, of another type or issuer, or with a signature that does not match.

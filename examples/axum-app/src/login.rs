@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, State};
-use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -40,24 +39,14 @@ pub(crate) async fn login(
         return Err(ApiError::INVALID_CREDENTIALS);
     };
 
-    let mut who = SignIn::new(user.subject, Profile { name: user.name.to_owned() })
+    // Behind a proxy the address is in a header that the proxy sets, and only that proxy may be believed.
+    let address = Device::default().with_address(peer.ip().to_string());
+    // The browser forgets the sessions of its cookies now, so the server is to forget them too.
+    let who = SignIn::new(user.subject, Profile { name: user.name.to_owned() })
         .with_scope(user.scope)
-        .with_device(device(&headers, peer));
-    // The browser forgets the sessions of these cookies now, so the server is to forget them too.
-    for token in app.cookie.tokens(&headers) {
-        who = who.replacing(token);
-    }
+        .with_device(address)
+        .with_request(&headers, &app.cookie);
     let tokens = app.sessions.start(who).await?;
     tracing::info!(subject = user.subject, address = %peer.ip(), "signed in");
     Ok(tokens.into_response(&app.cookie).into_response())
-}
-
-/// What its owner will recognise the session by. Behind a proxy the address is in a header that the proxy
-/// sets, and only that proxy may be believed.
-fn device(headers: &HeaderMap, peer: SocketAddr) -> Device {
-    let device = Device::default().with_address(peer.ip().to_string());
-    match headers.get(USER_AGENT).and_then(|value| value.to_str().ok()) {
-        Some(user_agent) => device.with_user_agent(user_agent),
-        None => device,
-    }
 }

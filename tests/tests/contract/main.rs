@@ -2,13 +2,17 @@
 //! the comment above it names the line.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod choosing;
 mod cookies;
 mod finding;
 mod judging;
 mod kinds;
 mod limits;
+mod logging_out;
+mod moved_cookies;
 mod never;
 mod refreshing;
 mod resilience;
 mod revoking;
+mod signing_in;
 mod socket;

@@ -370,3 +370,50 @@ fn requests_are_worked_on_in_the_runtime_that_serves() {
     let answer = second.block_on(async { world.logout(&token).await });
     assert_eq!(answer.status, StatusCode::NO_CONTENT);
 }
+
+// One refresh token, sent over and over while its row is locked, must not keep anyone from logging out.
+#[tokio::test(start_paused = true)]
+async fn a_logout_goes_through_while_refreshes_take_all_their_places() {
+    use tower::Service;
+    let world = World::new();
+    world.sessions.revocations().ready().await;
+    let (greedy, mine) = (world.sign_in().await, world.sign_in().await);
+    let other = world.sign_in().await;
+    world.store.fail("advance", Fault::Hang);
+    let mut refresh = world.refresh_service();
+    let taken: Vec<_> =
+        (0..4096).map(|_| refresh.call(world.with_cookie(greedy.refresh().as_str()))).collect();
+    let begun = tokio::time::Instant::now();
+    let surplus = world.refresh(greedy.refresh().as_str()).await;
+    surplus.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+
+    let answer = world.logout(mine.refresh().as_str()).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    let answer = world.logout_everywhere(other.refresh().as_str()).await;
+    assert_eq!(answer.status, StatusCode::NO_CONTENT);
+    assert!(world.sessions.list("alice").await.unwrap().is_empty());
+    assert_eq!(tokio::time::Instant::now(), begun, "nobody waited for the store");
+    for answer in taken {
+        assert_eq!(answer.await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
+
+// Logouts are bounded, too; one that has nothing to end needs no place.
+#[tokio::test(start_paused = true)]
+async fn a_logout_without_a_session_is_204_while_logouts_take_all_their_places() {
+    use tower::Service;
+    let world = World::new();
+    world.sessions.revocations().ready().await;
+    let tokens = world.sign_in().await;
+    world.store.fail("end", Fault::Hang);
+    let mut logout = LogoutService::this_session(&world.sessions, world.cookie.clone());
+    let taken: Vec<_> =
+        (0..4096).map(|_| logout.call(world.with_cookie(tokens.refresh().as_str()))).collect();
+    let begun = tokio::time::Instant::now();
+    let surplus = world.logout(tokens.refresh().as_str()).await;
+    surplus.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+    assert_eq!(world.logout("garbage").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(world.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
+    assert_eq!(tokio::time::Instant::now(), begun, "nobody waited for the store");
+    drop(taken);
+}

@@ -276,7 +276,7 @@ async fn a_token_with_another_secret_of_the_session_is_refused_and_ends_nothing(
 }
 
 /// The `jti` of a refresh token, computed by another implementation of SHA-256.
-fn forged_id(sid: &[u8], generation: u64, sec: &[u8]) -> String {
+pub(crate) fn forged_id(sid: &[u8], generation: u64, sec: &[u8]) -> String {
     use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
     let bytes = [b"jti", sid, &generation.to_be_bytes(), sec].concat();
     let digest = DEFAULT_PROVIDER.key_utils.compute_digest;

@@ -41,6 +41,22 @@ pub struct RefreshCookie {
     domain: Option<String>,
     same_site: SameSite,
     secure: bool,
+    former: Vec<Scope>,
+}
+
+/// Where a cookie is sent. Browsers keep cookies of one name apart by it (RFC 6265 §5.3).
+#[derive(Clone, Debug)]
+struct Scope {
+    path: String,
+    domain: Option<String>,
+}
+
+impl Scope {
+    fn is(&self, path: &str, domain: Option<&str>) -> bool {
+        // Browsers take no notice of a leading dot, nor of case (RFC 6265 §5.2.3).
+        let plain = |domain: &str| domain.trim_start_matches('.').to_ascii_lowercase();
+        self.path == path && self.domain.as_deref().map(plain) == domain.map(plain)
+    }
 }
 
 impl RefreshCookie {
@@ -54,6 +70,7 @@ impl RefreshCookie {
             domain: None,
             same_site: SameSite::Strict,
             secure: true,
+            former: Vec::new(),
         }
     }
 
@@ -65,16 +82,8 @@ impl RefreshCookie {
     ///
     /// [`ConfigError::Cookie`] when it is no path.
     pub fn secure(path: &str) -> Result<Self, ConfigError> {
-        let is_path = path.starts_with('/')
-            && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
-        if !is_path {
-            return refuse("a path begins with a slash and has visible ASCII without semicolon");
-        }
-        Ok(Self {
-            name: "__Secure-refresh_token".to_owned(),
-            path: path.to_owned(),
-            ..Self::host()
-        })
+        Self { name: "__Secure-refresh_token".to_owned(), path: path.to_owned(), ..Self::host() }
+            .checked()
     }
 
     /// `refresh_token` without `Secure`, for development on plain http in browsers that insist, as Safari
@@ -113,10 +122,53 @@ impl RefreshCookie {
         self.checked()
     }
 
-    /// Refuses what browsers would drop (RFC 6265bis §5.7).
+    /// A path and domain for which the cookie was set before, under the same name: what is left there is
+    /// cleared at login, refresh and logout. May be called several times.
+    ///
+    /// A browser sends such a cookie beside the current one until it expires. Where the sessions of both are
+    /// live, the request is refused. A login that the former cookie is not sent to cannot end its session, but
+    /// its answer can clear it.
+    ///
+    /// `None` stands for the host without a domain. A browser clears cookies of a domain only for a host that
+    /// belongs to it. A cookie of another name is not read and needs no clearing.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_jwt_auth::RefreshCookie;
+    ///
+    /// // It was set under `/auth` until now, and before that for all hosts of the domain.
+    /// let cookie = RefreshCookie::secure("/")?
+    ///     .also_clear("/auth", None)?
+    ///     .also_clear("/auth", Some("shop.example"))?;
+    /// assert!(cookie.clone().also_clear("/", None).is_err(), "the cookie is there now");
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Cookie`] when it is no path or no domain, for the path and domain that the cookie has now,
+    /// for those that are given twice, and with the prefix `__Host-`, whose cookies have the path `/` and no
+    /// domain at all times.
+    pub fn also_clear(mut self, path: &str, domain: Option<&str>) -> Result<Self, ConfigError> {
+        if self.former.iter().any(|scope| scope.is(path, domain)) {
+            return refuse("a former path and domain are given twice");
+        }
+        self.former.push(Scope { path: path.to_owned(), domain: domain.map(str::to_owned) });
+        self.checked()
+    }
+
+    /// Refuses what browsers would drop (RFC 6265bis §5.7), and what would clear the cookie itself.
     fn checked(self) -> Result<Self, ConfigError> {
         if self.name.len() > 64 || !cookies::is_name(&self.name) {
             return refuse("a name is a token as of RFC 9110 §5.6.2, of 64 characters at most");
+        }
+        let is_path = |path: &str| {
+            path.starts_with('/')
+                && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';')
+        };
+        if !is_path(&self.path) || !self.former.iter().all(|former| is_path(&former.path)) {
+            return refuse("a path begins with a slash and has visible ASCII without semicolon");
         }
         // Browsers match the prefixes without regard to case.
         let lower = self.name.to_ascii_lowercase();
@@ -124,6 +176,9 @@ impl RefreshCookie {
             && (self.path != "/" || self.domain.is_some() || !self.secure)
         {
             return refuse("the prefix __Host- needs Secure, the path / and no domain");
+        }
+        if lower.starts_with("__host-") && !self.former.is_empty() {
+            return refuse("a cookie with the prefix __Host- has no former path or domain");
         }
         if lower.starts_with("__secure-") && !self.secure {
             return refuse("the prefix __Secure- needs Secure");
@@ -135,8 +190,14 @@ impl RefreshCookie {
             !domain.is_empty()
                 && domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
         };
-        if !self.domain.as_deref().is_none_or(is_domain) {
+        let mut former = self.former.iter().map(|former| former.domain.as_deref());
+        if !self.domain.as_deref().is_none_or(is_domain)
+            || !former.all(|domain| domain.is_none_or(is_domain))
+        {
             return refuse("a domain has letters, digits, hyphens and dots");
+        }
+        if self.former.iter().any(|former| former.is(&self.path, self.domain.as_deref())) {
+            return refuse("a former path and domain are those that the cookie has now");
         }
         Ok(self)
     }
@@ -156,30 +217,45 @@ impl RefreshCookie {
         self.values(headers).into_iter().filter_map(|value| std::str::from_utf8(value).ok())
     }
 
-    /// The `Set-Cookie` that hands out this token for as long as it can be used.
-    pub(crate) fn set(&self, token: &RefreshToken) -> Option<HeaderValue> {
-        self.header(token.as_str(), token.valid_for())
+    /// The `Set-Cookie`s that hand out this token for as long as it can be used, and clear former scopes.
+    pub(crate) fn set(&self, token: &RefreshToken) -> Option<Vec<HeaderValue>> {
+        self.headers(token.as_str(), token.valid_for())
     }
 
-    /// The `Set-Cookie` that makes the browser forget the token: same name, path and attributes.
-    pub(crate) fn clear(&self) -> Option<HeaderValue> {
-        self.header("", Duration::ZERO)
+    /// The `Set-Cookie`s that make the browser forget the token: same name, paths and attributes.
+    pub(crate) fn clear(&self) -> Option<Vec<HeaderValue>> {
+        self.headers("", Duration::ZERO)
     }
 
-    fn header(&self, value: &str, max_age: Duration) -> Option<HeaderValue> {
+    fn headers(&self, value: &str, max_age: Duration) -> Option<Vec<HeaderValue>> {
+        let current = self.header(&self.path, self.domain.as_deref(), value, max_age);
+        let former = self
+            .former
+            .iter()
+            .map(|former| self.header(&former.path, former.domain.as_deref(), "", Duration::ZERO));
+        std::iter::once(current).chain(former).collect()
+    }
+
+    fn header(
+        &self,
+        path: &str,
+        domain: Option<&str>,
+        value: &str,
+        max_age: Duration,
+    ) -> Option<HeaderValue> {
         let seconds = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
         let mut cookie: CookieBuilder<'_> = Cookie::build((self.name.as_str(), value))
             .http_only(true)
             .secure(self.secure)
-            .path(self.path.as_str())
+            .path(path)
             .max_age(cookie::time::Duration::seconds(seconds))
             .same_site(match self.same_site {
                 SameSite::Strict => cookie::SameSite::Strict,
                 SameSite::Lax => cookie::SameSite::Lax,
                 SameSite::None => cookie::SameSite::None,
             });
-        if let Some(domain) = &self.domain {
-            cookie = cookie.domain(domain.as_str());
+        if let Some(domain) = domain {
+            cookie = cookie.domain(domain);
         }
         let mut header = HeaderValue::from_str(&cookie.build().to_string()).ok()?;
         header.set_sensitive(true);

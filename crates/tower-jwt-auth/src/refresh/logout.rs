@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::SET_COOKIE;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::Full;
@@ -13,11 +12,12 @@ use serde::de::DeserializeOwned;
 use tower_service::Service;
 
 use super::RefreshCookie;
-use super::response::{AnswerFuture, Endpoint, empty};
+use super::response::{AnswerFuture, Endpoint, empty, set_cookies};
+use super::service::device;
 use crate::challenge::{AuthError, Realm};
-use crate::error::{ConfigError, TokenError};
+use crate::error::ConfigError;
 use crate::origin::OriginPolicy;
-use crate::sessions::{Chosen, Reach, Sessions};
+use crate::sessions::{Reach, RefreshError, Sessions, Work};
 
 /// The endpoint that ends sessions and makes the browser forget the cookie.
 ///
@@ -25,8 +25,10 @@ use crate::sessions::{Chosen, Reach, Sessions};
 /// tokens stop working at once: on this node when the answer is sent, on others when they have read the log.
 ///
 /// Any refresh token of a session ends it, also an older one, so that another tab that refreshes at the same
-/// moment does not keep it alive. Signing out of this session alone is 204 however often it is asked for;
-/// signing out of several needs the token of a live one, and is 401 otherwise.
+/// moment does not keep it alive. Signing out of this session alone is 204 however often it is asked for, and
+/// ends every session whose cookie came along. Ending other sessions needs one token that is good for a
+/// refresh, chosen as [`RefreshService`](super::RefreshService) does, and is 401 otherwise. A token that was
+/// spent before ends its own session, as at a refresh, and no other.
 ///
 /// # Examples
 ///
@@ -59,12 +61,12 @@ impl<C> LogoutService<C> {
         Self::new(sessions, cookie, Reach::ThisSession)
     }
 
-    /// Ends all sessions of the user whose session the cookie is of.
+    /// Ends all sessions of the user whose session the cookie is of. Its token must be good for a refresh.
     pub fn everywhere(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
         Self::new(sessions, cookie, Reach::Everywhere)
     }
 
-    /// Ends all sessions of the user but the one that the cookie is of.
+    /// Ends all sessions of the user but the one that the cookie is of. Its token must be good for a refresh.
     pub fn others(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
         Self::new(sessions, cookie, Reach::Others)
     }
@@ -111,30 +113,19 @@ where
             return AnswerFuture::ready(response);
         }
         let cookies = endpoint.cookie.values(request.headers());
+        let opened = self.sessions.open_all(cookies.iter().copied());
         let (sessions, reach) = (self.sessions.clone(), self.reach);
-        if reach == Reach::ThisSession {
-            let opened = sessions.open_all(&cookies);
-            return AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
-                for opened in &opened {
-                    if let Err(error) = sessions.end_reaching(opened, reach).await {
-                        return endpoint.out_of_reach(&error);
-                    }
-                }
-                endpoint.signed_out(reach)
+        let client = device(request.headers());
+        if opened.is_empty() {
+            return AnswerFuture::ready(match reach {
+                Reach::ThisSession => endpoint.signed_out(reach),
+                Reach::Everywhere | Reach::Others => endpoint.refuse_unopened(&cookies),
             });
         }
-        let opened = match sessions.choose(&cookies) {
-            Chosen::One(opened) => opened,
-            Chosen::Nothing => return AnswerFuture::ready(endpoint.refuse(AuthError::Missing)),
-            Chosen::NoneValid | Chosen::Several => {
-                return AnswerFuture::ready(endpoint.refuse(TokenError::Revoked.into()));
-            }
-        };
-        AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
-            match sessions.end_reaching(&opened, reach).await {
-                Ok(true) => endpoint.signed_out(reach),
-                Ok(false) => endpoint.refuse(TokenError::Revoked.into()),
-                Err(error) => endpoint.out_of_reach(&error),
+        AnswerFuture::working(&self.sessions, Work::Logout, Arc::clone(&endpoint), async move {
+            match sessions.end_reaching(opened, reach, &client).await {
+                Ok(()) => endpoint.signed_out(reach),
+                Err(error) => endpoint.refuse_logout(error),
             }
         })
     }
@@ -146,14 +137,25 @@ impl Endpoint {
         let mut response = empty(StatusCode::NO_CONTENT);
         match (reach, self.cookie.clear()) {
             (Reach::Others, _) => {}
-            (Reach::ThisSession | Reach::Everywhere, Some(cookie)) => {
-                response.headers_mut().insert(SET_COOKIE, cookie);
+            (Reach::ThisSession | Reach::Everywhere, Some(cookies)) => {
+                set_cookies(response.headers_mut(), cookies);
             }
             (Reach::ThisSession | Reach::Everywhere, None) => {
                 return self.refuse(AuthError::Failed);
             }
         }
         response
+    }
+
+    /// The answer when nothing was ended, or when it is not certain what was; the cookie is left alone.
+    fn refuse_logout(&self, error: RefreshError) -> Response<Full<Bytes>> {
+        let (answer, source) = match error {
+            RefreshError::Refused(refusal) => return self.refuse_token(refusal),
+            RefreshError::Unavailable { source, .. } => (AuthError::Unavailable, source),
+            RefreshError::Failed { source, .. } => (AuthError::Failed, source),
+        };
+        tracing::warn!(error = &*source as &dyn std::error::Error, "sessions could not be ended");
+        self.refuse(answer)
     }
 }
 

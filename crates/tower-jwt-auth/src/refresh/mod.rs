@@ -1,9 +1,10 @@
-//! The HTTP services around [`Sessions`](crate::Sessions): refresh, logout, and the answer to a login.
+//! The HTTP services around [`Sessions`](crate::Sessions): refresh, logout, and a login's request and answer.
 
 mod cookie;
 mod logout;
 mod response;
 mod service;
+mod sign_in;
 
 pub use self::cookie::{RefreshCookie, SameSite};
 pub use self::logout::LogoutService;

@@ -11,7 +11,6 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Uri};
 use http_body_util::Full;
 use serde::Serialize;
 use tokio::task::JoinHandle;
-use tower_jwt_auth_core::StoreError;
 use tracing::Instrument as _;
 
 use super::RefreshCookie;
@@ -19,7 +18,7 @@ use crate::challenge::{AuthError, Realm};
 use crate::error::TokenError;
 use crate::origin::OriginPolicy;
 use crate::refresh_token::RefreshToken;
-use crate::sessions::{RefreshError, RefreshRefusal, Sessions, Tokens};
+use crate::sessions::{RefreshError, RefreshRefusal, Sessions, Tokens, Work};
 
 /// The answer to a login or refresh, in the form of RFC 6749 §5.1.
 #[derive(Serialize)]
@@ -31,6 +30,7 @@ struct TokenAnswer<'t> {
 
 impl Tokens {
     /// The answer to a login: the access token as JSON, the refresh token as this cookie, never to be cached.
+    /// Cookies in [former scopes](RefreshCookie::also_clear) are cleared.
     ///
     /// # Examples
     ///
@@ -52,7 +52,7 @@ impl Tokens {
             token_type: "Bearer",
             expires_in: self.access.expires_in().as_secs(),
         };
-        let (Ok(json), Some(cookie)) = (serde_json::to_vec(&answer), cookie.set(&self.refresh))
+        let (Ok(json), Some(cookies)) = (serde_json::to_vec(&answer), cookie.set(&self.refresh))
         else {
             tracing::error!("tokens could not be put into an answer");
             return AuthError::Failed.into_response();
@@ -61,7 +61,7 @@ impl Tokens {
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.append(SET_COOKIE, cookie);
+        set_cookies(headers, cookies);
         response
     }
 }
@@ -104,16 +104,7 @@ impl Endpoint {
     /// not take the cookie of a new one.
     pub(super) fn refuse_refresh(&self, error: RefreshError) -> Response<Full<Bytes>> {
         match error {
-            RefreshError::Refused(refusal) => {
-                tracing::debug!(reason = %refusal, "refused a refresh");
-                let mut response = self.refuse(AuthError::Token(match refusal {
-                    RefreshRefusal::Expired | RefreshRefusal::Idle => TokenError::Expired,
-                    RefreshRefusal::Invalid => TokenError::Signature,
-                    _ => TokenError::Revoked,
-                }));
-                response.extensions_mut().insert(refusal);
-                response
-            }
+            RefreshError::Refused(refusal) => self.refuse_token(refusal),
             RefreshError::Unavailable { source, successor } => {
                 tracing::warn!(
                     error = &*source as &dyn std::error::Error,
@@ -131,6 +122,26 @@ impl Endpoint {
         }
     }
 
+    /// The answer to a refresh token that opens nothing.
+    pub(super) fn refuse_token(&self, refusal: RefreshRefusal) -> Response<Full<Bytes>> {
+        tracing::debug!(reason = %refusal, "refused a refresh token");
+        let mut response = self.refuse(AuthError::Token(match refusal {
+            RefreshRefusal::Expired | RefreshRefusal::Idle => TokenError::Expired,
+            RefreshRefusal::Invalid => TokenError::Signature,
+            _ => TokenError::Revoked,
+        }));
+        response.extensions_mut().insert(refusal);
+        response
+    }
+
+    /// The answer to a request none of whose cookies is a refresh token of ours.
+    pub(super) fn refuse_unopened(&self, cookies: &[&[u8]]) -> Response<Full<Bytes>> {
+        match cookies.is_empty() {
+            true => self.refuse(AuthError::Missing),
+            false => self.refuse_token(RefreshRefusal::Invalid),
+        }
+    }
+
     /// The client is left no generation behind.
     fn refuse_with(
         &self,
@@ -138,19 +149,16 @@ impl Endpoint {
         successor: Option<&RefreshToken>,
     ) -> Response<Full<Bytes>> {
         let mut response = self.refuse(error);
-        if let Some(cookie) = successor.and_then(|successor| self.cookie.set(successor)) {
-            response.headers_mut().append(SET_COOKIE, cookie);
+        if let Some(cookies) = successor.and_then(|successor| self.cookie.set(successor)) {
+            set_cookies(response.headers_mut(), cookies);
         }
         response
     }
+}
 
-    /// The answer when it is not certain what the store did; the cookie is left alone.
-    pub(super) fn out_of_reach(&self, error: &StoreError) -> Response<Full<Bytes>> {
-        tracing::warn!(error = error as &dyn std::error::Error, "sessions could not be ended");
-        self.refuse(match error {
-            StoreError::Corrupt(_) => AuthError::Failed,
-            _ => AuthError::Unavailable,
-        })
+pub(super) fn set_cookies(headers: &mut HeaderMap, cookies: Vec<HeaderValue>) {
+    for cookie in cookies {
+        headers.append(SET_COOKIE, cookie);
     }
 }
 
@@ -180,13 +188,14 @@ impl AnswerFuture {
         Self { answer: Answer::Ready(Some(response)) }
     }
 
-    /// Works in a task of its own, unless too many are being worked on.
+    /// Works in a task of its own, unless too many of the kind are being worked on.
     pub(super) fn working<C>(
         sessions: &Sessions<C>,
+        kind: Work,
         endpoint: Arc<Endpoint>,
         work: impl Future<Output = Response<Full<Bytes>>> + Send + 'static,
     ) -> Self {
-        let Some(place) = sessions.place() else {
+        let Some(place) = sessions.place(kind) else {
             return Self::ready(endpoint.refuse(AuthError::Unavailable));
         };
         let work = async move {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::USER_AGENT;
 use http::{HeaderMap, Request, Response};
 use http_body::Body;
 use http_body_util::Full;
@@ -15,16 +14,21 @@ use tower_service::Service;
 
 use super::RefreshCookie;
 use super::response::{AnswerFuture, Endpoint};
-use crate::challenge::{AuthError, Realm};
+use super::sign_in::user_agent;
+use crate::challenge::Realm;
 use crate::error::ConfigError;
 use crate::origin::OriginPolicy;
-use crate::sessions::{Chosen, RefreshRefusal, Sessions};
+use crate::sessions::{Sessions, Work};
 
 /// The endpoint that swaps the refresh cookie for a new access token and the next refresh cookie.
 ///
 /// `POST` without a body. 200 with `{"access_token","token_type","expires_in"}`; 401 when the session is over
 /// or there is none, which leaves the cookie alone; 403 for requests that other sites cause; 503 when the
 /// store is out of reach. No answer may be cached.
+///
+/// A browser may bring several cookies of the name, each set for another path or domain. Those with a bad
+/// signature and those whose session is over are passed over. One session left is refreshed; two live ones are
+/// 401, and so are cookies of more than 8 sessions.
 ///
 /// # Examples
 ///
@@ -94,19 +98,14 @@ where
             return AnswerFuture::ready(response);
         }
         let cookies = endpoint.cookie.values(request.headers());
-        let chosen = self.sessions.choose(&cookies);
+        let opened = self.sessions.open_all(cookies.iter().copied());
+        if opened.is_empty() {
+            return AnswerFuture::ready(endpoint.refuse_unopened(&cookies));
+        }
         let device = device(request.headers());
-        let refuse =
-            |refusal: RefreshRefusal| AnswerFuture::ready(endpoint.refuse_refresh(refusal.into()));
-        let opened = match chosen {
-            Chosen::One(opened) => opened,
-            Chosen::Nothing => return AnswerFuture::ready(endpoint.refuse(AuthError::Missing)),
-            Chosen::NoneValid => return refuse(RefreshRefusal::Invalid),
-            Chosen::Several => return refuse(RefreshRefusal::Ambiguous),
-        };
         let sessions = self.sessions.clone();
-        AnswerFuture::working(&self.sessions, Arc::clone(&endpoint), async move {
-            match sessions.refresh_opened(&opened, &device).await {
+        AnswerFuture::working(&self.sessions, Work::Refresh, Arc::clone(&endpoint), async move {
+            match sessions.refresh_one_of(opened, &device).await {
                 Ok(tokens) => tokens.into_response(&endpoint.cookie),
                 Err(error) => endpoint.refuse_refresh(error),
             }
@@ -115,8 +114,8 @@ where
 }
 
 /// What a request tells of the client's device.
-fn device(headers: &HeaderMap) -> Device {
-    match headers.get(USER_AGENT).and_then(|value| value.to_str().ok()) {
+pub(super) fn device(headers: &HeaderMap) -> Device {
+    match user_agent(headers) {
         Some(user_agent) => Device::default().with_user_agent(user_agent),
         None => Device::default(),
     }

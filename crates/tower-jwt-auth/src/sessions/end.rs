@@ -1,10 +1,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::{
-    Clock as _, EndReason, Revocation, Session, SessionId, StoreError, Which,
-};
+use tower_jwt_auth_core::{Device, EndReason, Revocation, Session, SessionId, StoreError, Which};
 
-use super::{SessionError, Sessions};
+use super::{RefreshError, SessionError, Sessions};
 use crate::refresh_token::{self, Opened};
 
 /// Which sessions someone who holds a refresh token wants to end.
@@ -26,21 +24,17 @@ where
     ///
     /// [`SessionError::Store`] when it is not certain that the session is over.
     pub async fn end_presented(&self, refresh_token: &str) -> Result<bool, SessionError> {
-        Ok(self.end_presented_for(refresh_token, EndReason::Logout).await?)
-    }
-
-    pub(super) async fn end_presented_for(
-        &self,
-        refresh_token: &str,
-        reason: EndReason,
-    ) -> Result<bool, StoreError> {
         match refresh_token::open(&self.secrets, self.issuer.name(), refresh_token) {
-            Ok(opened) => Ok(self.end_opened(&opened, reason).await? > 0),
+            Ok(opened) => Ok(self.end_opened(&opened, EndReason::Logout).await? > 0),
             Err(_) => Ok(false),
         }
     }
 
-    async fn end_opened(&self, opened: &Opened, reason: EndReason) -> Result<usize, StoreError> {
+    pub(super) async fn end_opened(
+        &self,
+        opened: &Opened,
+        reason: EndReason,
+    ) -> Result<usize, StoreError> {
         let secret_hash = opened.secret.hash();
         self.end_which(&Which::Presented { id: opened.session_id, secret_hash }, reason).await
     }
@@ -125,69 +119,31 @@ where
         }
     }
 
-    /// The refresh tokens of ours among these cookies, the youngest of each session; others are passed over.
-    pub(crate) fn open_all(&self, cookies: &[&[u8]]) -> Vec<Opened> {
-        let mut all: Vec<Opened> = Vec::new();
-        for cookie in cookies {
-            let Ok(token) = std::str::from_utf8(cookie) else { continue };
-            let opened = refresh_token::open(&self.secrets, self.issuer.name(), token);
-            let Ok(opened) = opened else { continue };
-            // The same session under two paths, or the same cookie over and over.
-            match all.iter_mut().find(|other| other.session_id == opened.session_id) {
-                Some(other) if other.generation >= opened.generation => {}
-                Some(other) => *other = opened,
-                None => all.push(opened),
-            }
-        }
-        all
-    }
-
-    /// The one session that these cookies are of. Never simply the first: someone may have planted it.
-    pub(crate) fn choose(&self, cookies: &[&[u8]]) -> Chosen {
-        let mut opened = self.open_all(cookies);
-        match (opened.pop(), opened.is_empty()) {
-            (Some(only), true) => Chosen::One(only),
-            (Some(_), false) => Chosen::Several,
-            (None, _) if cookies.is_empty() => Chosen::Nothing,
-            (None, _) => Chosen::NoneValid,
-        }
-    }
-
-    /// Ends what the holder of this refresh token wants to end. For more than the session itself it must be
-    /// alive; otherwise nothing happens and the answer is false.
+    /// Ends what someone wants to end who holds these refresh tokens.
+    ///
+    /// Each of them ends its own session. For others' there must be one of them that counts, and it must be
+    /// good for a refresh.
     pub(crate) async fn end_reaching(
         &self,
-        opened: &Opened,
+        opened: Vec<Opened>,
         reach: Reach,
-    ) -> Result<bool, StoreError> {
+        client: &Device,
+    ) -> Result<(), RefreshError> {
         if reach == Reach::ThisSession {
-            self.end_opened(opened, EndReason::Logout).await?;
-            return Ok(true);
+            for opened in &opened {
+                self.end_opened(opened, EndReason::Logout).await?;
+            }
+            return Ok(());
         }
-        let Some(loaded) = self.store.load(opened.session_id).await? else { return Ok(false) };
-        let row = loaded.session.parts();
-        let is_live = loaded.session.is_live(loaded.now) && self.clock().now() < opened.expires_at;
-        if row.secret_hash != opened.secret.hash() || !is_live {
-            return Ok(false);
-        }
+        let opened = self.choose(opened).await?;
+        let session = self.refreshable(&opened, client).await?;
+        let row = session.parts();
         let (issuer, subject) = (row.issuer.as_str(), row.subject.as_str());
         let which = match reach {
             Reach::Others => Which::Others { issuer, subject, keep: row.id },
             Reach::Everywhere | Reach::ThisSession => Which::All { issuer, subject },
         };
         self.end_which(&which, EndReason::Logout).await?;
-        Ok(true)
+        Ok(())
     }
-}
-
-/// What a request's refresh cookies come to.
-pub(crate) enum Chosen {
-    /// There is no cookie of the name.
-    Nothing,
-    /// None of them is a refresh token of ours.
-    NoneValid,
-    /// They are of one session.
-    One(Opened),
-    /// They are of several sessions, and none of them is to be preferred.
-    Several,
 }

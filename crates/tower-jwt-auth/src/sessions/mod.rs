@@ -3,6 +3,8 @@
 mod end;
 mod hook;
 mod housekeeping;
+mod places;
+mod presented;
 mod refresh;
 mod refresh_error;
 mod rotate;
@@ -17,17 +19,19 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tower_jwt_auth_core::{Clock, RotationPolicy, SessionLimit, SessionStore, StoreError};
 
-pub(crate) use self::end::{Chosen, Reach};
+pub(crate) use self::end::Reach;
 pub use self::hook::{HookError, RefreshContext, RefreshHook, Renewal};
+pub(crate) use self::places::Work;
 pub use self::refresh_error::{RefreshError, RefreshRefusal};
 pub use self::rotate::RefreshKind;
 pub use self::sign_in::SignIn;
 
 use self::hook::KeepClaims;
 use self::housekeeping::Housekeeping;
+use self::places::Places;
 use crate::background;
 use crate::error::ConfigError;
 use crate::issuer::{AccessToken, IssueError, Issuer};
@@ -35,9 +39,6 @@ use crate::keys::RefreshSecrets;
 use crate::patience::Patient;
 use crate::refresh_token::RefreshToken;
 use crate::revocation::{FollowPolicy, RevocationList};
-
-/// The most requests to refresh or log out that are worked on at a time; 503 beyond.
-const MOST_AT_ONCE: usize = 4096;
 
 /// Starts, refreshes, ends and lists sessions whose access tokens carry the application's claims `C`.
 ///
@@ -71,7 +72,7 @@ pub struct Sessions<C> {
     hook: Arc<dyn RefreshHook<C>>,
     housekeeping: Housekeeping,
     runtime: Handle,
-    places: Arc<Semaphore>,
+    places: Places,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -124,7 +125,7 @@ where
             hook: Arc::new(KeepClaims),
             housekeeping,
             runtime,
-            places: Arc::new(Semaphore::new(MOST_AT_ONCE)),
+            places: Places::new(),
             claims: PhantomData,
         };
         let default = RotationPolicy::default();
@@ -202,10 +203,9 @@ impl<C> Sessions<C> {
         Handle::try_current().unwrap_or_else(|_| self.runtime.clone())
     }
 
-    /// A place among the requests that are worked on; none when there are too many. Those whose client has
-    /// left count, too: no limit around the service sees them.
-    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+    /// A place among the requests that are worked on; none when there are too many.
+    pub(crate) fn place(&self, work: Work) -> Option<OwnedSemaphorePermit> {
+        self.places.take(work)
     }
 }
 
@@ -221,7 +221,7 @@ impl<C> Clone for Sessions<C> {
             hook: Arc::clone(&self.hook),
             housekeeping: self.housekeeping.clone(),
             runtime: self.runtime.clone(),
-            places: Arc::clone(&self.places),
+            places: self.places.clone(),
             claims: PhantomData,
         }
     }

@@ -51,16 +51,23 @@ where
         self.refresh_opened(&opened, device).await
     }
 
-    pub(crate) async fn refresh_opened(
+    /// As [`refresh_from`](Self::refresh_from), with the one of these tokens that counts.
+    pub(crate) async fn refresh_one_of(
+        &self,
+        opened: Vec<Opened>,
+        device: &Device,
+    ) -> Result<Tokens, RefreshError> {
+        let opened = self.choose(opened).await?;
+        self.refresh_opened(&opened, device).await
+    }
+
+    async fn refresh_opened(
         &self,
         opened: &Opened,
         device: &Device,
     ) -> Result<Tokens, RefreshError> {
         let now = self.clock().now();
-        if now >= opened.expires_at {
-            return Err(RefreshRefusal::Expired.into());
-        }
-        self.refuse_revoked(opened.id, opened.session_id, now).await?;
+        self.refuse_known(opened, now).await?;
         let access_until = self.issuer.access_expiry(now);
         let (session, kind) = self.rotate_or_replay(opened, access_until, device).await?;
         report(&session, kind, device);
@@ -81,7 +88,7 @@ where
     }
 
     /// What is known to be revoked costs no question to the store.
-    async fn refuse_revoked(
+    pub(super) async fn refuse_revoked(
         &self,
         token: TokenId,
         session: SessionId,

@@ -64,7 +64,7 @@ pub enum RefreshRefusal {
     /// It is malformed, of another type or issuer, or its signature does not match.
     #[error("the token is no refresh token of this issuer")]
     Invalid,
-    /// The request carries refresh tokens of several sessions.
+    /// The request carries refresh tokens of several live sessions, or of more than 8 sessions.
     #[error("the request carries refresh tokens of several sessions")]
     Ambiguous,
     /// The session has reached its absolute end.

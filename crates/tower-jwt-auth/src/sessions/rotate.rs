@@ -1,8 +1,6 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::{
-    Advance, Device, EndReason, LateRetry, Refusal, Session, StoreError, Timestamp, Verdict,
-};
+use tower_jwt_auth_core::{Advance, Device, LateRetry, Session, StoreError, Timestamp, Verdict};
 
 use super::{RefreshError, RefreshRefusal, Sessions};
 use crate::refresh_token::Opened;
@@ -67,20 +65,10 @@ where
                     }
                 }
                 Verdict::Reuse => {
-                    self.end_one(id, EndReason::Reuse).await?;
-                    report_reuse(&loaded.session, presented.generation, client);
-                    return Err(RefreshRefusal::Reuse.into());
+                    return Err(self.end_for_reuse(&loaded.session, opened, client).await?.into());
                 }
                 Verdict::Refused(refusal) => {
-                    self.note_if_ended(&loaded.session);
-                    if refusal == Refusal::WrongSecret {
-                        tracing::warn!(
-                            session = %id,
-                            "a refresh token with a good signature has not the session's secret: \
-                             someone holds the signing secret"
-                        );
-                    }
-                    return Err(RefreshRefusal::from(refusal).into());
+                    return Err(self.refuse(&loaded.session, refusal).into());
                 }
             }
         }

@@ -19,7 +19,7 @@ pub struct SignIn<C> {
     pub(super) claims: C,
     pub(super) scope: String,
     pub(super) client_id: Option<String>,
-    pub(super) device: Device,
+    pub(crate) device: Device,
     pub(super) auth_time: Option<Timestamp>,
     pub(super) replacing: Vec<String>,
 }
@@ -63,7 +63,7 @@ impl<C> SignIn<C> {
         self
     }
 
-    /// A refresh token that came along: its session ends, so that signing in again leaves none behind that
+    /// A refresh token that came along, as [`with_request`](Self::with_request) finds them: its session ends, so that signing in again leaves none behind that
     /// nobody has the token of. One that is not valid is passed over. Several may be given.
     pub fn replacing(mut self, refresh_token: &str) -> Self {
         self.replacing.push(refresh_token.to_owned());

@@ -60,8 +60,8 @@ where
         // Made before anything is written: what cannot be made leaves nothing behind.
         let access = self.mint(&session, session.scope(), &claims, now, access_until)?;
         let refresh = refresh_token::seal(&self.secrets, &session, &secret, now)?;
-        for token in &who.replacing {
-            self.end_presented_for(token, EndReason::Replaced).await?;
+        for opened in self.open_all(who.replacing.iter().map(String::as_bytes)) {
+            self.end_opened(&opened, EndReason::Replaced).await?;
         }
         let displaced = self.store.insert(&session, self.limit).await?;
         self.revocations.note(&displaced);

@@ -1,0 +1,146 @@
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tower_jwt_auth_core::{
+    Clock as _, Device, EndReason, Refusal, Session, StoreError, Timestamp, Verdict,
+};
+
+use super::rotate::report_reuse;
+use super::{RefreshError, RefreshRefusal, Sessions};
+use crate::refresh_token::{self, Opened};
+
+/// The most sessions among which one is looked for: each may cost the store a question.
+const MOST_SESSIONS: usize = 8;
+
+/// The refresh tokens that a request brings: which of them counts, and what it is good for.
+impl<C> Sessions<C>
+where
+    C: Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    /// The refresh tokens of ours among these, the youngest of each session; others are passed over.
+    pub(crate) fn open_all<'t>(&self, tokens: impl IntoIterator<Item = &'t [u8]>) -> Vec<Opened> {
+        let mut all: Vec<Opened> = Vec::new();
+        for token in tokens {
+            let Ok(token) = std::str::from_utf8(token) else { continue };
+            let opened = refresh_token::open(&self.secrets, self.issuer.name(), token);
+            let Ok(opened) = opened else { continue };
+            // The same session under two paths, or the same cookie over and over.
+            match all.iter_mut().find(|other| other.is_of_one_session_with(&opened)) {
+                Some(other) if other.generation >= opened.generation => {}
+                Some(other) => *other = opened,
+                None => all.push(opened),
+            }
+        }
+        all
+    }
+
+    /// The one token that counts. Never simply the first: someone may have planted it.
+    ///
+    /// A single one is judged by whoever uses it. Of several, those are passed over whose session is over: a
+    /// browser keeps a cookie that was set for another path or domain, and sends it beside the new one.
+    pub(crate) async fn choose(&self, opened: Vec<Opened>) -> Result<Opened, RefreshError> {
+        let mut left = opened;
+        let mut over = RefreshRefusal::Invalid;
+        if left.len() > MOST_SESSIONS {
+            return Err(RefreshRefusal::Ambiguous.into());
+        }
+        if left.len() > 1 {
+            let now = self.clock().now();
+            for candidate in std::mem::take(&mut left) {
+                match self.refuse_known(&candidate, now).await {
+                    Ok(()) => left.push(candidate),
+                    Err(RefreshError::Refused(refusal)) => over = refusal,
+                    Err(unknown) => return Err(unknown),
+                }
+            }
+        }
+        if left.len() > 1 {
+            for candidate in std::mem::take(&mut left) {
+                match self.judge(&candidate).await {
+                    // Ahead of the store, the session is there nevertheless.
+                    Ok(_) | Err(RefreshError::Refused(RefreshRefusal::Ahead)) => {
+                        left.push(candidate);
+                    }
+                    Err(RefreshError::Refused(refusal)) => over = refusal,
+                    Err(unknown) => return Err(unknown),
+                }
+                if left.len() > 1 {
+                    return Err(RefreshRefusal::Ambiguous.into());
+                }
+            }
+        }
+        left.pop().ok_or(over.into())
+    }
+
+    /// The session of a token that is good for a refresh just now. Nothing is written for it, unless the token
+    /// was spent: then its session ends, as at a refresh.
+    pub(super) async fn refreshable(
+        &self,
+        opened: &Opened,
+        client: &Device,
+    ) -> Result<Session, RefreshError> {
+        let now = self.clock().now();
+        self.refuse_known(opened, now).await?;
+        let (session, verdict) = self.judge(opened).await?;
+        match verdict {
+            Verdict::Rotate | Verdict::Replay | Verdict::LateRetry => {}
+            Verdict::Reuse => {
+                return Err(self.end_for_reuse(&session, opened, client).await?.into());
+            }
+            Verdict::Refused(refusal) => return Err(self.refuse(&session, refusal).into()),
+        }
+        if session.generation() != opened.generation {
+            // A refresh would hand out the successor, which may have been revoked.
+            let successor = opened.id_at(session.generation());
+            self.refuse_revoked(successor, session.id(), now).await?;
+        }
+        Ok(session)
+    }
+
+    /// Refuses what is known to open nothing, without a question to the store.
+    pub(super) async fn refuse_known(
+        &self,
+        opened: &Opened,
+        now: Timestamp,
+    ) -> Result<(), RefreshError> {
+        if now >= opened.expires_at {
+            return Err(RefreshRefusal::Expired.into());
+        }
+        self.refuse_revoked(opened.id, opened.session_id, now).await
+    }
+
+    /// The session as the store has it, and what the rule says of this token. Nothing changes.
+    async fn judge(&self, opened: &Opened) -> Result<(Session, Verdict), RefreshError> {
+        let Some(loaded) = self.store.load(opened.session_id).await? else {
+            return Err(RefreshRefusal::Unknown.into());
+        };
+        match loaded.session.present(&opened.presented(), loaded.now, &self.policy) {
+            Verdict::Refused(refusal) => Err(self.refuse(&loaded.session, refusal).into()),
+            verdict => Ok((loaded.session, verdict)),
+        }
+    }
+
+    /// Takes note of a token that opens nothing.
+    pub(super) fn refuse(&self, session: &Session, refusal: Refusal) -> RefreshRefusal {
+        self.note_if_ended(session);
+        if refusal == Refusal::WrongSecret {
+            tracing::warn!(
+                session = %session.id(),
+                "a refresh token with a good signature has not the session's secret: \
+                 someone holds the signing secret"
+            );
+        }
+        refusal.into()
+    }
+
+    /// Ends the session of a token that was spent.
+    pub(super) async fn end_for_reuse(
+        &self,
+        session: &Session,
+        presented: &Opened,
+        client: &Device,
+    ) -> Result<RefreshRefusal, StoreError> {
+        self.end_one(session.id(), EndReason::Reuse).await?;
+        report_reuse(session, presented.generation, client);
+        Ok(RefreshRefusal::Reuse)
+    }
+}

@@ -1,0 +1,182 @@
+//! Logging out of several sessions takes a token that is good for a refresh.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use tower_jwt_auth::{
+    EndReason, LogoutService, RefreshRefusal, Revocation, RotationPolicy, Session, SessionStore,
+    Sessions, Tokens,
+};
+use tower_jwt_auth_tests::world::send_to;
+use tower_jwt_auth_tests::{Answer, ISSUER, World};
+
+/// A world in which no session is removed behind the test's back.
+fn new_world() -> World {
+    World::new().with_sessions(Sessions::without_housekeeping)
+}
+
+async fn logout_others(world: &World, token: &str) -> Answer {
+    let service = LogoutService::others(&world.sessions, world.cookie.clone());
+    send_to(service, world.with_cookie(token)).await
+}
+
+/// Both services that end more than the session of the cookie.
+async fn both(world: &World, token: &str) -> [Answer; 2] {
+    [world.logout_everywhere(token).await, logout_others(world, token).await]
+}
+
+fn assert_refused(answer: &Answer, refusal: RefreshRefusal) {
+    answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+    assert_eq!(answer.extensions.get(), Some(&refusal));
+    assert_eq!(answer.set_cookie(), None, "a 401 never touches the cookie");
+}
+
+async fn row(world: &World, tokens: &Tokens) -> Session {
+    world.store.load(tokens.refresh().session_id()).await.unwrap().unwrap().session
+}
+
+async fn revoke_by_name(world: &World, tokens: &Tokens) {
+    let revocation = Revocation::Token {
+        issuer: ISSUER.into(),
+        jti: tokens.refresh().id().to_string(),
+        until: world.now() + Duration::from_secs(90 * 24 * 3600),
+    };
+    world.sessions.revoke(revocation).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_spent_token_ends_its_own_session_alone() {
+    for others in [false, true] {
+        let world = new_world();
+        let (stolen, other) = (world.sign_in().await, world.sign_in().await);
+        let mut last = stolen.refresh().as_str().to_owned();
+        for _ in 0..2 {
+            last = world.refresh(&last).await.cookie_value().unwrap().to_owned();
+            world.advance(60);
+        }
+        let spent = stolen.refresh().as_str();
+        let answer = match others {
+            true => logout_others(&world, spent).await,
+            false => world.logout_everywhere(spent).await,
+        };
+        assert_refused(&answer, RefreshRefusal::Reuse);
+        let ended = row(&world, &stolen).await.into_parts().ended;
+        assert_eq!(ended.map(|ended| ended.reason), Some(EndReason::Reuse));
+        assert_eq!(world.refresh(&last).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(world.refresh(other.refresh().as_str()).await.status, StatusCode::OK);
+        let events = tower_jwt_auth_tests::logs::lines_with("a spent refresh token was presented");
+        let session = stolen.refresh().session_id().to_string();
+        assert!(events.iter().any(|line| line.contains(&session) && line.contains("WARN")));
+    }
+}
+
+#[tokio::test]
+async fn a_strict_policy_holds_for_logouts_too() {
+    let world = new_world().with_sessions(|s| s.with_policy(RotationPolicy::strict()).unwrap());
+    let (first, other) = (world.sign_in().await, world.sign_in().await);
+    world.refresh(first.refresh().as_str()).await;
+    world.advance(60);
+    assert_refused(&world.logout_everywhere(first.refresh().as_str()).await, RefreshRefusal::Reuse);
+    assert!(row(&world, &first).await.parts().ended.is_some());
+    assert!(row(&world, &other).await.parts().ended.is_none());
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_by_name_ends_nothing() {
+    let world = new_world();
+    let (revoked, other) = (world.sign_in().await, world.sign_in().await);
+    revoke_by_name(&world, &revoked).await;
+    for answer in both(&world, revoked.refresh().as_str()).await {
+        assert_refused(&answer, RefreshRefusal::Revoked);
+    }
+    for tokens in [&revoked, &other] {
+        assert!(row(&world, tokens).await.parts().ended.is_none());
+    }
+}
+
+// A refresh hands out the successor; a token whose successor may not be handed out is good for none.
+#[tokio::test]
+async fn a_token_whose_successor_was_revoked_by_name_ends_nothing() {
+    for pause in [1, 60] {
+        let world = new_world();
+        let (first, other) = (world.sign_in().await, world.sign_in().await);
+        let successor = world.sessions.refresh(first.refresh().as_str()).await.unwrap();
+        revoke_by_name(&world, &successor).await;
+        world.advance(pause);
+        for answer in both(&world, first.refresh().as_str()).await {
+            assert_refused(&answer, RefreshRefusal::Revoked);
+        }
+        for tokens in [&first, &other] {
+            assert!(row(&world, tokens).await.parts().ended.is_none());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_a_session_that_is_over_ends_nothing() {
+    let world = new_world();
+    let over = world.sign_in().await;
+    world.advance(31 * 24 * 3600);
+    let other = world.sign_in().await;
+    for answer in both(&world, over.refresh().as_str()).await {
+        assert_refused(&answer, RefreshRefusal::Idle);
+    }
+    assert!(row(&world, &other).await.parts().ended.is_none());
+    world.advance(60 * 24 * 3600);
+    for answer in both(&world, over.refresh().as_str()).await {
+        assert_refused(&answer, RefreshRefusal::Expired);
+    }
+}
+
+#[tokio::test]
+async fn a_tab_logs_out_everywhere_though_another_one_has_just_refreshed() {
+    for pause in [0, 1, 60] {
+        let world = new_world();
+        let (mine, other) = (world.sign_in().await, world.sign_in().await);
+        let refreshed = world.refresh(mine.refresh().as_str()).await;
+        world.advance(pause);
+        let answer = world.logout_everywhere(mine.refresh().as_str()).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT, "{pause} seconds later");
+        for token in [other.refresh().as_str(), refreshed.cookie_value().unwrap()] {
+            assert_eq!(world.refresh(token).await.status, StatusCode::UNAUTHORIZED);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_session_that_goes_on_is_not_changed_by_the_question() {
+    for pause in [1, 60] {
+        let world = new_world();
+        let (mine, other) = (world.sign_in().await, world.sign_in().await);
+        world.refresh(mine.refresh().as_str()).await;
+        world.advance(pause);
+        let before = row(&world, &mine).await;
+        let answer = logout_others(&world, mine.refresh().as_str()).await;
+        assert_eq!(answer.status, StatusCode::NO_CONTENT);
+        assert_eq!(row(&world, &mine).await, before);
+        assert!(row(&world, &other).await.parts().ended.is_some());
+    }
+}
+
+#[tokio::test]
+async fn the_question_is_judged_by_the_time_of_the_store() {
+    use std::sync::Arc;
+    use tower_jwt_auth::{Issuer, ManualClock, RefreshSecrets};
+    use tower_jwt_auth_tests::world::REFRESH_SECRET;
+    // The node's clock stays behind: to it, the session is not idle yet.
+    let world = new_world();
+    let issuer = Issuer::new(ISSUER, tower_jwt_auth_tests::AUDIENCE, world.key.clone())
+        .unwrap()
+        .with_clock(Arc::new(ManualClock::at(world.now())));
+    let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
+    let mut behind = world.clone();
+    let sessions = Sessions::new(issuer, secrets, world.store.clone()).unwrap();
+    behind.sessions = sessions.without_housekeeping();
+    let over = world.sign_in().await;
+    world.advance(30 * 24 * 3600);
+    let other = world.sign_in().await;
+    for answer in both(&behind, over.refresh().as_str()).await {
+        assert_refused(&answer, RefreshRefusal::Idle);
+    }
+    assert!(row(&world, &other).await.parts().ended.is_none());
+}
