@@ -1,7 +1,6 @@
 //! A proxy between the browser and the server that knows HTTP: it loses and delays single answers, and serves a
 //! page of its own on the server's origin.
 
-use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -92,12 +91,6 @@ impl Drop for Relay {
     }
 }
 
-impl fmt::Debug for Relay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Relay").field("address", &self.address).finish_non_exhaustive()
-    }
-}
-
 impl Shared {
     /// Carries one request, and its answer.
     async fn carry(&self, mut client: TcpStream) -> io::Result<()> {
@@ -145,7 +138,7 @@ impl Shared {
     }
 }
 
-/// A request and its body; an error if the client has none, as browsers that connect in advance.
+/// A request with its body; an error if none comes, as from browsers that connect in advance.
 async fn read_request(client: &mut TcpStream) -> io::Result<String> {
     let mut request = Vec::new();
     loop {
