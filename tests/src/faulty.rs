@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tower_jwt_auth_core::{
-    Advance, Cursor, EndReason, LateRetry, Loaded, LogEntry, LogPage, MemoryStore, Revocation,
-    RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionStore, StoreError,
-    Which,
+    Advance, Cursor, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, LogEntry, LogPage,
+    MemoryStore, Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit,
+    SessionPage, SessionPosition, SessionStore, StoreError, Which,
 };
 
 /// What goes wrong.
@@ -129,12 +129,22 @@ impl SessionStore for FaultyStore {
         &self,
         which: &Which<'_>,
         reason: EndReason,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Option<Revocation>, StoreError> {
         self.count("end", self.inner.end(which, reason)).await
     }
 
-    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
-        self.count("list", self.inner.list(issuer, subject)).await
+    async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
+        self.count("end", self.inner.end_batch(batch)).await
+    }
+
+    async fn list(
+        &self,
+        issuer: &str,
+        subject: &str,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<SessionPage, StoreError> {
+        self.count("list", self.inner.list(issuer, subject, after, limit)).await
     }
 
     async fn purge_sessions(

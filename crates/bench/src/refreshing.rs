@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use tower_jwt_auth::{Issuer, RefreshSecrets, RotationPolicy, Sessions, SigningKey};
 use tower_jwt_auth_tests::world::Profile;
 
@@ -36,14 +36,7 @@ pub(crate) async fn refreshers(
         refreshers.push(Refresher { sessions: sessions.clone(), token });
     }
     // What is behind asks the store at each refresh.
-    let list = sessions.revocations();
-    let current = async {
-        list.ready().await;
-        while list.staleness().is_none() {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(PATIENCE, current).await?;
+    timeout(PATIENCE, sessions.revocations().ready()).await?;
     Ok(refreshers)
 }
 

@@ -1,5 +1,5 @@
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -39,6 +39,9 @@ const SAFETY_MARGIN: i64 = 1000;
 /// time it has shown, by the monotonic clock, slower by one part in 2000 so that it meets the wall clock again.
 /// A clock that jumped far ahead and came back is therefore ahead for long: tokens expire early rather than
 /// late. All clocks of a process are one, so that no two parts of it disagree.
+///
+/// When it begins to run ahead of the wall clock, it logs at `warn` how far ahead it is: once, and again only
+/// after the two have met.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock(());
 
@@ -53,35 +56,72 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         static HELD: Held = Held::new();
         static START: OnceLock<Instant> = OnceLock::new();
-        // In this order: a pause in between then looks like a clock that was set back, and not ahead.
-        let wall = SystemTime::now().into();
-        let running = START.get_or_init(Instant::now).elapsed().as_millis();
-        HELD.read(wall, i64::try_from(running).unwrap_or(i64::MAX))
+        HELD.show(|| {
+            // In this order: a pause in between then looks like a clock that was set back, and not ahead.
+            let wall = SystemTime::now().into();
+            let running = START.get_or_init(Instant::now).elapsed().as_millis();
+            (wall, i64::try_from(running).unwrap_or(i64::MAX))
+        })
     }
 }
 
 /// A held clock loses one part in so many, until it meets the wall clock again.
 const DECAY: i64 = 2000;
 
-/// The furthest that the wall clock has been ahead of the monotonic one, in milliseconds, as it would have been
-/// when the process began.
+/// What holds the wall clock.
 #[derive(Debug)]
-struct Held(AtomicI64);
+struct Held {
+    /// The furthest that the wall clock has been ahead of the monotonic one, in milliseconds, as it would have
+    /// been when the process began.
+    furthest: AtomicI64,
+    /// Whether it has been logged that the wall clock is behind.
+    is_logged: AtomicBool,
+}
 
 impl Held {
     const fn new() -> Self {
-        Self(AtomicI64::new(i64::MIN))
+        Self { furthest: AtomicI64::new(i64::MIN), is_logged: AtomicBool::new(false) }
+    }
+
+    /// The time by a wall clock and a monotonic one, in milliseconds, as `clocks` reads them.
+    fn show(&self, clocks: impl Fn() -> (Timestamp, i64)) -> Timestamp {
+        let (wall, running) = clocks();
+        let shown = self.read(wall, running);
+        if shown > wall && !self.is_logged.load(Ordering::Relaxed) {
+            self.log(clocks);
+        }
+        shown
+    }
+
+    #[cold]
+    fn log(&self, clocks: impl Fn() -> (Timestamp, i64)) {
+        // Read again: what looked like a clock that was set back may have been a pause between the two clocks.
+        let (wall, running) = clocks();
+        let shown = self.read(wall, running);
+        if shown > wall && !self.is_logged.swap(true, Ordering::Relaxed) {
+            let ahead = shown.since(wall);
+            tracing::warn!(
+                ?ahead,
+                "the system clock was set back, and the time used stays ahead of it"
+            );
+        }
     }
 
     fn read(&self, wall: Timestamp, running: i64) -> Timestamp {
         let lost = running / DECAY;
         let ahead = wall.unix_millis().saturating_sub(running).saturating_add(lost);
-        let furthest = self.0.load(Ordering::Relaxed);
+        let furthest = self.furthest.load(Ordering::Relaxed);
         if ahead > furthest {
-            self.0.fetch_max(ahead, Ordering::Relaxed);
+            self.furthest.fetch_max(ahead, Ordering::Relaxed);
         } else if ahead < furthest.saturating_sub(SAFETY_MARGIN) {
             let held = furthest.saturating_sub(lost).saturating_add(running);
             return Timestamp::from_unix_millis(held);
+        }
+        // Well within the margin, at whose edge the clocks' own unsteadiness would log one jump many times.
+        if ahead > furthest.saturating_sub(SAFETY_MARGIN / 2)
+            && self.is_logged.load(Ordering::Relaxed)
+        {
+            self.is_logged.store(false, Ordering::Relaxed);
         }
         wall
     }
@@ -118,6 +158,10 @@ impl Clock for ManualClock {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::io;
+    use std::sync::Mutex;
+
     use super::*;
 
     #[test]
@@ -148,6 +192,80 @@ mod tests {
             shown = now;
         }
         assert_eq!(shown, 990_000 + 29_990_000);
+    }
+
+    /// What is logged meanwhile.
+    fn logged(run: impl FnOnce()) -> Vec<String> {
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let subscriber = tracing_subscriber::fmt()
+            .with_ansi(false)
+            .without_time()
+            .with_writer({
+                let lines = Arc::clone(&lines);
+                move || Lines(Arc::clone(&lines))
+            })
+            .finish();
+        tracing::subscriber::with_default(subscriber, run);
+        std::mem::take(&mut *lines.lock().unwrap())
+    }
+
+    struct Lines(Arc<Mutex<Vec<String>>>);
+
+    impl io::Write for Lines {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().push(String::from_utf8_lossy(line).into_owned());
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_held_is_logged_once_until_it_meets_the_wall_clock_again() {
+        let held = Held::new();
+        let show = |wall, running| held.show(|| (Timestamp::from_unix_millis(wall), running));
+        let jump = |running: i64| {
+            logged(|| {
+                show(1_000_000 + running, running);
+                // An hour ahead, and back.
+                show(4_600_000 + running, running);
+                for later in 1..100 {
+                    show(1_000_000 + running + later, running + later);
+                }
+            })
+        };
+        let lines = jump(0);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("WARN") && lines[0].contains("ahead=3600s"), "{lines:?}");
+
+        // It has lost that hour after 2000 hours; at the edge of the margin it is not ready to log.
+        let edge = 2000 * (3_600_000 - SAFETY_MARGIN);
+        let lines = logged(|| {
+            for late in [0, 2, 0, 2] {
+                show(1_000_000 + edge - late, edge);
+            }
+        });
+        assert_eq!(lines, [""; 0]);
+        let met = 2000 * 3_600_000;
+        let lines = jump(met);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+    }
+
+    #[test]
+    fn a_pause_between_the_two_clocks_is_not_logged() {
+        let held = Held::new();
+        held.read(Timestamp::from_unix_millis(100_000), 0);
+        let readings = RefCell::new(vec![(101_000, 5_000), (105_000, 5_000)].into_iter());
+        let lines = logged(|| {
+            held.show(|| {
+                let (wall, running) = readings.borrow_mut().next().unwrap();
+                (Timestamp::from_unix_millis(wall), running)
+            });
+        });
+        assert_eq!(lines, [""; 0]);
+        assert!(readings.into_inner().next().is_none(), "the clocks were read a second time");
     }
 
     #[test]

@@ -32,10 +32,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Advance, Cursor, Device, EndReason, Heartbeat, LateRetry, LateRetryRun, LogEntry, LogPage,
-    NodeId, Presented, Refusal, Revocation, RevocationKey, RotationPolicy, SecretHash, Session,
-    SessionId, SessionLimit, SessionParts, SessionStore, StoreError, Timestamp, TokenId, Verdict,
-    Which,
+    Advance, Cursor, Device, EndBatch, EndReason, Heartbeat, LateRetry, LateRetryRun, LogEntry,
+    LogPage, NodeId, Presented, Refusal, Revocation, RevocationKey, RotationPolicy, SecretHash,
+    Session, SessionId, SessionLimit, SessionParts, SessionStore, StoreError, Timestamp, TokenId,
+    Verdict, Which,
 };
 
 #[doc(hidden)]
@@ -63,6 +63,7 @@ macro_rules! store_conformance {
             a_limit_that_refuses_counts_live_sessions_of_the_subject
             a_limit_that_ends_ends_the_oldest_and_never_the_new_one
             of_many_sign_ins_at_once_the_limit_stays
+            a_limit_that_comes_late_is_reached_in_bounded_steps
             an_advance_moves_one_generation_and_slides_the_idle_expiry
             an_advance_never_slides_beyond_the_absolute_end
             an_advance_raises_and_never_lowers_access_until
@@ -83,6 +84,9 @@ macro_rules! store_conformance {
             ending_by_a_presented_token_needs_the_sessions_secret
             ending_reaches_only_the_subjects_own_sessions
             ending_all_others_keeps_one
+            many_sessions_are_ended_in_batches_the_oldest_first
+            a_batch_passes_over_what_has_ended_and_ends_what_has_expired
+            of_batches_at_the_same_time_each_session_is_ended_by_one
             an_ended_session_never_advances_however_they_race
             the_list_shows_live_sessions_in_the_order_in_which_they_were_added
             purging_sessions_keeps_what_matters
@@ -183,6 +187,34 @@ fn retry(session: &Session) -> LateRetry {
         grace: GRACE,
         max_running: 1,
         access_until: session.parts().access_until,
+    }
+}
+
+/// All live sessions of this session's owner.
+async fn list(store: &Store, of: &Session) -> Vec<Session> {
+    let page = store.list(&of.parts().issuer, of.subject(), None, 1000).await.unwrap();
+    assert_eq!(page.next, None);
+    page.sessions
+}
+
+/// Ends all sessions of this session's owner but one, so many at a time.
+async fn end_all(
+    store: &Store,
+    of: &Session,
+    keep: Option<SessionId>,
+    limit: usize,
+) -> Vec<Revocation> {
+    let (issuer, subject) = (&*of.parts().issuer, of.subject());
+    let reason = EndReason::Logout;
+    let mut batch = EndBatch { issuer, subject, keep, after: None, through: None, limit, reason };
+    let mut all = Vec::new();
+    loop {
+        let ended = store.end_batch(&batch).await.unwrap();
+        all.extend(ended.revocations);
+        (batch.after, batch.through) = (ended.next, Some(ended.through));
+        if batch.after.is_none() {
+            return all;
+        }
     }
 }
 

@@ -19,6 +19,7 @@ mod clock;
 pub mod conformance;
 mod id;
 mod memory;
+mod paging;
 mod revocation;
 mod rotation;
 mod session;
@@ -29,6 +30,7 @@ pub use self::bell::Bell;
 pub use self::clock::{Clock, ManualClock, SystemClock};
 pub use self::id::{EntropyError, NodeId, ParseIdError, SessionId, TokenId};
 pub use self::memory::MemoryStore;
+pub use self::paging::{EndBatch, EndedBatch, SessionPage, SessionPosition};
 pub use self::revocation::{
     Cursor, Heartbeat, LogEntry, LogPage, Revocation, RevocationKey, RevocationKind,
 };

@@ -11,9 +11,9 @@ use tokio::sync::watch;
 use self::state::State;
 
 use crate::{
-    Advance, Clock, Cursor, EndReason, Ended, LateRetry, Loaded, LogEntry, LogPage, Revocation,
-    RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionStore, StoreError,
-    SystemClock, Which,
+    Advance, Clock, Cursor, EndBatch, EndReason, Ended, EndedBatch, LateRetry, Loaded, LogEntry,
+    LogPage, Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit,
+    SessionPage, SessionPosition, SessionStore, StoreError, SystemClock, Which,
 };
 
 /// A store in the memory of one process: the default to start with, and gone when the process ends.
@@ -35,6 +35,9 @@ pub struct MemoryStore {
     /// The number of the last log entry, for those who wait for one.
     written: watch::Sender<u64>,
 }
+
+/// How many sessions end under one lock.
+const MAX_BATCH: usize = 1000;
 
 impl MemoryStore {
     /// An empty store on the system's clock.
@@ -131,13 +134,12 @@ impl SessionStore for MemoryStore {
             if state.session(row.id).is_some() {
                 return Err(StoreError::Conflict);
             }
-            let mut oldest: Vec<_> =
-                state.live(&row.issuer, &row.subject, now).map(|row| row.id).collect();
-            let surplus = limit.most().map_or(0, |most| (oldest.len() + 1).saturating_sub(most));
+            let live = || state.live(&row.issuer, &row.subject, None, now).map(|(_, row)| row.id);
+            let surplus = limit.surplus(live().take(limit.max_counted()).count());
             if limit.refuses() && surplus > 0 {
                 return Err(StoreError::Limit);
             }
-            oldest.truncate(surplus);
+            let oldest: Vec<_> = live().take(surplus.min(SessionLimit::MAX_ENDED)).collect();
             let revocations = state.end(oldest, Ended { at: now, reason: EndReason::Limit });
             state.insert(row);
             (revocations, state.log.last())
@@ -171,7 +173,7 @@ impl SessionStore for MemoryStore {
         &self,
         which: &Which<'_>,
         reason: EndReason,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Option<Revocation>, StoreError> {
         let (revocations, last) = {
             let mut state = self.state();
             let at = self.clock.now();
@@ -179,13 +181,37 @@ impl SessionStore for MemoryStore {
             (state.end(chosen, Ended { at, reason }), state.log.last())
         };
         self.announce(last);
-        Ok(revocations)
+        Ok(revocations.into_iter().next())
     }
 
-    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
+    async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
+        let limit = batch.limit.clamp(1, MAX_BATCH);
+        let (ended, last) = {
+            let mut state = self.state();
+            let ended = Ended { at: self.clock.now(), reason: batch.reason };
+            let through = batch.through.unwrap_or_else(|| state.last_position());
+            let (chosen, next) = state.next_of(batch, through, limit);
+            let revocations = state.end(chosen, ended);
+            (EndedBatch { revocations, through, next }, state.log.last())
+        };
+        self.announce(last);
+        Ok(ended)
+    }
+
+    async fn list(
+        &self,
+        issuer: &str,
+        subject: &str,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<SessionPage, StoreError> {
         let state = self.state();
-        let now = self.clock.now();
-        Ok(state.live(issuer, subject, now).cloned().map(Session::from_parts).collect())
+        let mut live = state.live(issuer, subject, after, self.clock.now());
+        let page: Vec<_> = live.by_ref().take(limit.max(1)).collect();
+        let last = page.last().map(|(position, _)| *position);
+        let next = last.filter(|_| live.next().is_some());
+        let sessions = page.into_iter().map(|(_, row)| Session::from_parts(row.clone())).collect();
+        Ok(SessionPage { sessions, next })
     }
 
     async fn purge_sessions(

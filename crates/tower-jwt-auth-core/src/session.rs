@@ -143,6 +143,7 @@ pub struct Ended {
 /// ```
 /// use tower_jwt_auth_core::SessionLimit;
 ///
+/// assert_eq!(SessionLimit::default().most(), Some(100));
 /// assert_eq!(SessionLimit::none().most(), None);
 /// assert_eq!(SessionLimit::end_oldest(5).most(), Some(5));
 /// assert!(SessionLimit::refuse(5).refuses());
@@ -154,7 +155,17 @@ pub struct SessionLimit {
     refuses: bool,
 }
 
+impl Default for SessionLimit {
+    /// 100 sessions, of which the oldest ends.
+    fn default() -> Self {
+        Self::end_oldest(100)
+    }
+}
+
 impl SessionLimit {
+    /// How many sessions a sign-in ends at most.
+    pub const MAX_ENDED: usize = 100;
+
     /// Any number.
     pub const fn none() -> Self {
         Self { most: None, refuses: false }
@@ -181,6 +192,17 @@ impl SessionLimit {
     /// Whether a sign-in beyond the number is refused; otherwise the oldest sessions end.
     pub const fn refuses(self) -> bool {
         self.refuses
+    }
+
+    /// Returns how many live sessions a store has to count, at most, to know what a sign-in does.
+    pub fn max_counted(self) -> usize {
+        self.most.map_or(0, |most| most.saturating_add(Self::MAX_ENDED))
+    }
+
+    /// Returns how many live sessions are too many once one is added to this many; a sign-in is refused for any,
+    /// or ends [`MAX_ENDED`](Self::MAX_ENDED) of them.
+    pub fn surplus(self, live: usize) -> usize {
+        self.most.map_or(0, |most| live.saturating_add(1).saturating_sub(most))
     }
 }
 

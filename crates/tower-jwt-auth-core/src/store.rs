@@ -5,8 +5,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Advance, Cursor, EndReason, LateRetry, LogEntry, LogPage, Revocation, RevocationKey,
-    SecretHash, Session, SessionId, SessionLimit, Timestamp,
+    Advance, Cursor, EndBatch, EndReason, EndedBatch, LateRetry, LogEntry, LogPage, Revocation,
+    RevocationKey, SecretHash, Session, SessionId, SessionLimit, SessionPage, SessionPosition,
+    Timestamp,
 };
 
 /// Why a store did not do what it was asked.
@@ -48,7 +49,7 @@ pub struct Loaded {
     pub now: Timestamp,
 }
 
-/// Which sessions to end.
+/// Which session to end.
 #[derive(Clone, Copy, Debug)]
 pub enum Which<'a> {
     /// This one, whoever's it is.
@@ -71,22 +72,6 @@ pub enum Which<'a> {
         subject: &'a str,
         /// The session.
         id: SessionId,
-    },
-    /// All of the subject's.
-    All {
-        /// The issuer of the subject.
-        issuer: &'a str,
-        /// The subject.
-        subject: &'a str,
-    },
-    /// All of the subject's but this one.
-    Others {
-        /// The issuer of the subject.
-        issuer: &'a str,
-        /// The subject.
-        subject: &'a str,
-        /// The session to keep.
-        keep: SessionId,
     },
 }
 
@@ -160,7 +145,8 @@ pub trait RevocationLog: Send + Sync + 'static {
 ///   kilobytes. They must come back as they were.
 /// - Time is the store's own: the engine's clock where several machines share it, so that a node whose clock
 ///   is off does not turn a replay into reuse.
-/// - [`end`](Self::end) changes the rows and appends to the log in one transaction.
+/// - [`end`](Self::end) and [`end_batch`](Self::end_batch) change the rows and append to the log in one
+///   transaction.
 #[async_trait]
 pub trait SessionStore: RevocationLog {
     /// Adds a session and keeps its subject to a limit, in one transaction: sign-ins of the same subject at
@@ -169,7 +155,9 @@ pub trait SessionStore: RevocationLog {
     /// Counted are the subject's sessions that are live by the store's clock. Where there would be more than
     /// allowed, either nothing is added, or the oldest others end as [`end`](Self::end) would end them, for
     /// [`EndReason::Limit`]; their log entries are returned. The oldest is the one that was added first,
-    /// whatever the clocks of nodes say. The new session never ends.
+    /// whatever the clocks of nodes say. The new session never ends. At most [`SessionLimit::MAX_ENDED`] end at
+    /// a time, so that a sign-in of a subject with any number of sessions holds up nobody: where a limit comes
+    /// late, each sign-in brings the subject nearer to it.
     ///
     /// # Errors
     ///
@@ -220,11 +208,11 @@ pub trait SessionStore: RevocationLog {
     /// [`StoreError`] when it is not certain whether it happened.
     async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError>;
 
-    /// Ends sessions, and appends a [`Revocation::Session`] until its `access_until` for each one ended, in
-    /// one transaction. Returns those entries.
+    /// Ends a session, and appends a [`Revocation::Session`] until its `access_until`, in one transaction.
+    /// Returns that entry.
     ///
-    /// Sessions that have been ended before are left as they are and not counted; expired ones are ended,
-    /// since their last access token may still live.
+    /// A session that has been ended before is left as it is, and the answer is `None`; an expired one is ended,
+    /// since its last access token may still live.
     ///
     /// # Errors
     ///
@@ -233,14 +221,34 @@ pub trait SessionStore: RevocationLog {
         &self,
         which: &Which<'_>,
         reason: EndReason,
-    ) -> Result<Vec<Revocation>, StoreError>;
+    ) -> Result<Option<Revocation>, StoreError>;
 
-    /// The live sessions of a subject, in the order in which they were added.
+    /// Ends a bounded number of a subject's sessions as [`end`](Self::end) ends one, in one transaction, the
+    /// oldest first. Returns their log entries, and where the next batch begins.
+    ///
+    /// A subject may have any number of sessions, so whoever ends all of them calls this until there is no next
+    /// batch, and others are served in between. A batch must take no longer than other calls can wait. The first
+    /// batch (without `through`) fixes which sessions are concerned: those that were added before it began. One
+    /// that is added later goes on, and so does `keep`.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when it is not certain whether it happened.
+    async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError>;
+
+    /// Reads at most `limit` live sessions of a subject (at least one is asked for), in the order in which they
+    /// were added, those after a position or from the first one on.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when the store cannot be asked.
-    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError>;
+    async fn list(
+        &self,
+        issuer: &str,
+        subject: &str,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<SessionPage, StoreError>;
 
     /// Removes at most `limit` sessions that have been over, with their last access token, for longer than
     /// this by the store's clock; tells how many it removed.
@@ -301,12 +309,22 @@ impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
         &self,
         which: &Which<'_>,
         reason: EndReason,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Option<Revocation>, StoreError> {
         (**self).end(which, reason).await
     }
 
-    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
-        (**self).list(issuer, subject).await
+    async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
+        (**self).end_batch(batch).await
+    }
+
+    async fn list(
+        &self,
+        issuer: &str,
+        subject: &str,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<SessionPage, StoreError> {
+        (**self).list(issuer, subject, after, limit).await
     }
 
     async fn purge_sessions(

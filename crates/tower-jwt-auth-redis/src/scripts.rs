@@ -33,6 +33,7 @@ scripts! {
     ADVANCE: "#!lua flags=allow-oom", "base", "row", "advance";
     LATE_RETRY: "#!lua flags=allow-oom", "base", "row", "late_retry";
     END: "#!lua flags=allow-oom", "base", "row", "revoke", "ending", "end";
+    END_BATCH: "#!lua flags=allow-oom", "base", "row", "revoke", "ending", "end_batch";
     RENEW: "#!lua flags=allow-oom", "base", "row", "revoke", "ending", "renew";
     PURGE_SESSIONS: "#!lua flags=allow-oom", "base", "row", "purge_sessions";
     APPEND: "#!lua flags=allow-oom", "base", "revoke", "append";

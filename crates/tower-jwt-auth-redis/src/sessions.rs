@@ -2,12 +2,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tower_jwt_auth_core::{
-    Advance, EndReason, LateRetry, Loaded, Revocation, Session, SessionId, SessionLimit,
-    SessionStore, StoreError, Which,
+    Advance, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, Revocation, Session, SessionId,
+    SessionLimit, SessionPage, SessionPosition, SessionStore, StoreError, Which,
 };
 
 use crate::row::{self, Fields};
-use crate::scripts::{ADVANCE, END, INSERT, LATE_RETRY, LIST, LOAD, PURGE_SESSIONS};
+use crate::scripts::{ADVANCE, END, END_BATCH, INSERT, LATE_RETRY, LIST, LOAD, PURGE_SESSIONS};
 use crate::store::{RedisStore, millis};
 
 /// Issuer, `sid` and until when of a session that was ended.
@@ -24,6 +24,15 @@ impl RedisStore {
         };
         ended.into_iter().map(revocation).collect()
     }
+}
+
+/// How many sessions end in one script, and how many are listed: nobody else is served while it runs.
+const MAX_BATCH: usize = 16;
+const MAX_PAGE: usize = 200;
+
+/// The number after which to read, as a script takes it.
+fn after(position: Option<SessionPosition>) -> String {
+    position.map_or_else(|| "-inf".to_owned(), |position| position.to_string())
 }
 
 /// The session of this name, where there are any fields of it.
@@ -43,6 +52,7 @@ impl SessionStore for RedisStore {
         call.arg(new.id().to_string());
         call.arg(limit.most().map(|most| most.to_string()).unwrap_or_default());
         call.arg(u8::from(limit.refuses()));
+        call.arg(SessionLimit::MAX_ENDED).arg(limit.max_counted());
         row::write(&mut call, new.parts());
         let may_end = limit.most().is_some() && !limit.refuses();
         let (outcome, ended): (String, Vec<EndedRow>) =
@@ -100,34 +110,59 @@ impl SessionStore for RedisStore {
         &self,
         which: &Which<'_>,
         reason: EndReason,
-    ) -> Result<Vec<Revocation>, StoreError> {
-        let name = |id: &SessionId| id.to_string();
+    ) -> Result<Option<Revocation>, StoreError> {
         let none = String::new;
         let (kind, id, hash, issuer, subject) = match which {
-            Which::One { id } => ("one", name(id), none(), "", ""),
+            Which::One { id } => ("one", id, none(), "", ""),
             Which::Presented { id, secret_hash } => {
-                ("presented", name(id), row::hash_text(secret_hash), "", "")
+                ("presented", id, row::hash_text(secret_hash), "", "")
             }
-            Which::Owned { issuer, subject, id } => ("owned", name(id), none(), *issuer, *subject),
-            Which::All { issuer, subject } => ("all", none(), none(), *issuer, *subject),
-            Which::Others { issuer, subject, keep } => {
-                ("others", name(keep), none(), *issuer, *subject)
-            }
+            Which::Owned { issuer, subject, id } => ("owned", id, none(), *issuer, *subject),
         };
         let mut call = self.call(&END);
-        call.arg(kind).arg(id).arg(hash).arg(issuer).arg(subject).arg(reason.as_str());
+        call.arg(kind).arg(id.to_string()).arg(hash);
+        call.arg(issuer).arg(subject).arg(reason.as_str());
         let ended = self.run_carefully(&call).await?;
-        self.announce(ended)
+        Ok(self.announce(ended)?.into_iter().next())
     }
 
-    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
+    async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
+        let mut call = self.call(&END_BATCH);
+        call.arg(batch.issuer).arg(batch.subject);
+        call.arg(batch.keep.map(|keep| keep.to_string()).unwrap_or_default());
+        call.arg(after(batch.after));
+        call.arg(batch.through.map(|through| through.to_string()).unwrap_or_default());
+        call.arg(batch.limit.clamp(1, MAX_BATCH)).arg(batch.reason.as_str());
+        let (through, next, ended): (String, String, Vec<EndedRow>) =
+            self.run_carefully(&call).await?;
+        let next = Some(next).filter(|next| !next.is_empty());
+        Ok(EndedBatch {
+            revocations: self.announce(ended)?,
+            through: row::parse("number", &through)?,
+            next: next.map(|next| row::parse("number", &next)).transpose()?,
+        })
+    }
+
+    async fn list(
+        &self,
+        issuer: &str,
+        subject: &str,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<SessionPage, StoreError> {
+        let limit = limit.clamp(1, MAX_PAGE);
         let mut call = self.call(&LIST);
-        call.arg(issuer).arg(subject);
-        let listed: Vec<(String, Fields)> = self.run(&call).await?;
-        let session = |(id, fields): (String, Fields)| {
+        call.arg(issuer).arg(subject).arg(self::after(after)).arg(limit);
+        let mut listed: Vec<(String, String, Fields)> = self.run(&call).await?;
+        let is_last = listed.len() <= limit;
+        listed.truncate(limit);
+        let last = listed.last().filter(|_| !is_last);
+        let next = last.map(|(number, ..)| row::parse("number", number)).transpose()?;
+        let session = |(_, id, fields): (String, String, Fields)| {
             row::read(id.parse().map_err(StoreError::corrupt)?, fields)
         };
-        listed.into_iter().map(session).collect()
+        let sessions = listed.into_iter().map(session).collect::<Result<_, _>>()?;
+        Ok(SessionPage { sessions, next })
     }
 
     async fn purge_sessions(

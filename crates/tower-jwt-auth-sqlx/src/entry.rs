@@ -84,17 +84,19 @@ where
     Ok(Some(LogEntry::Revocation(revocation)))
 }
 
-/// The log entry of a session that was ended, from its columns `id`, `issuer` and `access_until`.
-pub(crate) fn read_ended<'r, R>(row: &'r R) -> Result<Revocation, StoreError>
+/// The number of a session that was ended, and its log entry, from its columns `number`, `id`, `issuer` and
+/// `access_until`.
+pub(crate) fn read_ended<'r, R>(row: &'r R) -> Result<(i64, Revocation), StoreError>
 where
     R: Row,
     &'static str: ColumnIndex<R>,
     i64: Decode<'r, R::Database> + Type<R::Database>,
     String: Decode<'r, R::Database> + Type<R::Database>,
 {
-    Ok(Revocation::Session {
+    let revocation = Revocation::Session {
         issuer: row.try_get("issuer").map(from_table).map_err(store_error)?,
         sid: row.try_get("id").map_err(store_error)?,
         until: Timestamp::from_unix_millis(row.try_get("access_until").map_err(store_error)?),
-    })
+    };
+    Ok((row.try_get("number").map_err(store_error)?, revocation))
 }

@@ -4,6 +4,7 @@
 mod desk;
 mod entry;
 mod error;
+mod paging;
 mod row;
 mod task;
 mod text;

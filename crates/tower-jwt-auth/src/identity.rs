@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tower_jwt_auth_core::{RevocationKey, Timestamp};
 
@@ -31,6 +32,8 @@ struct Verified<C> {
     text: Packed,
     issued_at: Option<Timestamp>,
     expires_at: Timestamp,
+    /// The leeway that the verifier grants beyond `expires_at`.
+    leeway: Duration,
     auth_time: Option<Timestamp>,
     claims: C,
 }
@@ -73,6 +76,7 @@ impl<C> Identity<C> {
         issuer: Arc<str>,
         registered: &Registered<'_>,
         claims: C,
+        leeway: Duration,
         judged_at: Timestamp,
     ) -> Self {
         let text = Packed::new([
@@ -87,6 +91,7 @@ impl<C> Identity<C> {
             text,
             issued_at: registered.iat,
             expires_at: registered.exp.unwrap_or(Timestamp::UNIX_EPOCH),
+            leeway,
             auth_time: registered.auth_time,
             claims,
         };
@@ -145,6 +150,11 @@ impl<C> Identity<C> {
     /// When the token expires.
     pub fn expires_at(&self) -> Timestamp {
         self.verified.expires_at
+    }
+
+    /// Whether the token is expired at this time, by the leeway with which it was accepted.
+    pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at() + self.verified.leeway
     }
 
     /// The time at which the token was judged, which is the time of the request.

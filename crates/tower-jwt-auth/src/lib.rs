@@ -108,7 +108,8 @@ pub mod store {
 pub use async_trait::async_trait;
 pub use tower_jwt_auth_core::{
     Clock, Device, EndReason, ManualClock, MemoryStore, Revocation, RevocationLog, RotationPolicy,
-    Session, SessionId, SessionLimit, SessionStore, StoreError, SystemClock, Timestamp, TokenId,
+    Session, SessionId, SessionLimit, SessionPage, SessionPosition, SessionStore, StoreError,
+    SystemClock, Timestamp, TokenId,
 };
 
 #[cfg(feature = "axum")]
@@ -130,7 +131,7 @@ pub use self::keys::{
 pub use self::origin::OriginPolicy;
 pub use self::refresh::{AnswerFuture, LogoutService, RefreshCookie, RefreshService, SameSite};
 pub use self::refresh_token::RefreshToken;
-pub use self::revocation::{FollowPolicy, RevocationList};
+pub use self::revocation::{FollowPolicy, RevocationList, TokenStatus};
 pub use self::sessions::{
     HookError, RefreshContext, RefreshError, RefreshHook, RefreshKind, RefreshRefusal, Renewal,
     SessionError, Sessions, SignIn, Tokens,

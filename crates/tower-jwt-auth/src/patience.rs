@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tower_jwt_auth_core::{
-    Advance, Cursor, EndReason, LateRetry, Loaded, LogEntry, LogPage, Revocation, RevocationKey,
-    RevocationLog, Session, SessionId, SessionLimit, SessionStore, StoreError, Which,
+    Advance, Cursor, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, LogEntry, LogPage,
+    Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionPage,
+    SessionPosition, SessionStore, StoreError, Which,
 };
 
 /// The longest that a store or a hook may take to answer.
@@ -128,12 +129,22 @@ impl<S: SessionStore> SessionStore for Patient<S> {
         &self,
         which: &Which<'_>,
         reason: EndReason,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Option<Revocation>, StoreError> {
         self.writes.ask(self.inner.end(which, reason)).await
     }
 
-    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
-        self.reads.ask(self.inner.list(issuer, subject)).await
+    async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
+        self.writes.ask(self.inner.end_batch(batch)).await
+    }
+
+    async fn list(
+        &self,
+        issuer: &str,
+        subject: &str,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<SessionPage, StoreError> {
+        self.reads.ask(self.inner.list(issuer, subject, after, limit)).await
     }
 
     async fn purge_sessions(

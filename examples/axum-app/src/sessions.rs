@@ -1,10 +1,10 @@
 //! Where a user sees where they are signed in, and ends what they do not recognise.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tower_jwt_auth::{Identity, Session, SessionId};
 
 use crate::app::App;
@@ -14,6 +14,15 @@ use crate::users::Profile;
 #[derive(Serialize)]
 pub(crate) struct List {
     sessions: Vec<Entry>,
+    /// What `after` is for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// Where a page begins.
+#[derive(Deserialize)]
+pub(crate) struct Page {
+    after: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -41,14 +50,18 @@ impl Entry {
     }
 }
 
-/// `GET /auth/sessions`
+/// `GET /auth/sessions`, and `GET /auth/sessions?after=…` for the pages after the first.
 pub(crate) async fn list(
     State(app): State<App>,
     user: Identity<Profile>,
+    page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<List>, ApiError> {
-    let sessions = app.sessions.list(user.subject()).await?;
+    let Query(Page { after }) = page.map_err(|_| ApiError::NOT_FOUND)?;
+    let after = after.map(|after| after.parse()).transpose().map_err(|_| ApiError::NOT_FOUND)?;
+    let page = app.sessions.list(user.subject(), after).await?;
     let entry = |session| Entry::new(session, user.session_id());
-    Ok(Json(List { sessions: sessions.iter().map(entry).collect() }))
+    let sessions = page.sessions.iter().map(entry).collect();
+    Ok(Json(List { sessions, next: page.next.map(|next| next.to_string()) }))
 }
 
 /// `DELETE /auth/sessions/{id}`; what is no id, nobody's or someone else's all looks the same.

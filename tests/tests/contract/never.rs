@@ -43,7 +43,7 @@ async fn debug_and_display_show_no_secret() {
         let issuer = world.sessions.issuer();
         Verifier::<()>::new(issuer).verify(tokens.access().as_str(), world.now()).unwrap()
     };
-    let session = world.sessions.list("alice").await.unwrap().remove(0);
+    let session = world.sessions.list("alice", None).await.unwrap().sessions.remove(0);
     let shown = [
         format!("{signing:?} {verifying:?} {secrets:?} {keys:?} {trusted:?}"),
         format!("{:?} {:?}", tokens, world.sessions),

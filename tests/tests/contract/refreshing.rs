@@ -157,7 +157,7 @@ async fn two_hundred_refreshes_at_once_have_one_successor() {
         successors.insert(answer.cookie_value().unwrap().to_owned());
     }
     assert_eq!(successors.len(), 1, "the very same token for all");
-    let row = &world.sessions.list("alice").await.unwrap()[0];
+    let row = &world.sessions.list("alice", None).await.unwrap().sessions[0];
     assert_eq!(row.generation(), 1, "advanced once");
     let successor = successors.iter().next().unwrap();
     assert_eq!(generation(&world.refresh(successor).await), 1, "once in a grace window");
@@ -236,7 +236,7 @@ async fn the_access_token_of_a_replay_expires_with_the_winners() {
     world.advance(60);
     let late = world.refresh(tokens.refresh().as_str()).await;
     assert_eq!(late.json()["expires_in"], 300);
-    let row = world.sessions.list("alice").await.unwrap().remove(0).into_parts();
+    let row = world.sessions.list("alice", None).await.unwrap().sessions.remove(0).into_parts();
     assert_eq!(exp(&late), row.access_until.unix_seconds());
 }
 
@@ -618,7 +618,7 @@ async fn a_sign_in_that_the_store_did_not_take_leaves_nothing() {
     world.store.fail("insert", Fault::Before);
     assert!(world.sessions.start(World::alice()).await.is_err());
     world.store.heal();
-    assert!(world.sessions.list("alice").await.unwrap().is_empty());
+    assert!(world.sessions.list("alice", None).await.unwrap().sessions.is_empty());
 }
 
 // Line 37: lifetimes are settable.

@@ -38,7 +38,7 @@ async fn a_sign_in_with_its_request_notes_the_user_agent_and_keeps_the_address()
         let who = World::alice().with_device(known.clone());
         let _tokens =
             world.sign_in_as(who.with_request(login.headers(), &RefreshCookie::host())).await;
-        let listed = world.sessions.list("alice").await.unwrap();
+        let listed = world.sessions.list("alice", None).await.unwrap().sessions;
         assert_eq!(listed[0].device().user_agent(), Some(user_agent));
         assert_eq!(listed[0].device().address(), Some("192.0.2.7"));
     }

@@ -130,7 +130,7 @@ async fn two_hundred_refreshes_at_once_over_sockets_have_one_successor() {
         successors.insert(cookie);
     }
     assert_eq!(successors.len(), 1);
-    assert_eq!(world.sessions.list("alice").await.unwrap()[0].generation(), 1);
+    assert_eq!(world.sessions.list("alice", None).await.unwrap().sessions[0].generation(), 1);
 }
 
 #[tokio::test]

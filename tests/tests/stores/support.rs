@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use tower_jwt_auth_core::{
-    Advance, Cursor, Device, EndReason, LateRetry, LateRetryRun, LogEntry, LogPage, Revocation,
-    RevocationLog, SecretHash, Session, SessionId, SessionLimit, SessionParts, SessionStore,
-    Timestamp, TokenId, Which,
+    Advance, Cursor, Device, EndBatch, EndReason, LateRetry, LateRetryRun, LogEntry, LogPage,
+    Revocation, RevocationLog, SecretHash, Session, SessionId, SessionLimit, SessionParts,
+    SessionStore, StoreError, Timestamp, TokenId, Which,
 };
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+/// Whose sessions these are.
+pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const HASH: SecretHash = SecretHash::from_bytes([7; 32]);
 
 /// A session of this subject that is good for a day.
@@ -179,4 +181,37 @@ pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
     let two = LateRetryRun { generation: 4, length: 2 };
     assert_eq!(retried.parts().late_retry, Some(two));
     assert_eq!(store.advance(&step(&retried)).await.unwrap().unwrap().generation(), 6);
+}
+
+/// All live sessions of a subject.
+pub(crate) async fn list(
+    store: &dyn SessionStore,
+    subject: &str,
+) -> Result<Vec<Session>, StoreError> {
+    Ok(store.list(ISSUER, subject, None, 1000).await?.sessions)
+}
+
+/// Ends all sessions of a subject, as many at a time as the store will.
+pub(crate) async fn end_all(
+    store: &dyn SessionStore,
+    subject: &str,
+) -> Result<Vec<Revocation>, StoreError> {
+    let mut batch = EndBatch {
+        issuer: ISSUER,
+        subject,
+        keep: None,
+        after: None,
+        through: None,
+        limit: 1000,
+        reason: EndReason::Logout,
+    };
+    let mut all = Vec::new();
+    loop {
+        let ended = store.end_batch(&batch).await?;
+        all.extend(ended.revocations);
+        (batch.after, batch.through) = (ended.next, Some(ended.through));
+        if batch.after.is_none() {
+            return Ok(all);
+        }
+    }
 }

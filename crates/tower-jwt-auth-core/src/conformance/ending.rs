@@ -7,13 +7,13 @@ pub async fn ending_appends_an_entry_until_the_last_access_token(store: Store) {
     let session = insert(&store, |_| {}).await;
     let (_, end) = read_all(&store, None, 1000).await;
     let which = Which::One { id: session.id() };
-    let entries = store.end(&which, EndReason::Logout).await.unwrap();
+    let entry = store.end(&which, EndReason::Logout).await.unwrap();
     let expected = Revocation::Session {
         issuer: session.parts().issuer.clone(),
         sid: session.id().to_string(),
         until: session.parts().access_until,
     };
-    assert_eq!(entries, std::slice::from_ref(&expected));
+    assert_eq!(entry.as_ref(), Some(&expected));
     let (seen, _) = read_all(&store, Some(end), 1000).await;
     assert!(seen.contains(&expected), "{seen:?}");
     let ended = row(&store, session.id()).await.into_parts().ended.unwrap();
@@ -25,9 +25,9 @@ pub async fn ending_appends_an_entry_until_the_last_access_token(store: Store) {
 pub async fn ending_twice_is_told_once(store: Store) {
     let session = insert(&store, |_| {}).await;
     let which = Which::One { id: session.id() };
-    assert_eq!(store.end(&which, EndReason::Logout).await.unwrap().len(), 1);
+    assert!(store.end(&which, EndReason::Logout).await.unwrap().is_some());
     let first = row(&store, session.id()).await;
-    assert!(store.end(&which, EndReason::Reuse).await.unwrap().is_empty());
+    assert!(store.end(&which, EndReason::Reuse).await.unwrap().is_none());
     assert_eq!(row(&store, session.id()).await, first, "the first reason stays");
 }
 
@@ -35,19 +35,18 @@ pub async fn ending_twice_is_told_once(store: Store) {
 pub async fn ending_an_expired_session_still_revokes_its_access_tokens(store: Store) {
     let session = insert(&store, |s| s.idle_until = s.rotated_at - HOUR).await;
     let which = Which::One { id: session.id() };
-    let entries = store.end(&which, EndReason::Logout).await.unwrap();
-    assert_eq!(entries.len(), 1);
-    assert_eq!(entries[0].until(), session.parts().access_until);
+    let entry = store.end(&which, EndReason::Logout).await.unwrap().unwrap();
+    assert_eq!(entry.until(), session.parts().access_until);
 }
 
 #[doc(hidden)]
 pub async fn ending_by_a_presented_token_needs_the_sessions_secret(store: Store) {
     let session = insert(&store, |_| {}).await;
     let forged = Which::Presented { id: session.id(), secret_hash: OTHER_HASH };
-    assert!(store.end(&forged, EndReason::Logout).await.unwrap().is_empty());
+    assert!(store.end(&forged, EndReason::Logout).await.unwrap().is_none());
     assert_eq!(row(&store, session.id()).await, session);
     let own = Which::Presented { id: session.id(), secret_hash: HASH };
-    assert_eq!(store.end(&own, EndReason::Logout).await.unwrap().len(), 1);
+    assert!(store.end(&own, EndReason::Logout).await.unwrap().is_some());
 }
 
 #[doc(hidden)]
@@ -56,13 +55,12 @@ pub async fn ending_reaches_only_the_subjects_own_sessions(store: Store) {
     let (issuer, subject) = (&*first.parts().issuer, first.subject());
 
     let not_theirs = Which::Owned { issuer, subject, id: stranger.id() };
-    assert!(store.end(&not_theirs, EndReason::Logout).await.unwrap().is_empty());
+    assert!(store.end(&not_theirs, EndReason::Logout).await.unwrap().is_none());
     let theirs = Which::Owned { issuer, subject, id: second.id() };
-    assert_eq!(store.end(&theirs, EndReason::Logout).await.unwrap().len(), 1);
+    assert!(store.end(&theirs, EndReason::Logout).await.unwrap().is_some());
     assert_eq!(row(&store, first.id()).await, first);
 
-    let all = Which::All { issuer, subject };
-    assert_eq!(store.end(&all, EndReason::Logout).await.unwrap().len(), 1, "one was left");
+    assert_eq!(end_all(&store, &first, None, 100).await.len(), 1, "one was left");
     assert!(row(&store, first.id()).await.parts().ended.is_some());
     assert_eq!(row(&store, stranger.id()).await, stranger);
     assert_eq!(row(&store, namesake.id()).await, namesake);
@@ -71,14 +69,84 @@ pub async fn ending_reaches_only_the_subjects_own_sessions(store: Store) {
 #[doc(hidden)]
 pub async fn ending_all_others_keeps_one(store: Store) {
     let [first, second, stranger, namesake] = neighbours(&store).await;
-    let (issuer, subject) = (&*first.parts().issuer, first.subject());
-    let others = Which::Others { issuer, subject, keep: first.id() };
-    let ended = store.end(&others, EndReason::Logout).await.unwrap();
-    assert_eq!(ended.len(), 1);
+    let ended = end_all(&store, &first, Some(first.id()), 100).await;
+    assert_eq!(ended, [second.parts().revocation()]);
     assert!(row(&store, second.id()).await.parts().ended.is_some());
     for kept in [&first, &stranger, &namesake] {
         assert_eq!(row(&store, kept.id()).await, *kept);
     }
+}
+
+#[doc(hidden)]
+pub async fn many_sessions_are_ended_in_batches_the_oldest_first(store: Store) {
+    let first = insert(&store, |_| {}).await;
+    let mut sessions = vec![first.clone()];
+    for _ in 0..6 {
+        let next = beside(&first, HOUR);
+        store.insert(&next, ANY).await.unwrap();
+        sessions.push(next);
+    }
+    let (_, end) = read_all(&store, None, 1000).await;
+    let (issuer, subject) = (&*first.parts().issuer, first.subject());
+    let reason = EndReason::Logout;
+    let mut batch =
+        EndBatch { issuer, subject, keep: None, after: None, through: None, limit: 3, reason };
+    let first_batch = store.end_batch(&batch).await.unwrap();
+    assert!(!first_batch.revocations.is_empty() && first_batch.revocations.len() <= 3);
+
+    // Whoever signs in while the batches go on stays signed in.
+    let later = beside(&first, HOUR);
+    store.insert(&later, ANY).await.unwrap();
+    let mut revocations = first_batch.revocations;
+    (batch.after, batch.through) = (first_batch.next, Some(first_batch.through));
+    while batch.after.is_some() {
+        let more = store.end_batch(&batch).await.unwrap();
+        assert!(more.revocations.len() <= 3);
+        assert_eq!(Some(more.through), batch.through);
+        revocations.extend(more.revocations);
+        batch.after = more.next;
+    }
+    let expected: Vec<_> = sessions.iter().map(|s| s.parts().revocation()).collect();
+    assert_eq!(revocations, expected);
+    let (seen, _) = read_all(&store, Some(end), 1000).await;
+    assert!(expected.iter().all(|entry| seen.contains(entry)), "they are in the log");
+    for session in &sessions {
+        let ended = row(&store, session.id()).await.into_parts().ended;
+        assert_eq!(ended.map(|ended| ended.reason), Some(reason));
+    }
+    assert_eq!(row(&store, later.id()).await, later);
+}
+
+#[doc(hidden)]
+pub async fn a_batch_passes_over_what_has_ended_and_ends_what_has_expired(store: Store) {
+    let first = insert(&store, |s| s.idle_until = s.rotated_at - HOUR).await;
+    let ended = beside(&first, HOUR);
+    store.insert(&ended, ANY).await.unwrap();
+    store.end(&Which::One { id: ended.id() }, EndReason::Reuse).await.unwrap();
+    let ended = row(&store, ended.id()).await;
+    assert_eq!(end_all(&store, &first, None, 1).await, [first.parts().revocation()]);
+    assert_eq!(row(&store, ended.id()).await, ended, "the first reason stays");
+    assert!(end_all(&store, &first, None, 1).await.is_empty());
+}
+
+#[doc(hidden)]
+pub async fn of_batches_at_the_same_time_each_session_is_ended_by_one(store: Store) {
+    let first = insert(&store, |_| {}).await;
+    for _ in 0..11 {
+        store.insert(&beside(&first, HOUR), ANY).await.unwrap();
+    }
+    let racing: Vec<_> = (0..4)
+        .map(|_| {
+            let (store, first) = (store.clone(), first.clone());
+            tokio::spawn(async move { end_all(&store, &first, None, 2).await })
+        })
+        .collect();
+    let mut all = Vec::new();
+    for racer in racing {
+        all.extend(racer.await.unwrap());
+    }
+    assert_eq!(all.len(), 12);
+    assert_eq!(all.iter().collect::<HashSet<_>>().len(), 12);
 }
 
 #[doc(hidden)]
@@ -91,14 +159,14 @@ pub async fn an_ended_session_never_advances_however_they_race(store: Store) {
             async move { store.advance(&step).await.unwrap() }
         });
         let which = Which::One { id: session.id() };
-        let entries = store.end(&which, EndReason::Logout).await.unwrap();
+        let entry = store.end(&which, EndReason::Logout).await.unwrap();
         let advanced = advancing.await.unwrap();
         // Whichever came first, the entry covers the latest token that was made.
         let latest = match &advanced {
             Some(row) => row.parts().access_until,
             None => session.parts().access_until,
         };
-        assert_eq!(entries.iter().map(Revocation::until).collect::<Vec<_>>(), [latest]);
+        assert_eq!(entry.as_ref().map(Revocation::until), Some(latest));
         let next = row(&store, session.id()).await;
         let step = Advance { from_generation: next.generation(), ..step };
         assert!(store.advance(&step).await.unwrap().is_none());

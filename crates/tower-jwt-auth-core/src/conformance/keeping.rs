@@ -32,8 +32,22 @@ pub async fn the_list_shows_live_sessions_in_the_order_in_which_they_were_added(
     }
     let ended = insert(&store, same_owner).await;
     store.end(&Which::One { id: ended.id() }, EndReason::Logout).await.unwrap();
-    let listed = store.list(&first.parts().issuer, first.subject()).await.unwrap();
-    assert_eq!(listed, [&[first], &*added].concat());
+    let expected = [std::slice::from_ref(&first), &*added].concat();
+    assert_eq!(list(&store, &first).await, expected);
+
+    // In pages, the last of which says so.
+    let (issuer, subject) = (&*first.parts().issuer, first.subject());
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list(issuer, subject, after, 2).await.unwrap();
+        assert!(page.sessions.len() <= 2);
+        pages.extend(page.sessions);
+        after = page.next;
+        if after.is_none() {
+            break;
+        }
+    }
+    assert_eq!(pages, expected);
 }
 
 #[doc(hidden)]

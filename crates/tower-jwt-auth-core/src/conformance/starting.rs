@@ -41,16 +41,15 @@ pub async fn texts_of_any_characters_come_back_as_they_were(store: Store) {
         })
         .await;
         assert_eq!(row(&store, session.id()).await, session, "{odd:?}");
-        let (issuer, subject) = (&*session.parts().issuer, session.subject());
-        let listed = store.list(issuer, subject).await.unwrap();
+        let issuer = &*session.parts().issuer;
+        let listed = list(&store, &session).await;
         assert_eq!(listed, std::slice::from_ref(&session), "{odd:?}");
 
         let (_, start) = read_all(&store, None, 1000).await;
         let until = now(&store).await + HOUR;
         let spent = token(issuer, odd, until);
         store.append(&[LogEntry::Revocation(spent.clone())]).await.unwrap();
-        let all = Which::All { issuer, subject };
-        let ended = store.end(&all, EndReason::Logout).await.unwrap();
+        let ended = end_all(&store, &session, None, 100).await;
         assert_eq!(ended, [session.parts().revocation()], "{odd:?}");
         let (seen, _) = read_all(&store, Some(start), 1000).await;
         assert!(seen.contains(&spent) && seen.contains(&ended[0]), "{odd:?}");
@@ -66,9 +65,9 @@ pub async fn an_unknown_session_is_none(store: Store) {
     assert!(store.advance(&step(&unknown)).await.unwrap().is_none());
     assert!(store.late_retry(&retry(&unknown)).await.unwrap().is_none());
     let which = Which::One { id: unknown.id() };
-    assert!(store.end(&which, EndReason::Logout).await.unwrap().is_empty());
-    let parts = unknown.parts();
-    assert!(store.list(&parts.issuer, &parts.subject).await.unwrap().is_empty());
+    assert!(store.end(&which, EndReason::Logout).await.unwrap().is_none());
+    assert!(list(&store, &unknown).await.is_empty());
+    assert!(end_all(&store, &unknown, None, 100).await.is_empty());
 }
 
 #[doc(hidden)]
@@ -80,11 +79,7 @@ pub async fn a_taken_name_is_a_conflict_and_changes_nothing(store: Store) {
     let taken = store.insert(&Session::from_parts(parts), ANY).await;
     assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
     assert_eq!(row(&store, first.id()).await, first);
-    let parts = second.parts();
-    assert_eq!(
-        store.list(&parts.issuer, &parts.subject).await.unwrap(),
-        std::slice::from_ref(&second)
-    );
+    assert_eq!(list(&store, &second).await, std::slice::from_ref(&second));
 }
 
 #[doc(hidden)]
@@ -143,7 +138,21 @@ pub async fn of_many_sign_ins_at_once_the_limit_stays(store: Store) {
             succeeded += usize::from(racer.await.unwrap());
         }
         assert_eq!(succeeded, succeed);
-        let parts = first.parts();
-        assert_eq!(store.list(&parts.issuer, &parts.subject).await.unwrap().len(), 3);
+        assert_eq!(list(&store, &first).await.len(), 3);
     }
+}
+
+#[doc(hidden)]
+pub async fn a_limit_that_comes_late_is_reached_in_bounded_steps(store: Store) {
+    let first = insert(&store, |_| {}).await;
+    for _ in 0..SessionLimit::MAX_ENDED + 10 {
+        store.insert(&beside(&first, HOUR), ANY).await.unwrap();
+    }
+    let before = list(&store, &first).await;
+    let limit = SessionLimit::end_oldest(2);
+    let ended = store.insert(&beside(&first, HOUR), limit).await.unwrap();
+    let oldest = before[..SessionLimit::MAX_ENDED].iter().map(|s| s.parts().revocation());
+    assert_eq!(ended, oldest.collect::<Vec<_>>());
+    store.insert(&beside(&first, HOUR), limit).await.unwrap();
+    assert_eq!(list(&store, &first).await.len(), 2);
 }

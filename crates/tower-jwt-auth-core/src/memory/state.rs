@@ -1,12 +1,17 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Bound::{Excluded, Unbounded};
 
 use super::log::Log;
-use crate::{Ended, LogEntry, Revocation, SessionId, SessionParts, Timestamp, Which};
+use crate::{
+    EndBatch, Ended, LogEntry, Revocation, SessionId, SessionParts, SessionPosition, Timestamp,
+    Which,
+};
 
 /// Under one lock, so that every call is one transaction.
 pub(super) struct State {
     sessions: HashMap<SessionId, Row>,
-    /// Issuer and subject, then the numbers of their rows: what was added first comes first.
+    /// Issuer and subject, then the numbers of their rows that have not been ended: what was added first comes
+    /// first.
     owners: HashMap<(String, String), BTreeMap<u64, SessionId>>,
     /// When a session and its last access token are over.
     over: BTreeSet<(Timestamp, SessionId)>,
@@ -41,10 +46,12 @@ impl State {
 
     /// Adds a row under a name that is free.
     pub(super) fn insert(&mut self, parts: SessionParts) {
-        let (id, number) = (parts.id, self.added);
         self.added += 1;
+        let (id, number) = (parts.id, self.added);
         let owner = (parts.issuer.clone(), parts.subject.clone());
-        self.owners.entry(owner).or_default().insert(number, id);
+        if parts.ended.is_none() {
+            self.owners.entry(owner).or_default().insert(number, id);
+        }
         self.over.insert((over_at(&parts), id));
         self.sessions.insert(id, Row { number, parts });
     }
@@ -75,41 +82,71 @@ impl State {
         Some(row)
     }
 
-    pub(super) fn chosen(&self, which: &Which<'_>) -> Vec<SessionId> {
-        let owned = |issuer: &str, subject: &str| {
-            let owner = (issuer.to_owned(), subject.to_owned());
-            self.owners.get(&owner).into_iter().flat_map(BTreeMap::values).copied()
+    pub(super) fn chosen(&self, which: &Which<'_>) -> Option<SessionId> {
+        let is_meant = |row: &&SessionParts| match which {
+            Which::One { .. } => true,
+            Which::Presented { secret_hash, .. } => row.secret_hash == *secret_hash,
+            Which::Owned { issuer, subject, .. } => {
+                row.issuer == *issuer && row.subject == *subject
+            }
         };
-        match which {
-            Which::One { id } => vec![*id],
-            Which::Presented { id, secret_hash } => {
-                let is_its_own = |row: &&SessionParts| row.secret_hash == *secret_hash;
-                self.session(*id).filter(is_its_own).map(|row| row.id).into_iter().collect()
-            }
-            Which::Owned { issuer, subject, id } => {
-                owned(issuer, subject).filter(|other| other == id).collect()
-            }
-            Which::All { issuer, subject } => owned(issuer, subject).collect(),
-            Which::Others { issuer, subject, keep } => {
-                owned(issuer, subject).filter(|other| other != keep).collect()
-            }
-        }
+        let (Which::One { id } | Which::Presented { id, .. } | Which::Owned { id, .. }) = which;
+        self.session(*id).filter(is_meant).map(|row| row.id)
     }
 
-    /// The live sessions of a subject, the oldest first.
+    /// The subject's sessions after a position that have not been ended.
+    fn owned(
+        &self,
+        issuer: &str,
+        subject: &str,
+        after: Option<SessionPosition>,
+    ) -> impl Iterator<Item = (SessionPosition, &SessionParts)> {
+        let owner = (issuer.to_owned(), subject.to_owned());
+        let after = after.map_or(Unbounded, |after| Excluded(after.number()));
+        let ids =
+            self.owners.get(&owner).into_iter().flat_map(move |ids| ids.range((after, Unbounded)));
+        ids.filter_map(|(number, id)| Some((SessionPosition::new(*number), self.session(*id)?)))
+    }
+
+    /// The position of the session that was added last.
+    pub(super) fn last_position(&self) -> SessionPosition {
+        SessionPosition::new(self.added)
+    }
+
+    /// The sessions of a batch, and where the next one begins.
+    pub(super) fn next_of(
+        &self,
+        batch: &EndBatch<'_>,
+        through: SessionPosition,
+        limit: usize,
+    ) -> (Vec<SessionId>, Option<SessionPosition>) {
+        let mut rows = self
+            .owned(batch.issuer, batch.subject, batch.after)
+            .take_while(|(position, _)| *position <= through)
+            .filter(|(_, row)| Some(row.id) != batch.keep);
+        let chosen: Vec<_> = rows.by_ref().take(limit).collect();
+        let last = chosen.last().map(|(position, _)| *position);
+        let next = last.filter(|_| rows.next().is_some());
+        (chosen.into_iter().map(|(_, row)| row.id).collect(), next)
+    }
+
+    /// The live sessions of a subject after a position, the oldest first.
     pub(super) fn live(
         &self,
         issuer: &str,
         subject: &str,
+        after: Option<SessionPosition>,
         now: Timestamp,
-    ) -> impl Iterator<Item = &SessionParts> {
-        let ids = self.chosen(&Which::All { issuer, subject });
-        let rows = ids.into_iter().filter_map(|id| self.session(id));
-        rows.filter(move |row| row.is_live(now))
+    ) -> impl Iterator<Item = (SessionPosition, &SessionParts)> {
+        self.owned(issuer, subject, after).filter(move |(_, row)| row.is_live(now))
     }
 
     /// Ends those of these sessions that have not been ended, and appends their entries to the log.
-    pub(super) fn end(&mut self, ids: Vec<SessionId>, ended: Ended) -> Vec<Revocation> {
+    pub(super) fn end(
+        &mut self,
+        ids: impl IntoIterator<Item = SessionId>,
+        ended: Ended,
+    ) -> Vec<Revocation> {
         let mut revocations = Vec::new();
         for id in ids {
             let row = self.update(id, |row| {
@@ -119,6 +156,7 @@ impl State {
             });
             let Some(row) = row else { continue };
             let revocation = row.revocation();
+            self.disown(id);
             self.log.append(LogEntry::Revocation(revocation.clone()));
             revocations.push(revocation);
         }
@@ -126,11 +164,18 @@ impl State {
     }
 
     fn remove(&mut self, id: SessionId) {
-        let Some(Row { number, parts }) = self.sessions.remove(&id) else { return };
-        self.over.remove(&(over_at(&parts), id));
-        let owner = (parts.issuer, parts.subject);
+        self.disown(id);
+        if let Some(Row { parts, .. }) = self.sessions.remove(&id) {
+            self.over.remove(&(over_at(&parts), id));
+        }
+    }
+
+    /// Takes a session out of those of its owner.
+    fn disown(&mut self, id: SessionId) {
+        let Some(Row { number, parts }) = self.sessions.get(&id) else { return };
+        let owner = (parts.issuer.clone(), parts.subject.clone());
         if let Some(ids) = self.owners.get_mut(&owner) {
-            ids.remove(&number);
+            ids.remove(number);
             if ids.is_empty() {
                 self.owners.remove(&owner);
             }

@@ -1,9 +1,8 @@
--- ARGV: issuer, subject. The names and the parts of their live sessions, in the order in which they were added.
+-- ARGV: issuer, subject, after which number (`-inf` for the first), how many at most. The numbers, names and parts of
+-- their live sessions, in the order in which they were added, and one more than asked for where there is one.
+local after, limit = ARGV[5], tonumber(ARGV[6])
 local listed = {}
-for _, sid in ipairs(redis.call('ZRANGE', owner_key(ARGV[3], ARGV[4]), 0, -1)) do
-  local row = read_row(sid)
-  if row and is_live(row) then
-    listed[#listed + 1] = {sid, redis.call('HGETALL', session_key(sid))}
-  end
+for i, row in ipairs(live_sessions(owner_key(ARGV[3], ARGV[4]), after, limit + 1)) do
+  listed[i] = {row.number, row.sid, redis.call('HGETALL', session_key(row.sid))}
 end
 return listed

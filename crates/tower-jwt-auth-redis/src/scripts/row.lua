@@ -47,3 +47,23 @@ local function over_at(row)
   if row.ended_at then over = sooner(over, row.ended_at) end
   return later(over, row.access_until)
 end
+
+-- At most so many live sessions of an owner after a number, the oldest first. A page of names at a time: most owners
+-- have few sessions.
+local function live_sessions(owner, after, limit)
+  local live = {}
+  local from = after == '-inf' and after or '(' .. after
+  while #live < limit do
+    local page = redis.call('ZRANGEBYSCORE', owner, from, '+inf', 'WITHSCORES', 'LIMIT', 0, 100)
+    for i = 1, #page, 2 do
+      local row = read_row(page[i])
+      if row and is_live(row) and #live < limit then
+        row.number = page[i + 1]
+        live[#live + 1] = row
+      end
+    end
+    if #page < 200 then break end
+    from = '(' .. page[#page]
+  end
+  return live
+end

@@ -50,7 +50,7 @@ impl PostgresStore {
         Migration { version: 1, sql: include_str!("../../migrations/postgres/0001_sessions.sql") },
         Migration {
             version: 2,
-            sql: include_str!("../../migrations/postgres/0002_late_retries.sql"),
+            sql: include_str!("../../migrations/postgres/0002_rotation_and_batches.sql"),
         },
     ];
 

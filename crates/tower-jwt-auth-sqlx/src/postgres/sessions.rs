@@ -5,15 +5,19 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
 use tower_jwt_auth_core::{
-    Advance, EndReason, LateRetry, Loaded, Revocation, Session, SessionId, SessionLimit,
-    SessionStore, StoreError, Timestamp, Which,
+    Advance, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, Revocation, Session, SessionId,
+    SessionLimit, SessionPage, SessionPosition, SessionStore, StoreError, Timestamp, Which,
 };
 
 use super::{PostgresStore, begin, now};
 use crate::entry::read_ended;
 use crate::error::store_error;
+use crate::paging::{ended_batch, number, session_page};
 use crate::row::{INSERT, bind_session, columns, count, millis, read_session, rows, run_length};
 use crate::text::to_table;
+
+/// How many sessions end in one statement.
+const MAX_BATCH: usize = 200;
 
 #[async_trait]
 impl SessionStore for PostgresStore {
@@ -25,13 +29,13 @@ impl SessionStore for PostgresStore {
         let parts = new.parts();
         let adding = bind_session(sqlx::query(INSERT), parts)?;
         let mut lease = self.desk.lend().await?;
-        let Some(most) = limit.most() else {
+        if limit.most().is_none() {
             let added = adding.execute(&mut *lease).await;
             return match lease.settle(added)?.rows_affected() {
                 0 => Err(StoreError::Conflict),
                 _ => Ok(Vec::new()),
             };
-        };
+        }
         let text = |text: &str| to_table(text).into_owned();
         let (issuer, subject) = (text(&parts.issuer), text(&parts.subject));
         let inserting = async |connection: &mut PgConnection| {
@@ -41,22 +45,27 @@ impl SessionStore for PostgresStore {
             if adding.execute(&mut *connection).await?.rows_affected() == 0 {
                 return Err(StoreError::Conflict.into());
             }
-            let live = sqlx::query_scalar::<_, i64>(LIVE_BESIDE)
-                .bind(issuer)
-                .bind(subject)
-                .bind(parts.id.to_string())
-                .fetch_all(&mut *connection)
-                .await?;
-            let surplus = (live.len() + 1).saturating_sub(most);
+            let beside = |sql, most: usize| {
+                sqlx::query_scalar::<_, i64>(sql)
+                    .bind(issuer.clone())
+                    .bind(subject.clone())
+                    .bind(parts.id.to_string())
+                    .bind(rows(most))
+            };
+            let live = beside(COUNT_BESIDE, limit.max_counted()).fetch_one(&mut *connection);
+            let surplus = limit.surplus(usize::try_from(live.await?).unwrap_or_default());
             if limit.refuses() && surplus > 0 {
                 return Err(StoreError::Limit.into());
             }
             if surplus == 0 {
                 return Ok(Vec::new());
             }
+            let oldest = beside(OLDEST_BESIDE, surplus.min(SessionLimit::MAX_ENDED));
+            let oldest = oldest.fetch_all(&mut *connection).await?;
             let these = ending(end_where!("number = ANY($2)"), EndReason::Limit);
-            let ended = these.bind(live[..surplus].to_vec()).fetch_all(connection).await?;
-            Ok(ended.iter().map(read_ended).collect::<Result<Vec<_>, _>>()?)
+            let ended = these.bind(oldest).fetch_all(connection).await?;
+            let ended = ended.iter().map(|row| Ok(read_ended(row)?.1));
+            Ok(ended.collect::<Result<Vec<_>, StoreError>>()?)
         };
         let ended = lease.transaction(begin(), inserting).await?;
         if !ended.is_empty() {
@@ -108,9 +117,8 @@ impl SessionStore for PostgresStore {
         &self,
         which: &Which<'_>,
         reason: EndReason,
-    ) -> Result<Vec<Revocation>, StoreError> {
-        let text = |text: &str| to_table(text).into_owned();
-        let these = match which {
+    ) -> Result<Option<Revocation>, StoreError> {
+        let this = match which {
             Which::One { id } => ending(end_where!("id = $2"), reason).bind(id.to_string()),
             Which::Presented { id, secret_hash } => {
                 ending(end_where!("id = $2 AND secret_hash = $3"), reason)
@@ -119,39 +127,59 @@ impl SessionStore for PostgresStore {
             }
             Which::Owned { issuer, subject, id } => {
                 ending(end_where!("issuer = $2 AND subject = $3 AND id = $4"), reason)
-                    .bind(text(issuer))
-                    .bind(text(subject))
+                    .bind(to_table(issuer).into_owned())
+                    .bind(to_table(subject).into_owned())
                     .bind(id.to_string())
-            }
-            Which::All { issuer, subject } => {
-                ending(end_where!("issuer = $2 AND subject = $3"), reason)
-                    .bind(text(issuer))
-                    .bind(text(subject))
-            }
-            Which::Others { issuer, subject, keep } => {
-                ending(end_where!("issuer = $2 AND subject = $3 AND id <> $4"), reason)
-                    .bind(text(issuer))
-                    .bind(text(subject))
-                    .bind(keep.to_string())
             }
         };
         let mut lease = self.desk.lend().await?;
+        let ended = this.fetch_optional(&mut *lease).await;
+        let Some(ended) = lease.settle(ended)? else { return Ok(None) };
+        self.announce();
+        Ok(Some(read_ended(&ended)?.1))
+    }
+
+    async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
+        let limit = batch.limit.clamp(1, MAX_BATCH);
+        let through = batch.through.map(number).transpose()?;
+        let these = ending(END_BATCH, batch.reason)
+            .bind(to_table(batch.issuer).into_owned())
+            .bind(to_table(batch.subject).into_owned())
+            .bind(batch.after.map_or(Ok(i64::MIN), number)?)
+            .bind(through)
+            .bind(batch.keep.map(|keep| keep.to_string()).unwrap_or_default())
+            .bind(rows(limit));
+        let mut lease = self.desk.lend().await?;
         let ended = these.fetch_all(&mut *lease).await;
         let ended = lease.settle(ended)?;
+        let through = match ended.first() {
+            Some(row) => row.try_get("through").map_err(store_error)?,
+            // There is nothing to end, and so no next batch.
+            None => through.unwrap_or_default(),
+        };
         if !ended.is_empty() {
             self.announce();
         }
-        ended.iter().map(read_ended).collect()
+        ended_batch(ended.iter().map(read_ended).collect::<Result<_, _>>()?, through, limit)
     }
 
-    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
+    async fn list(
+        &self,
+        issuer: &str,
+        subject: &str,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<SessionPage, StoreError> {
+        let limit = limit.max(1);
         let mut lease = self.desk.lend().await?;
         let listed = sqlx::query(LIST)
             .bind(to_table(issuer).into_owned())
             .bind(to_table(subject).into_owned())
+            .bind(after.map_or(Ok(i64::MIN), number)?)
+            .bind(rows(limit.saturating_add(1)))
             .fetch_all(&mut *lease)
             .await;
-        lease.settle(listed)?.iter().map(read_session).collect()
+        session_page(&lease.settle(listed)?, limit)
     }
 
     async fn purge_sessions(
@@ -184,20 +212,46 @@ const LOAD: &str = concat!(
     " FROM tower_jwt_auth_sessions WHERE id = $1"
 );
 
+/// The sessions of the subject `$2` of the issuer `$1` that have not been ended, by the index of subjects.
+macro_rules! owned {
+    ($issuer:literal, $subject:literal) => {
+        concat!(
+            "hashtextextended(subject, 0) = hashtextextended(",
+            $subject,
+            ", 0) AND subject = ",
+            $subject,
+            " AND issuer = ",
+            $issuer,
+            " AND ended_at IS NULL"
+        )
+    };
+}
+
 const LIST: &str = concat!(
     with_now!(),
-    "SELECT ",
+    "SELECT number, ",
     columns!(),
-    " FROM tower_jwt_auth_sessions, time WHERE subject = $2 AND issuer = $1 AND ended_at IS NULL \
-     AND idle_until > now AND expires_at > now ORDER BY number"
+    " FROM tower_jwt_auth_sessions, time WHERE ",
+    owned!("$1", "$2"),
+    " AND idle_until > now AND expires_at > now AND number > $3 ORDER BY number LIMIT $4"
 );
 
-const LIVE_BESIDE: &str = concat!(
-    with_now!(),
-    "SELECT number FROM tower_jwt_auth_sessions, time \
-     WHERE subject = $2 AND issuer = $1 AND ended_at IS NULL AND idle_until > now \
-     AND expires_at > now AND id <> $3 ORDER BY number"
-);
+/// The live sessions of a subject beside one.
+macro_rules! beside {
+    () => {
+        concat!(
+            "FROM tower_jwt_auth_sessions, time WHERE ",
+            owned!("$1", "$2"),
+            " AND idle_until > now AND expires_at > now AND id <> $3"
+        )
+    };
+}
+
+const COUNT_BESIDE: &str =
+    concat!(with_now!(), "SELECT count(*) FROM (SELECT 1 ", beside!(), " LIMIT $4) AS live");
+
+const OLDEST_BESIDE: &str =
+    concat!(with_now!(), "SELECT number ", beside!(), " ORDER BY number LIMIT $4");
 
 const ADVANCE: &str = concat!(
     with_now!(),
@@ -233,30 +287,62 @@ const PURGE: &str = concat!(
          ORDER BY over_step LIMIT $2 FOR UPDATE SKIP LOCKED))"
 );
 
-/// Ends the sessions of which this is true and writes their log entries, in one statement and so in one
+/// Ends the sessions that `chosen` selects by number and writes their log entries, in one statement and so in one
 /// transaction. The rows are locked in one order, so that two that end the same ones do not wait for each other.
-macro_rules! end_where {
-    ($condition:literal) => {
+macro_rules! end_chosen {
+    ($before:literal, $chosen:expr, $also:literal) => {
         concat!(
-            "WITH chosen AS (\
-                 SELECT number FROM tower_jwt_auth_sessions \
-                 WHERE ended_at IS NULL AND ",
-            $condition,
-            " ORDER BY number FOR UPDATE\
-             ), ended AS (\
+            "WITH ",
+            $before,
+            "chosen AS (",
+            $chosen,
+            "), ended AS (\
                  UPDATE tower_jwt_auth_sessions AS session SET end_reason = $1, ended_at = ",
             now!(),
             " FROM chosen WHERE session.number = chosen.number AND ended_at IS NULL \
                  RETURNING session.number, id, issuer, access_until\
              ), logged AS (\
                  INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
-                 SELECT 'session', issuer, id, access_until FROM ended\
+                 SELECT 'session', issuer, id, access_until FROM ended ORDER BY number\
              ) \
-             SELECT id, issuer, access_until FROM ended ORDER BY number"
+             SELECT ",
+            $also,
+            "number, id, issuer, access_until FROM ended ORDER BY number"
+        )
+    };
+}
+
+use end_chosen;
+
+/// Ends the sessions of which this is true.
+macro_rules! end_where {
+    ($condition:literal) => {
+        end_chosen!(
+            "",
+            concat!(
+                "SELECT number FROM tower_jwt_auth_sessions WHERE ended_at IS NULL AND ",
+                $condition,
+                " ORDER BY number FOR UPDATE"
+            ),
+            ""
         )
     };
 }
 use end_where;
+
+const END_BATCH: &str = end_chosen!(
+    "bound AS MATERIALIZED (\
+         SELECT COALESCE($5::bigint, (SELECT max(number) FROM tower_jwt_auth_sessions), 0) \
+             AS through\
+     ), ",
+    concat!(
+        "SELECT number FROM tower_jwt_auth_sessions AS candidate WHERE ",
+        owned!("$2", "$3"),
+        " AND number > $4 AND number <= (SELECT through FROM bound) AND id <> $6 \
+         ORDER BY number LIMIT $7 FOR UPDATE OF candidate"
+    ),
+    "(SELECT through FROM bound) AS through, "
+);
 
 type Ending = Query<'static, Postgres, PgArguments>;
 

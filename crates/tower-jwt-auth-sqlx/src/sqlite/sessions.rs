@@ -5,16 +5,21 @@ use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use tower_jwt_auth_core::{
-    Advance, EndReason, LateRetry, Loaded, LogEntry, Revocation, Session, SessionId, SessionLimit,
-    SessionStore, StoreError, Timestamp, Which,
+    Advance, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, LogEntry, Revocation, Session,
+    SessionId, SessionLimit, SessionPage, SessionPosition, SessionStore, StoreError, Timestamp,
+    Which,
 };
 
 use super::log::write;
 use super::{SqliteStore, begin};
 use crate::entry::{EntryRow, read_ended};
 use crate::error::Failure;
+use crate::paging::{ended_batch, number, session_page};
 use crate::row::{INSERT, bind_session, columns, count, read_session, rows, run_length};
 use crate::text::to_table;
+
+/// How many sessions end in one transaction: while it writes, all other writers wait.
+const MAX_BATCH: usize = 64;
 
 #[async_trait]
 impl SessionStore for SqliteStore {
@@ -31,22 +36,27 @@ impl SessionStore for SqliteStore {
             if adding.execute(&mut *connection).await?.rows_affected() == 0 {
                 return Err(StoreError::Conflict.into());
             }
-            let Some(most) = limit.most() else { return Ok(Vec::new()) };
-            let live = sqlx::query_scalar::<_, i64>(LIVE_BESIDE)
-                .bind(to_table(&parts.issuer).into_owned())
-                .bind(to_table(&parts.subject).into_owned())
-                .bind(now.unix_millis())
-                .bind(parts.id.to_string())
-                .fetch_all(&mut *connection)
-                .await?;
-            let surplus = (live.len() + 1).saturating_sub(most);
+            if limit.most().is_none() {
+                return Ok(Vec::new());
+            }
+            let beside = |sql, rows: usize| {
+                sqlx::query_scalar::<_, i64>(sql)
+                    .bind(to_table(&parts.issuer).into_owned())
+                    .bind(to_table(&parts.subject).into_owned())
+                    .bind(now.unix_millis())
+                    .bind(parts.id.to_string())
+                    .bind(self::rows(rows))
+            };
+            let live = beside(COUNT_BESIDE, limit.max_counted()).fetch_one(&mut *connection);
+            let surplus = limit.surplus(usize::try_from(live.await?).unwrap_or_default());
             if limit.refuses() && surplus > 0 {
                 return Err(StoreError::Limit.into());
             }
+            let surplus = surplus.min(SessionLimit::MAX_ENDED);
             let mut ended = Vec::new();
-            for number in live.into_iter().take(surplus) {
+            for number in beside(OLDEST_BESIDE, surplus).fetch_all(&mut *connection).await? {
                 let one = ending(end_where!("number = $3"), now, EndReason::Limit).bind(number);
-                ended.extend(end(connection, one).await?);
+                ended.extend(end(connection, one).await?.into_iter().map(|(_, ended)| ended));
             }
             Ok(ended)
         };
@@ -102,11 +112,10 @@ impl SessionStore for SqliteStore {
         &self,
         which: &Which<'_>,
         reason: EndReason,
-    ) -> Result<Vec<Revocation>, StoreError> {
+    ) -> Result<Option<Revocation>, StoreError> {
         let lease = self.writer.lend().await?;
         let now = self.clock.now();
-        let text = |text: &str| to_table(text).into_owned();
-        let these = match which {
+        let this = match which {
             Which::One { id } => ending(end_where!("id = $3"), now, reason).bind(id.to_string()),
             Which::Presented { id, secret_hash } => {
                 ending(end_where!("id = $3 AND secret_hash = $4"), now, reason)
@@ -115,39 +124,64 @@ impl SessionStore for SqliteStore {
             }
             Which::Owned { issuer, subject, id } => {
                 ending(end_where!("issuer = $3 AND subject = $4 AND id = $5"), now, reason)
-                    .bind(text(issuer))
-                    .bind(text(subject))
+                    .bind(to_table(issuer).into_owned())
+                    .bind(to_table(subject).into_owned())
                     .bind(id.to_string())
             }
-            Which::All { issuer, subject } => {
-                ending(end_where!("issuer = $3 AND subject = $4"), now, reason)
-                    .bind(text(issuer))
-                    .bind(text(subject))
-            }
-            Which::Others { issuer, subject, keep } => {
-                ending(end_where!("issuer = $3 AND subject = $4 AND id <> $5"), now, reason)
-                    .bind(text(issuer))
-                    .bind(text(subject))
-                    .bind(keep.to_string())
-            }
         };
-        let work = async |connection: &mut SqliteConnection| end(connection, these).await;
+        let work = async |connection: &mut SqliteConnection| end(connection, this).await;
         let ended = lease.transaction(begin(), work).await?;
         if !ended.is_empty() {
             self.bell.ring();
         }
-        Ok(ended)
+        Ok(ended.into_iter().next().map(|(_, ended)| ended))
     }
 
-    async fn list(&self, issuer: &str, subject: &str) -> Result<Vec<Session>, StoreError> {
+    async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
+        let limit = batch.limit.clamp(1, MAX_BATCH);
+        let lease = self.writer.lend().await?;
+        let now = self.clock.now();
+        let work = async |connection: &mut SqliteConnection| {
+            let through = match batch.through {
+                Some(through) => number(through)?,
+                None => sqlx::query_scalar(LAST).fetch_one(&mut *connection).await?,
+            };
+            let these = ending(END_BATCH, now, batch.reason)
+                .bind(to_table(batch.issuer).into_owned())
+                .bind(to_table(batch.subject).into_owned())
+                .bind(batch.after.map_or(Ok(i64::MIN), number)?)
+                .bind(through)
+                .bind(batch.keep.map(|keep| keep.to_string()).unwrap_or_default())
+                .bind(rows(limit));
+            Ok((end(connection, these).await?, through))
+        };
+        let (mut ended, through) = lease.transaction(begin(), work).await?;
+        if !ended.is_empty() {
+            self.bell.ring();
+        }
+        // Statements return rows in any order.
+        ended.sort_unstable_by_key(|(number, _)| *number);
+        ended_batch(ended, through, limit)
+    }
+
+    async fn list(
+        &self,
+        issuer: &str,
+        subject: &str,
+        after: Option<SessionPosition>,
+        limit: usize,
+    ) -> Result<SessionPage, StoreError> {
+        let limit = limit.max(1);
         let mut lease = self.readers.lend().await?;
         let listed = sqlx::query(LIST)
             .bind(to_table(issuer).into_owned())
             .bind(to_table(subject).into_owned())
             .bind(self.clock.now().unix_millis())
+            .bind(after.map_or(Ok(i64::MIN), number)?)
+            .bind(rows(limit.saturating_add(1)))
             .fetch_all(&mut *lease)
             .await;
-        lease.settle(listed)?.iter().map(read_session).collect()
+        session_page(&lease.settle(listed)?, limit)
     }
 
     async fn purge_sessions(
@@ -166,15 +200,27 @@ impl SessionStore for SqliteStore {
 const LOAD: &str = concat!("SELECT ", columns!(), " FROM tower_jwt_auth_sessions WHERE id = $1");
 
 const LIST: &str = concat!(
-    "SELECT ",
+    "SELECT number, ",
     columns!(),
     " FROM tower_jwt_auth_sessions WHERE subject = $2 AND issuer = $1 AND ended_at IS NULL \
-     AND idle_until > $3 AND expires_at > $3 ORDER BY number"
+     AND idle_until > $3 AND expires_at > $3 AND number > $4 ORDER BY number LIMIT $5"
 );
 
-const LIVE_BESIDE: &str = "SELECT number FROM tower_jwt_auth_sessions \
-     WHERE subject = $2 AND issuer = $1 AND ended_at IS NULL AND idle_until > $3 \
-     AND expires_at > $3 AND id <> $4 ORDER BY number";
+/// The live sessions of a subject beside one.
+macro_rules! beside {
+    () => {
+        "FROM tower_jwt_auth_sessions \
+         WHERE subject = $2 AND issuer = $1 AND ended_at IS NULL AND idle_until > $3 \
+         AND expires_at > $3 AND id <> $4"
+    };
+}
+
+const COUNT_BESIDE: &str = concat!("SELECT count(*) FROM (SELECT 1 ", beside!(), " LIMIT $5)");
+
+const OLDEST_BESIDE: &str = concat!("SELECT number ", beside!(), " ORDER BY number LIMIT $5");
+
+/// The last session that there is.
+const LAST: &str = "SELECT coalesce(max(number), 0) FROM tower_jwt_auth_sessions";
 
 const ADVANCE: &str = concat!(
     "UPDATE tower_jwt_auth_sessions SET generation = generation + 1, rotated_at = $4, \
@@ -208,11 +254,17 @@ macro_rules! end_where {
         concat!(
             "UPDATE tower_jwt_auth_sessions SET ended_at = $1, end_reason = $2 WHERE ",
             $condition,
-            " AND ended_at IS NULL RETURNING id, issuer, access_until"
+            " AND ended_at IS NULL RETURNING number, id, issuer, access_until"
         )
     };
 }
 use end_where;
+
+const END_BATCH: &str = end_where!(
+    "number IN (SELECT number FROM tower_jwt_auth_sessions \
+     WHERE subject = $4 AND issuer = $3 AND ended_at IS NULL AND number > $5 AND number <= $6 \
+     AND id <> $7 ORDER BY number LIMIT $8)"
+);
 
 type Ending<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -224,15 +276,15 @@ fn ending(sql: &'static str, now: Timestamp, reason: EndReason) -> Ending<'stati
 async fn end(
     connection: &mut SqliteConnection,
     these: Ending<'_>,
-) -> Result<Vec<Revocation>, Failure> {
+) -> Result<Vec<(i64, Revocation)>, Failure> {
     let rows = these.fetch_all(&mut *connection).await?;
     let mut ended = Vec::with_capacity(rows.len());
     for row in &rows {
-        let revocation = read_ended(row)?;
+        let (number, revocation) = read_ended(row)?;
         let entry = LogEntry::Revocation(revocation);
         write(connection, &EntryRow::try_from(&entry)?).await?;
         if let LogEntry::Revocation(revocation) = entry {
-            ended.push(revocation);
+            ended.push((number, revocation));
         }
     }
     Ok(ended)
@@ -253,12 +305,10 @@ mod tests {
     #[tokio::test]
     async fn sessions_are_found_by_index() {
         for (sql, index) in [
-            (LIST, "tower_jwt_auth_sessions_subject (subject=?)"),
-            (LIVE_BESIDE, "tower_jwt_auth_sessions_subject (subject=?)"),
-            (
-                end_where!("issuer = $3 AND subject = $4"),
-                "tower_jwt_auth_sessions_subject (subject=?)",
-            ),
+            (LIST, "tower_jwt_auth_sessions_subject (subject=? AND rowid>?)"),
+            (COUNT_BESIDE, "tower_jwt_auth_sessions_subject (subject=?)"),
+            (OLDEST_BESIDE, "tower_jwt_auth_sessions_subject (subject=?)"),
+            (END_BATCH, "tower_jwt_auth_sessions_subject (subject=? AND rowid>? AND rowid<?)"),
             (PURGE, "tower_jwt_auth_sessions_over (<expr><?)"),
             (ADVANCE, "sqlite_autoindex_tower_jwt_auth_sessions_1 (id=?)"),
         ] {

@@ -29,7 +29,8 @@ pub(super) struct Post {
     pub(super) entries: Arc<Entries>,
     pub(super) policy: FollowPolicy,
     pub(super) node: NodeId,
-    pub(super) caught_up: watch::Sender<bool>,
+    /// Whether the whole log has been read, and a heartbeat of this node with it.
+    pub(super) is_ready: watch::Sender<bool>,
 }
 
 /// Keeps the list in step with the log: reads it whole now and then, follows its end all the while, and writes
@@ -53,6 +54,8 @@ pub(super) struct Follower {
 struct Whole {
     begun: Instant,
     cursor: Option<Cursor>,
+    /// Whether an entry was left out since it began, by this reading or at the end of the log: this reading may
+    /// be of a log that did not hold that entry yet.
     left_out: bool,
 }
 
@@ -145,9 +148,8 @@ impl Follower {
         };
         let page = self.post.log.read(cursor, PAGE).await?;
         let LogPage::Entries { entries, next, more } = page else { return Err(self.lost()) };
-        let all_taken = self.take_page(&entries);
+        self.take_page(&entries);
         let Some(mut whole) = self.whole.take() else { return Ok(()) };
-        whole.left_out |= !all_taken;
         if more {
             whole.cursor = Some(next);
             self.whole = Some(whole);
@@ -157,7 +159,6 @@ impl Follower {
         self.post.entries.set_incomplete(whole.left_out);
         self.read_whole = Some(whole.begun);
         self.tail.get_or_insert(next);
-        self.post.caught_up.send_replace(true);
         self.purging = self.post.policy.purges;
         Ok(())
     }
@@ -179,6 +180,8 @@ impl Follower {
             if let Some(beat) = self.last_beat.filter(is_back) {
                 // The log takes what is written to it, this reader sees it, and has read all that there was.
                 self.post.entries.fresh_as_of(beat.instant, beat.wall);
+                // The end is followed only once the whole log has been read.
+                self.post.is_ready.send_replace(true);
             }
             break;
         }
@@ -194,32 +197,31 @@ impl Follower {
         StoreError::unavailable("the log has a new incarnation")
     }
 
-    /// Takes in a page; false when the list has not all of it.
-    fn take_page(&mut self, entries: &[LogEntry]) -> bool {
-        let mut all_taken = true;
+    /// Takes in a page.
+    fn take_page(&mut self, entries: &[LogEntry]) {
         for entry in entries {
-            all_taken &= self.take(entry);
+            self.take(entry);
         }
         self.post.entries.tidy();
-        all_taken
     }
 
-    /// Takes in one entry; false when the list has no room for it.
-    fn take(&mut self, entry: &LogEntry) -> bool {
-        let entries = &self.post.entries;
-        let is_taken = match entry {
-            LogEntry::Revocation(revocation) => entries.insert_if_room(revocation),
+    /// Takes in one entry, or notes that the list has no room for it.
+    fn take(&mut self, entry: &LogEntry) {
+        match entry {
+            LogEntry::Revocation(revocation) => {
+                if !self.post.entries.insert_if_room(revocation) {
+                    self.post.entries.set_incomplete(true);
+                    if let Some(whole) = &mut self.whole {
+                        whole.left_out = true;
+                    }
+                }
+            }
             LogEntry::Heartbeat(heartbeat) => {
                 if heartbeat.node == self.post.node {
                     self.seen_beat = self.seen_beat.max(Some(heartbeat.beat));
                 }
-                true
             }
-        };
-        if !is_taken {
-            entries.set_incomplete(true);
         }
-        is_taken
     }
 
     async fn beat(&mut self) -> Result<(), StoreError> {

@@ -1,10 +1,11 @@
 //! The local replica of the revocation log.
 //!
-//! Three files: [`entries`] is the cache, [`follower`] the task that keeps it in step with the log, and this
-//! one what others ask.
+//! Four files: [`entries`] is the cache, [`follower`] the task that keeps it in step with the log, [`status`]
+//! the answer for a whole identity, and this one what others ask.
 
 mod entries;
 mod follower;
+mod status;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,9 +19,9 @@ use tower_jwt_auth_core::{
 
 use self::entries::Entries;
 use self::follower::{Follower, Post};
+pub use self::status::TokenStatus;
 use crate::background::{self, Background};
 use crate::error::ConfigError;
-use crate::identity::Identity;
 use crate::patience::Patient;
 
 /// How long an entry is kept beyond the expiry of the last token that it concerns: the most leeway that a
@@ -140,8 +141,8 @@ pub struct RevocationList {
 
 #[derive(Clone)]
 enum Kind {
-    /// Nothing is ever revoked.
-    None,
+    /// Nothing is ever revoked; expiry goes by this clock.
+    None(Arc<dyn Clock>),
     Following(Arc<Following>),
 }
 
@@ -149,7 +150,7 @@ struct Following {
     log: Arc<dyn RevocationLog>,
     entries: Arc<Entries>,
     clock: Arc<dyn Clock>,
-    caught_up: watch::Receiver<bool>,
+    is_ready: watch::Receiver<bool>,
     _task: Background,
 }
 
@@ -191,35 +192,42 @@ impl RevocationList {
         let node = NodeId::random().map_err(|_| ConfigError::Entropy)?;
         let entries = Entries::new(policy.most_entries, Arc::clone(&policy.clock))?;
         let entries = Arc::new(entries);
-        let (tell, caught_up) = watch::channel(false);
+        let (tell, is_ready) = watch::channel(false);
         let clock = Arc::clone(&policy.clock);
         let post = Post {
             log: Arc::clone(&log),
             entries: Arc::clone(&entries),
             policy,
             node,
-            caught_up: tell,
+            is_ready: tell,
         };
         let post = Arc::new(post);
         let task = Background::start(&runtime, "follower of the revocation log", move || {
             Follower::new(Arc::clone(&post)).run()
         });
-        let following = Following { log, entries, clock, caught_up, _task: task };
+        let following = Following { log, entries, clock, is_ready, _task: task };
         Ok(Self { kind: Kind::Following(Arc::new(following)) })
     }
 
     /// No revocation at all: a token lives until it expires, whatever happens to its session.
+    ///
+    /// [`status`](Self::status) judges expiry by [`SystemClock`].
     pub fn none() -> Self {
-        Self { kind: Kind::None }
+        Self::none_with_clock(SystemClock::new())
     }
 
-    /// Waits until the list has caught up with the log for the first time: as long as the log is out of reach,
-    /// so put a timeout around it.
+    /// As [`none`](Self::none), with another clock, for tests.
+    pub fn none_with_clock(clock: impl Clock) -> Self {
+        Self { kind: Kind::None(Arc::new(clock)) }
+    }
+
+    /// Waits until the list is fresh for the first time: the whole log has been read, an entry of ours has come
+    /// back, and [`staleness`](Self::staleness) is known. That takes as long as the log is out of reach, so put a
+    /// timeout around it.
     pub async fn ready(&self) {
         if let Kind::Following(following) = &self.kind {
-            let caught_up =
-                following.caught_up.clone().wait_for(|caught_up| *caught_up).await.is_ok();
-            if !caught_up {
+            let is_ready = following.is_ready.clone().wait_for(|is_ready| *is_ready).await.is_ok();
+            if !is_ready {
                 // The follower is gone, with its runtime: this list will never be ready.
                 std::future::pending::<()>().await;
             }
@@ -230,7 +238,7 @@ impl RevocationList {
     /// first time. Always zero for [`none`](Self::none).
     pub fn staleness(&self) -> Option<Duration> {
         match &self.kind {
-            Kind::None => Some(Duration::ZERO),
+            Kind::None(_) => Some(Duration::ZERO),
             Kind::Following(following) => following.entries.staleness(following.clock.now()),
         }
     }
@@ -238,24 +246,9 @@ impl RevocationList {
     /// Whether everything that the log holds is in the list. Where it is not, the store is asked.
     pub fn is_complete(&self) -> bool {
         match &self.kind {
-            Kind::None => true,
+            Kind::None(_) => true,
             Kind::Following(following) => following.entries.is_complete(),
         }
-    }
-
-    /// Whether the token of this identity has been revoked since it was judged, as a long-lived connection may
-    /// want to know. The store is asked where the list is more than 30 seconds behind.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] when the store has to be asked and does not answer.
-    pub async fn is_revoked<C>(&self, identity: &Identity<C>) -> Result<bool, StoreError> {
-        let now = match &self.kind {
-            Kind::None => return Ok(false),
-            Kind::Following(following) => following.clock.now(),
-        };
-        let keys: Vec<RevocationKey<'_>> = identity.revocation_keys().collect();
-        self.is_any_revoked(&keys, now).await
     }
 
     /// Whether one of these is revoked, by the list, and by the store where the list cannot tell.
@@ -295,7 +288,7 @@ impl RevocationList {
     /// Asks the store itself.
     pub(crate) async fn ask(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
         match &self.kind {
-            Kind::None => Ok(false),
+            Kind::None(_) => Ok(false),
             Kind::Following(following) => following.log.is_revoked(keys).await,
         }
     }

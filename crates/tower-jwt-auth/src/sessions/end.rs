@@ -1,9 +1,22 @@
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::{Device, EndReason, Revocation, Session, SessionId, StoreError, Which};
+use tokio::time::{Instant, sleep};
+use tower_jwt_auth_core::{
+    Device, EndBatch, EndReason, Revocation, Session, SessionId, SessionPage, SessionPosition,
+    StoreError, Which,
+};
 
 use super::{RefreshError, SessionError, Sessions};
 use crate::refresh_token::{self, Opened};
+
+/// How many sessions a batch ends, at most; a store may do with fewer at a time.
+const BATCH: usize = 200;
+/// The longest pause between two batches.
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+/// How many sessions a page lists.
+const PAGE: usize = 100;
 
 /// Which sessions someone who holds a refresh token wants to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +38,7 @@ where
     /// [`SessionError::Store`] when it is not certain that the session is over.
     pub async fn end_presented(&self, refresh_token: &str) -> Result<bool, SessionError> {
         match refresh_token::open(&self.secrets, self.issuer.name(), refresh_token) {
-            Ok(opened) => Ok(self.end_opened(&opened, EndReason::Logout).await? > 0),
+            Ok(opened) => Ok(self.end_opened(&opened, EndReason::Logout).await?),
             Err(_) => Ok(false),
         }
     }
@@ -34,7 +47,7 @@ where
         &self,
         opened: &Opened,
         reason: EndReason,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<bool, StoreError> {
         let secret_hash = opened.secret.hash();
         self.end_which(&Which::Presented { id: opened.session_id, secret_hash }, reason).await
     }
@@ -46,36 +59,60 @@ where
     /// [`SessionError::Store`] when it is not certain that the session is over.
     pub async fn end(&self, subject: &str, id: SessionId) -> Result<bool, SessionError> {
         let which = Which::Owned { issuer: self.issuer.name(), subject, id };
-        Ok(self.end_which(&which, EndReason::Logout).await? > 0)
+        Ok(self.end_which(&which, EndReason::Logout).await?)
     }
 
-    /// Ends all sessions of the subject; tells how many.
+    /// Ends all sessions that the subject has when this is called, and returns how many.
+    ///
+    /// They are ended in batches, the oldest first, so that others are served in between however many there
+    /// are. A session that starts meanwhile goes on.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Store`] when it is not certain that they are over.
+    /// [`SessionError::Store`] when it is not certain that all of them are over. Those of the batches before
+    /// the one that failed are; the same call ends the others.
     pub async fn end_all(&self, subject: &str) -> Result<usize, SessionError> {
-        let which = Which::All { issuer: self.issuer.name(), subject };
-        Ok(self.end_which(&which, EndReason::Logout).await?)
+        Ok(self.end_many(subject, None).await?)
     }
 
-    /// Ends all sessions of the subject but this one, as after a change of password; tells how many.
+    /// Ends all sessions of the subject but this one, as after a change of password, and returns how many. It
+    /// goes about it as [`end_all`](Self::end_all) does.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Store`] when it is not certain that they are over.
+    /// As [`end_all`](Self::end_all).
     pub async fn end_others(&self, subject: &str, keep: SessionId) -> Result<usize, SessionError> {
-        let which = Which::Others { issuer: self.issuer.name(), subject, keep };
-        Ok(self.end_which(&which, EndReason::Logout).await?)
+        Ok(self.end_many(subject, Some(keep)).await?)
     }
 
-    /// The live sessions of the subject, the oldest first.
+    /// Returns the live sessions of the subject, the oldest first, a page of at most 100 at a time: from the
+    /// first one on, or after where the page before ended.
     ///
     /// # Errors
     ///
     /// [`SessionError::Store`] when the store cannot be asked.
-    pub async fn list(&self, subject: &str) -> Result<Vec<Session>, SessionError> {
-        Ok(self.store.list(self.issuer.name(), subject).await?)
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// # let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+    /// # let _ = sessions.start(SignIn::new("alice", ())).await?;
+    /// let page = sessions.list("alice", None).await?;
+    /// assert_eq!(page.sessions[0].subject(), "alice");
+    /// // There is no second page.
+    /// assert!(page.next.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn list(
+        &self,
+        subject: &str,
+        after: Option<SessionPosition>,
+    ) -> Result<SessionPage, SessionError> {
+        Ok(self.store.list(self.issuer.name(), subject, after, PAGE).await?)
     }
 
     /// Revokes a token by its `jti`, a session by its `sid`, or the older tokens of a foreign subject. It holds
@@ -94,21 +131,44 @@ where
         &self,
         which: &Which<'_>,
         reason: EndReason,
-    ) -> Result<usize, StoreError> {
-        let revocations = self.store.end(which, reason).await?;
-        self.revocations.note(&revocations);
-        if !revocations.is_empty() {
-            tracing::debug!(count = revocations.len(), reason = reason.as_str(), "ended sessions");
-            return Ok(revocations.len());
+    ) -> Result<bool, StoreError> {
+        let (Which::One { id } | Which::Presented { id, .. } | Which::Owned { id, .. }) = which;
+        if let Some(revocation) = self.store.end(which, reason).await? {
+            self.revocations.note(&[revocation]);
+            tracing::debug!(session = %id, reason = reason.as_str(), "a session was ended");
+            return Ok(true);
         }
-        if let Which::One { id } | Which::Presented { id, .. } | Which::Owned { id, .. } = which {
-            // It may have been ended by another node, or by a call whose answer was lost: what is answered
-            // now must hold here, too.
-            if let Some(loaded) = self.store.load(*id).await? {
-                self.note_if_ended(&loaded.session);
+        // It may have been ended by another node, or by a call whose answer was lost: what is answered now must
+        // hold here, too.
+        if let Some(loaded) = self.store.load(*id).await? {
+            self.note_if_ended(&loaded.session);
+        }
+        Ok(false)
+    }
+
+    /// Ends the subject's sessions a batch at a time.
+    async fn end_many(&self, subject: &str, keep: Option<SessionId>) -> Result<usize, StoreError> {
+        let (issuer, reason) = (self.issuer.name(), EndReason::Logout);
+        let mut batch =
+            EndBatch { issuer, subject, keep, after: None, through: None, limit: BATCH, reason };
+        let mut count = 0;
+        loop {
+            let begun = Instant::now();
+            let ended = self.store.end_batch(&batch).await?;
+            self.revocations.note(&ended.revocations);
+            count += ended.revocations.len();
+            if ended.next.is_none() {
+                tracing::debug!(
+                    count,
+                    reason = reason.as_str(),
+                    "sessions of a subject were ended"
+                );
+                return Ok(count);
             }
+            (batch.after, batch.through) = (ended.next, Some(ended.through));
+            // Half of the store's time is for others.
+            sleep(begun.elapsed().min(MAX_PAUSE)).await;
         }
-        Ok(0)
     }
 
     /// Takes note of a session that turns out to have been ended.
@@ -137,13 +197,11 @@ where
         }
         let opened = self.choose(opened).await?;
         let session = self.refreshable(&opened, client).await?;
-        let row = session.parts();
-        let (issuer, subject) = (row.issuer.as_str(), row.subject.as_str());
-        let which = match reach {
-            Reach::Others => Which::Others { issuer, subject, keep: row.id },
-            Reach::Everywhere | Reach::ThisSession => Which::All { issuer, subject },
+        let keep = match reach {
+            Reach::Others => Some(session.id()),
+            Reach::Everywhere | Reach::ThisSession => None,
         };
-        self.end_which(&which, EndReason::Logout).await?;
+        self.end_many(session.subject(), keep).await?;
         Ok(())
     }
 }

@@ -58,7 +58,7 @@ async fn sweep(store: &dyn SessionStore) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use tower_jwt_auth_core::{ManualClock, MemoryStore, Timestamp};
+    use tower_jwt_auth_core::{ManualClock, MemoryStore, SessionLimit, Timestamp};
 
     use super::*;
     use crate::{Issuer, RefreshSecrets, RotationPolicy, Sessions, SignIn, SigningKey};
@@ -75,6 +75,7 @@ mod tests {
                 .unwrap()
                 .with_policy(RotationPolicy::default().with_idle(idle))
                 .unwrap()
+                .with_session_limit(SessionLimit::none())
                 .without_housekeeping();
         let mut ids = Vec::new();
         for _ in 0..BATCH + 1 {

@@ -121,7 +121,7 @@ where
             store,
             revocations,
             policy: RotationPolicy::default(),
-            limit: SessionLimit::none(),
+            limit: SessionLimit::default(),
             hook: Arc::new(KeepClaims),
             housekeeping,
             runtime,
@@ -164,7 +164,8 @@ where
         Ok(self)
     }
 
-    /// How many live sessions a subject may have; any number, unless set.
+    /// How many live sessions a subject may have: 100 unless set, of which the oldest ends;
+    /// [`SessionLimit::none`] for any number.
     pub fn with_session_limit(mut self, limit: SessionLimit) -> Self {
         self.limit = limit;
         self

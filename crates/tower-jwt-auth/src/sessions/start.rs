@@ -93,7 +93,7 @@ where
         &self,
         id: SessionId,
         reason: EndReason,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<bool, StoreError> {
         self.end_which(&Which::One { id }, reason).await
     }
 }

@@ -100,7 +100,7 @@ impl<C: DeserializeOwned> Verifier<C> {
         trusted.check(&header, &registered, now)?;
         let key = trusted.key(&header)?;
         key.verify(segments.signed.as_bytes(), decoded.signature)?;
-        Ok(Identity::new(trusted.shared_name(), &registered, own, now))
+        Ok(Identity::new(trusted.shared_name(), &registered, own, trusted.leeway(), now))
     }
 }
 

@@ -103,6 +103,10 @@ impl TrustedIssuer {
         Arc::clone(&self.name)
     }
 
+    pub(crate) fn leeway(&self) -> Duration {
+        self.requirements.leeway
+    }
+
     pub(crate) fn check(
         &self,
         header: &Header<'_>,

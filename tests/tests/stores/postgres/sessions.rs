@@ -3,14 +3,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::Row as _;
-use tower_jwt_auth_core::{
-    Advance, EndReason, RevocationLog, Session, SessionLimit, SessionStore, Which,
-};
+use tower_jwt_auth_core::{Advance, RevocationLog, Session, SessionLimit, SessionStore};
 use tower_jwt_auth_sqlx::PostgresStore;
 use tower_jwt_auth_tests::servers::{self, Proxy};
 
 use super::{connection, new_store, run};
-use crate::support::{HOUR, a_restore_ends_all, read, session, step, until};
+use crate::support::{HOUR, a_restore_ends_all, end_all, list, read, session, step, until};
 
 /// The same URL with another address in it.
 fn through(proxy: &Proxy, url: &str) -> String {
@@ -55,10 +53,7 @@ async fn of_many_that_end_the_same_sessions_at_once_each_session_is_ended_by_one
         let mut ending = Vec::new();
         for _ in 0..8 {
             let (store, subject) = (store.clone(), subject.clone());
-            ending.push(tokio::spawn(async move {
-                let which = Which::All { issuer: "https://issuer.example", subject: &subject };
-                store.end(&which, EndReason::Logout).await.unwrap()
-            }));
+            ending.push(tokio::spawn(async move { end_all(&store, &subject).await.unwrap() }));
         }
         let mut ended = Vec::new();
         for one in ending {
@@ -209,14 +204,11 @@ async fn sessions_are_found_by_index_and_refreshes_touch_none() {
          ANALYZE tower_jwt_auth_sessions",
     )
     .await;
-    let index = "tower_jwt_auth_sessions_subject";
+    let index = "tower_jwt_auth_sessions_owner";
     let before = scans(&url, index).await;
-    assert_eq!(
-        store.list("https://issuer.example", "alice").await.unwrap(),
-        std::slice::from_ref(&alice)
-    );
+    assert_eq!(list(&store, "alice").await.unwrap(), std::slice::from_ref(&alice));
     until("the list used the index", async || {
-        store.list("https://issuer.example", "alice").await.unwrap();
+        list(&store, "alice").await.unwrap();
         scans(&url, index).await > before
     })
     .await;
