@@ -5,6 +5,7 @@
 mod choosing;
 mod cookies;
 mod finding;
+mod joining;
 mod judging;
 mod kinds;
 mod limits;

@@ -3,6 +3,7 @@
 mod end;
 mod hook;
 mod housekeeping;
+mod in_flight;
 mod places;
 mod presented;
 mod refresh;
@@ -31,6 +32,7 @@ pub use self::sign_in::SignIn;
 
 use self::hook::KeepClaims;
 use self::housekeeping::Housekeeping;
+use self::in_flight::InFlight;
 use self::places::Places;
 use crate::background;
 use crate::error::ConfigError;
@@ -73,6 +75,7 @@ pub struct Sessions<C> {
     housekeeping: Housekeeping,
     runtime: Handle,
     places: Places,
+    in_flight: Arc<InFlight>,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -126,6 +129,7 @@ where
             housekeeping,
             runtime,
             places: Places::new(),
+            in_flight: Arc::default(),
             claims: PhantomData,
         };
         let default = RotationPolicy::default();
@@ -223,6 +227,7 @@ impl<C> Clone for Sessions<C> {
             housekeeping: self.housekeeping.clone(),
             runtime: self.runtime.clone(),
             places: self.places.clone(),
+            in_flight: Arc::clone(&self.in_flight),
             claims: PhantomData,
         }
     }

@@ -1,10 +1,13 @@
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use tower_jwt_auth_core::{
-    Clock as _, Device, EndReason, RevocationKey, Session, SessionId, Timestamp, TokenId,
+    Clock as _, Device, EndReason, RevocationKey, SessionId, StoreError, Timestamp, TokenId,
 };
 
+use super::in_flight::{Answer, Refreshed};
 use super::rotate::{RefreshKind, report};
 use super::{
     HookError, RefreshContext, RefreshError, RefreshRefusal, Renewal, SessionError, Sessions,
@@ -64,13 +67,31 @@ where
     async fn refresh_opened(
         &self,
         opened: &Opened,
-        device: &Device,
+        client: &Device,
     ) -> Result<Tokens, RefreshError> {
         let now = self.clock().now();
         self.refuse_known(opened, now).await?;
+        let work = self.rotate_and_renew(opened, client, now);
+        let Ok((answer, is_own)) = self.in_flight.join(opened, work).await else {
+            let source = StoreError::unavailable("too many requests wait for one refresh");
+            return Err(source.into());
+        };
+        if let Ok(refreshed) = &answer {
+            let kind = if is_own { refreshed.kind } else { RefreshKind::Replayed };
+            report(&refreshed.session, kind, client);
+        }
+        let brings_a_cookie = answer.as_ref().map_or_else(RefreshError::has_successor, |_| true);
+        if brings_a_cookie && self.is_known_to_be_over(opened.session_id, now) {
+            // It ended while the hook was asked: its cookie must not take the place of a newer login's.
+            return Err(RefreshRefusal::Revoked.into());
+        }
+        Ok(answer?.tokens)
+    }
+
+    /// What is done once for all who bring this token at the same time.
+    async fn rotate_and_renew(&self, opened: &Opened, client: &Device, now: Timestamp) -> Answer {
         let access_until = self.issuer.access_expiry(now);
-        let (session, kind) = self.rotate_or_replay(opened, access_until, device).await?;
-        report(&session, kind, device);
+        let (session, kind) = self.rotate_or_replay(opened, access_until, client).await?;
         // A replay writes nothing, so its access token must not outlive what the row says.
         let expires_at = access_until.min(session.parts().access_until);
         let refresh = refresh_token::seal(&self.secrets, &session, &opened.secret, now)?;
@@ -78,13 +99,9 @@ where
             // The successor was handed out before, and may have been revoked since.
             self.refuse_revoked(refresh.id(), session.id(), now).await?;
         }
-        let context = RefreshContext { session: &session, kind, client: device };
-        match self.renew(&context, refresh, now, expires_at).await {
-            Err(refused @ RefreshError::Refused(_)) => Err(refused),
-            // It ended while the hook was asked: its cookie must not take the place of a newer login's.
-            _ if self.is_known_to_be_over(&session, now) => Err(RefreshRefusal::Revoked.into()),
-            renewed => renewed,
-        }
+        let context = RefreshContext { session: &session, kind, client };
+        let tokens = self.renew(&context, refresh, now, expires_at).await?;
+        Ok(Refreshed { tokens, session: Arc::new(session), kind })
     }
 
     /// What is known to be revoked costs no question to the store.
@@ -104,8 +121,8 @@ where
         if revoked { Err(RefreshRefusal::Revoked.into()) } else { Ok(()) }
     }
 
-    fn is_known_to_be_over(&self, session: &Session, now: Timestamp) -> bool {
-        let sid = session.id().to_string();
+    fn is_known_to_be_over(&self, session: SessionId, now: Timestamp) -> bool {
+        let sid = session.to_string();
         let key = RevocationKey::Session { issuer: self.issuer.name(), sid: &sid };
         self.revocations.standing([key].into_iter(), MOST_STALE, now) == Standing::Revoked
     }
@@ -127,12 +144,13 @@ where
         let renewal = match self.ask_hook(context, claims).await {
             Ok(renewal) => renewal,
             Err(HookError::Unavailable(source)) => {
+                let source = source.into();
                 return Err(RefreshError::Unavailable { source, successor: Some(refresh) });
             }
             Err(HookError::Refuse) => {
                 if let Err(error) = self.end_one(session.id(), EndReason::Refused).await {
                     // Not ended for certain: the client must come back and be refused again.
-                    let source = error.into();
+                    let source = Arc::new(error);
                     return Err(RefreshError::Unavailable { source, successor: Some(refresh) });
                 }
                 return Err(RefreshRefusal::ByApplication.into());

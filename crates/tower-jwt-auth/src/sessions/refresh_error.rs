@@ -1,4 +1,5 @@
 use std::error::Error as StdError;
+use std::sync::Arc;
 
 use tower_jwt_auth_core::{Refusal, StoreError};
 
@@ -6,7 +7,9 @@ use crate::issuer::IssueError;
 use crate::refresh_token::RefreshToken;
 
 /// Why a refresh gave no access token.
-#[derive(Debug, thiserror::Error)]
+///
+/// Requests that waited for one refresh share its error, so it can be cloned.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefreshError {
     /// The session is over, or the token is none of ours. Trying again is no use.
@@ -17,7 +20,7 @@ pub enum RefreshError {
     Unavailable {
         /// What is out of reach.
         #[source]
-        source: Box<dyn StdError + Send + Sync>,
+        source: Arc<dyn StdError + Send + Sync>,
         /// The refresh token to try again with, when the session has moved on already.
         successor: Option<RefreshToken>,
     },
@@ -27,33 +30,43 @@ pub enum RefreshError {
     Failed {
         /// What is wrong.
         #[source]
-        source: Box<dyn StdError + Send + Sync>,
+        source: Arc<dyn StdError + Send + Sync>,
         /// The refresh token to try again with, when the session has moved on already.
         successor: Option<RefreshToken>,
     },
 }
 
 impl RefreshError {
+    /// Whether the answer brings a refresh token.
+    pub(super) fn has_successor(&self) -> bool {
+        match self {
+            Self::Refused(_) => false,
+            Self::Unavailable { successor, .. } | Self::Failed { successor, .. } => {
+                successor.is_some()
+            }
+        }
+    }
+
     pub(super) fn failed(
         source: impl Into<Box<dyn StdError + Send + Sync>>,
         refresh: RefreshToken,
     ) -> Self {
-        Self::Failed { source: source.into(), successor: Some(refresh) }
+        Self::Failed { source: Arc::from(source.into()), successor: Some(refresh) }
     }
 }
 
 impl From<StoreError> for RefreshError {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Corrupt(_) => Self::Failed { source: error.into(), successor: None },
-            _ => Self::Unavailable { source: error.into(), successor: None },
+            StoreError::Corrupt(_) => Self::Failed { source: Arc::new(error), successor: None },
+            _ => Self::Unavailable { source: Arc::new(error), successor: None },
         }
     }
 }
 
 impl From<IssueError> for RefreshError {
     fn from(error: IssueError) -> Self {
-        Self::Failed { source: error.into(), successor: None }
+        Self::Failed { source: Arc::new(error), successor: None }
     }
 }
 

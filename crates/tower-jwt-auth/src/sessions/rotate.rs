@@ -72,10 +72,7 @@ where
                 }
             }
         }
-        Err(RefreshError::Unavailable {
-            source: StoreError::unavailable("the session keeps changing").into(),
-            successor: None,
-        })
+        Err(StoreError::unavailable("the session keeps changing").into())
     }
 }
 

@@ -1,0 +1,160 @@
+//! Requests that bring the same refresh token at the same time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::StatusCode;
+use tokio::sync::watch;
+use tokio::task::{JoinSet, yield_now};
+use tower_jwt_auth::{HookError, RefreshContext, RefreshHook, RefreshRefusal, Renewal, SignIn};
+use tower_jwt_auth_tests::{Answer, Profile, World};
+
+/// Lets refreshes of alice wait until it is opened, and counts them.
+#[derive(Clone)]
+struct Gate {
+    open: Arc<watch::Sender<bool>>,
+    asked: Arc<AtomicUsize>,
+}
+
+#[async_trait]
+impl RefreshHook<Profile> for Gate {
+    async fn on_refresh(
+        &self,
+        refresh: &RefreshContext<'_>,
+        claims: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
+        if refresh.session().subject() == "alice" {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            self.open.subscribe().wait_for(|open| *open).await.unwrap();
+        }
+        match claims.name.as_str() {
+            "Mallory" => Err(HookError::Refuse),
+            _ => Ok(Renewal::of(refresh.session(), claims)),
+        }
+    }
+}
+
+impl Gate {
+    fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn open(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+fn gated() -> (World, Gate) {
+    let gate = Gate { open: Arc::new(watch::Sender::new(false)), asked: Arc::default() };
+    (World::new().with_sessions(|sessions| sessions.with_refresh_hook(gate.clone())), gate)
+}
+
+/// Sends this token so many times, and comes back when all of them wait or have been answered. The tests run on one
+/// thread.
+async fn send(world: &World, token: &str, times: usize) -> JoinSet<Answer> {
+    let mut sent = JoinSet::new();
+    for _ in 0..times {
+        let (world, token) = (world.clone(), token.to_owned());
+        sent.spawn(async move { world.refresh(&token).await });
+    }
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    sent
+}
+
+#[tokio::test]
+async fn the_store_and_the_hook_are_asked_once_for_all_of_them() {
+    let (world, gate) = gated();
+    let tokens = world.sign_in().await;
+    let before = world.store.asked();
+    let sent = send(&world, tokens.refresh().as_str(), 50).await;
+    assert_eq!((world.store.asked() - before, gate.asked()), (1, 1));
+    gate.open();
+    let answers = sent.join_all().await;
+    let successor = answers[0].cookie_value().unwrap().to_owned();
+    for answer in &answers {
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.cookie_value(), Some(&*successor));
+        assert_eq!(world.call(&answer.access_token()).await.status, StatusCode::OK);
+    }
+    assert_eq!((world.store.asked() - before, gate.asked()), (1, 1));
+
+    // Who comes later is answered anew: the session may have ended meanwhile.
+    assert_eq!(world.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
+    assert_eq!(gate.asked(), 2);
+    world.logout(&successor).await;
+    let refused = world.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(refused.extensions.get(), Some(&RefreshRefusal::Revoked));
+}
+
+#[tokio::test]
+async fn a_refusal_is_the_answer_to_all_of_them() {
+    let (world, gate) = gated();
+    let who = SignIn::new("alice", Profile { name: "Mallory".into() });
+    let tokens = world.sign_in_as(who).await;
+    let sent = send(&world, tokens.refresh().as_str(), 5).await;
+    gate.open();
+    for answer in sent.join_all().await {
+        answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+        assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::ByApplication));
+    }
+    assert_eq!(gate.asked(), 1);
+}
+
+#[tokio::test]
+async fn when_the_one_who_works_leaves_another_one_goes_on() {
+    let (world, gate) = gated();
+    let tokens = world.sign_in().await;
+    let token = tokens.refresh().as_str();
+    let mut first = Box::pin(world.sessions.refresh(token));
+    let mut second = Box::pin(world.sessions.refresh(token));
+    for future in [&mut first, &mut second] {
+        let short = tokio::time::timeout(Duration::from_millis(1), future).await;
+        assert!(short.is_err(), "both wait");
+    }
+    assert_eq!(gate.asked(), 1);
+    drop(first);
+    gate.open();
+    let answered = second.await.unwrap();
+    assert_eq!(answered.refresh().generation(), 1);
+    assert_eq!(gate.asked(), 2, "its answer is of its own work");
+}
+
+#[tokio::test]
+async fn tokens_of_two_generations_do_not_wait_for_each_other() {
+    let (world, gate) = gated();
+    let tokens = world.sign_in().await;
+    gate.open();
+    let next = world.refresh(tokens.refresh().as_str()).await;
+    gate.open.send_replace(false);
+    let asked = gate.asked();
+    let old = send(&world, tokens.refresh().as_str(), 2).await;
+    let new = send(&world, next.cookie_value().unwrap(), 2).await;
+    assert_eq!(gate.asked() - asked, 2, "one for each");
+    gate.open();
+    for answer in old.join_all().await.into_iter().chain(new.join_all().await) {
+        assert_eq!(answer.cookie_value(), next.cookie_value());
+    }
+}
+
+#[tokio::test]
+async fn one_token_takes_a_bounded_number_of_places() {
+    let (world, gate) = gated();
+    let tokens = world.sign_in().await;
+    let mut sent = send(&world, tokens.refresh().as_str(), 300).await;
+    for _ in 0..300 - 256 {
+        let surplus = sent.join_next().await.unwrap().unwrap();
+        surplus.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+        assert_eq!(surplus.set_cookie(), None);
+    }
+    let bob = SignIn::new("bob", Profile { name: "Bob".into() });
+    let bob = world.sign_in_as(bob).await;
+    assert_eq!(world.refresh(bob.refresh().as_str()).await.status, StatusCode::OK);
+    gate.open();
+    let answers = sent.join_all().await;
+    assert_eq!(answers.len(), 256);
+    assert!(answers.iter().all(|answer| answer.status == StatusCode::OK));
+}
