@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tower_jwt_auth_tests::servers;
 
+use crate::guard::Guard;
 use crate::jar::generation;
 use crate::relay::{Fate, Relay};
 use crate::server::Server;
@@ -54,6 +55,7 @@ async fn answers_that_are_lost_or_overtake_each_other_sign_nobody_out() {
         ("LATE_RETRIES", "1"),
         ("RUST_LOG", "info"),
     ]);
+    let guard = Guard::of(&server);
     let weather = Arc::new(Mutex::new(Weather::Fair));
     let now = Arc::clone(&weather);
     let relay = Relay::start(server.address(), move || now.lock().unwrap().fate()).await;
@@ -91,6 +93,7 @@ async fn answers_that_are_lost_or_overtake_each_other_sign_nobody_out() {
     let passed = relay.passed();
     assert_eq!(generation(&window.refresh_token().await), passed.generation);
     window.close().await;
+    drop(guard);
     server.stop();
     let late_retries = server.log().matches("a refresh was retried late").count();
     say(&format!(

@@ -3,6 +3,7 @@
 //! The tabs refresh with plain `fetch` and take no lock, as pages do that were not written for this library.
 #![allow(clippy::unwrap_used)]
 
+mod guard;
 mod jar;
 mod losses;
 mod relay;

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tower_jwt_auth_tests::servers;
 
+use crate::guard::Guard;
 use crate::jar::generation;
 use crate::relay::{Fate, Relay};
 use crate::server::{PATIENCE, Server};
@@ -40,6 +41,7 @@ async fn shown(window: &Window) -> Vec<String> {
 async fn a_window_that_is_restored_with_all_its_tabs_is_signed_in_in_each() {
     let Some(chromium) = servers::chromium() else { return };
     let server = Server::start(&[("BIND", "localhost:0"), ("GRACE", "1")]);
+    let _guard = Guard::of(&server);
     let relay = Relay::start(server.address(), || Fate::Arrives(Duration::ZERO)).await;
 
     let profile = chromium.new_profile();

@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use tower_jwt_auth_tests::servers;
 
+use crate::guard::Guard;
 use crate::jar::generation;
 use crate::server::Server;
 use crate::window::{Refresh, Window};
@@ -50,6 +51,7 @@ async fn storm(window: &Window, user: &str) -> Seen {
 async fn tabs_that_refresh_at_once_without_a_lock_stay_signed_in() {
     let Some(chromium) = servers::chromium() else { return };
     let server = Server::start(&[("BIND", "localhost:0"), ("GRACE", "1")]);
+    let _guard = Guard::of(&server);
     let storm_of = async |user, tabs| {
         let window = Window::sign_in(chromium, server.address(), user, tabs).await;
         let seen = storm(&window, user).await;
