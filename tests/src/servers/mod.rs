@@ -1,5 +1,5 @@
 //! Real servers for tests: PostgreSQL and Redis (or Valkey) processes of the test's own, and a proxy that
-//! breaks the way to them.
+//! breaks the way to them; and ChromeDriver, which starts browsers.
 //!
 //! Each server has a free port on 127.0.0.1 and a directory that is removed at the end. Nothing outlives the test
 //! process, however that ends: a watchdog holds one end of a pipe, and when the other end closes it kills
@@ -13,11 +13,13 @@
 use std::io::Write;
 use std::sync::{Once, OnceLock};
 
+mod chromium;
 mod postgres;
 mod process;
 mod proxy;
 mod redis;
 
+pub use chromium::Chromium;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use redis::Redis;
@@ -33,6 +35,12 @@ pub fn postgres() -> Option<&'static Postgres> {
 pub fn redis() -> Option<&'static Redis> {
     static SHARED: OnceLock<Option<Redis>> = OnceLock::new();
     SHARED.get_or_init(|| Redis::start(&[])).as_ref()
+}
+
+/// The ChromeDriver that the tests of this process share; each starts browsers of its own there.
+pub fn chromium() -> Option<&'static Chromium> {
+    static SHARED: OnceLock<Option<Chromium>> = OnceLock::new();
+    SHARED.get_or_init(Chromium::start).as_ref()
 }
 
 /// Says that tests are skipped, the first time; never lets them pass unnoticed where servers are required.

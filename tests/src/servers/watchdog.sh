@@ -24,14 +24,25 @@ alive() {
     case $(state "$1") in '' | Z | X) return 1 ;; esac
 }
 
+# The children of these processes.
 children() {
     if [ -r /proc/self/status ]; then
-        grep -l "^PPid:[[:space:]]*$server\$" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3
+        parents=$(echo "$@" | tr ' ' '|')
+        grep -lE "^PPid:[[:space:]]*($parents)\$" /proc/[0-9]*/status 2>/dev/null | cut -d/ -f3
     else
         ps -A -o ppid= -o pid= | while read -r parent child; do
-            if [ "$parent" = "$server" ]; then echo "$child"; fi
+            case " $* " in *" $parent "*) echo "$child" ;; esac
         done
     fi
+}
+
+# All that the server has forked, and what that has forked in its turn.
+descendants() {
+    generation=$(children "$server")
+    while [ -n "$generation" ]; do
+        echo "$generation"
+        generation=$(children $generation)
+    done
 }
 
 # Waits for the end of a process, in steps of 20 ms.
@@ -53,12 +64,12 @@ pause() {
         steps=$((steps - 1))
         sleep 0.02
     done
-    family="$server $(children)"
+    family="$server $(descendants)"
     kill -STOP $family
 }
 
 resume() {
-    kill -CONT $(children) "$server"
+    kill -CONT $(descendants) "$server"
 }
 
 end() {

@@ -8,6 +8,7 @@ use std::thread;
 
 use tower_jwt_auth_tests::servers::{self, Redis};
 
+use crate::chromium::browser;
 use crate::{PATIENCE, becomes_true, sh};
 
 /// Set for the process that is going to be killed.
@@ -43,8 +44,10 @@ fn hold() -> ! {
     let redis = redis.into_iter().flatten().map(|redis| (redis.address(), redis.dir()));
     let postgres = servers::postgres().into_iter();
     let postgres = postgres.map(|postgres| (postgres.address(), postgres.dir()));
+    let chromium = servers::chromium().into_iter();
+    let browsers = chromium.map(|chromium| (browser(chromium).1, chromium.dir()));
     let mut output = io::stdout();
-    for (address, data) in redis.chain(postgres) {
+    for (address, data) in redis.chain(postgres).chain(browsers) {
         writeln!(output, "SERVER {address} {}", data.display()).unwrap();
     }
     writeln!(output, "SERVERS END").unwrap();

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+mod chromium;
 mod ending;
 mod postgres;
 mod proxy;

@@ -1,0 +1,25 @@
+use std::os::unix::process::CommandExt as _;
+use std::process::{Child, Command, Stdio};
+
+use crate::server::Server;
+
+/// Ends a server with the test process, however that ends. To be dropped before the server.
+pub(crate) struct Guard(Child);
+
+impl Guard {
+    pub(crate) fn of(server: &Server) -> Self {
+        // The pipe ends when nobody is left to hold its other end.
+        let script = format!("read -r _; kill -KILL {}", server.pid());
+        let mut command = Command::new("sh");
+        // Away from the group that Ctrl-C and test runners kill.
+        command.args(["-c", &script]).process_group(0).stdin(Stdio::piped());
+        Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
