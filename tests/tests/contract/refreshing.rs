@@ -560,6 +560,51 @@ async fn the_hook_knows_how_the_token_was_answered_and_which_client_asks() {
     assert_eq!(seen, expected);
 }
 
+#[tokio::test]
+async fn each_refresh_leaves_an_event_with_session_subject_and_client() {
+    let world = World::new();
+    let tokens = world.sign_in().await;
+    let session = tokens.refresh().session_id().to_string();
+    let refresh = async |agent: &str| {
+        let cookie = format!("{}={}", world.cookie.name(), tokens.refresh().as_str());
+        let headers = [("cookie", &*cookie), ("user-agent", agent)];
+        let answer = send_to(world.refresh_service(), request("POST", &headers)).await;
+        assert_eq!(answer.status, StatusCode::OK);
+    };
+    let assert_event = |text: &str, level: &str, agent: &str| {
+        let client = format!("user_agent=\"{agent}\"");
+        let parts = [level, &*session, "subject=\"alice\"", &*client];
+        let events = tower_jwt_auth_tests::logs::lines_with(text);
+        assert!(events.iter().any(|line| parts.iter().all(|part| line.contains(part))), "{text}");
+    };
+    refresh("first").await;
+    assert_event("a session was refreshed", "DEBUG", "first");
+    refresh("second").await;
+    assert_event("a refresh was replayed", "DEBUG", "second");
+    world.advance(10);
+    refresh("third").await;
+    assert_event("a refresh was retried late", "INFO", "third");
+}
+
+#[tokio::test]
+async fn a_retry_from_another_user_agent_or_address_is_a_warning() {
+    let world = World::new();
+    let home = Device::default().with_user_agent("Browser/1").with_address("192.0.2.1");
+    for other in [home.clone().with_user_agent("Thief/1"), home.clone().with_address("192.0.2.2")] {
+        let tokens = world.sign_in_as(World::alice().with_device(home.clone())).await;
+        let session = tokens.refresh().session_id().to_string();
+        for client in [&home, &home, &other] {
+            let token = tokens.refresh().as_str();
+            let _ = world.sessions.refresh_from(token, client).await.unwrap();
+        }
+        let text = "a refresh was retried from another user agent or address";
+        let events = tower_jwt_auth_tests::logs::lines_with(text);
+        let mut events = events.iter().filter(|line| line.contains(&session));
+        assert!(events.next().is_some_and(|line| line.contains("WARN")));
+        assert!(events.next().is_none(), "the others came from where the session is");
+    }
+}
+
 // Lines 34 and 44.
 #[tokio::test]
 async fn a_store_out_of_reach_is_503_and_the_cookie_stays() {

@@ -10,11 +10,13 @@ use std::time::{Duration, Instant};
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What may be set.
-const VARIABLES: [&str; 8] = [
+const VARIABLES: [&str; 10] = [
     "BIND",
     "STORE",
     "KEYS",
     "ACCESS_LIFETIME",
+    "GRACE",
+    "LATE_RETRIES",
     "LOGIN_MAX_AGE",
     "MAX_STALENESS",
     "HEARTBEAT",
