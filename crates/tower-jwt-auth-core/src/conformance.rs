@@ -34,8 +34,8 @@ use std::time::Duration;
 use crate::{
     Advance, Cursor, Device, EndBatch, EndReason, Heartbeat, LateRetry, LateRetryRun, LogEntry,
     LogPage, NodeId, Presented, Refusal, Revocation, RevocationKey, RotationPolicy, SecretHash,
-    Session, SessionId, SessionLimit, SessionParts, SessionStore, StoreError, Timestamp, TokenId,
-    Verdict, Which,
+    Session, SessionId, SessionLimit, SessionParts, SessionPosition, SessionStore, StoreError,
+    Timestamp, TokenId, Verdict, Which,
 };
 
 #[doc(hidden)]
@@ -73,6 +73,7 @@ macro_rules! store_conformance {
             of_many_advances_at_once_one_wins
             rows_and_the_pure_rule_agree
             a_late_retry_opens_a_window_and_slides_nothing
+            a_late_retry_needs_no_clock_to_catch_up
             a_late_retry_is_granted_once_a_generation
             late_retries_are_counted_over_generations_running
             a_late_retry_that_does_not_apply_changes_nothing
@@ -85,6 +86,7 @@ macro_rules! store_conformance {
             ending_reaches_only_the_subjects_own_sessions
             ending_all_others_keeps_one
             many_sessions_are_ended_in_batches_the_oldest_first
+            a_session_that_is_added_between_two_batches_goes_on
             a_batch_passes_over_what_has_ended_and_ends_what_has_expired
             of_batches_at_the_same_time_each_session_is_ended_by_one
             an_ended_session_never_advances_however_they_race

@@ -47,7 +47,7 @@ impl fmt::Debug for SecretHash {
 /// let device = Device::default().with_user_agent("Mozilla/5.0").with_address("192.0.2.7");
 /// assert_eq!(device.user_agent(), Some("Mozilla/5.0"));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Device {
     user_agent: Option<String>,
     address: Option<String>,
@@ -156,7 +156,8 @@ pub struct SessionLimit {
 }
 
 impl Default for SessionLimit {
-    /// 100 sessions, of which the oldest ends.
+    /// 100 sessions, of which the oldest ends. Subjects that many share (a guest account, a job that signs in again
+    /// and again) may need more.
     fn default() -> Self {
         Self::end_oldest(100)
     }

@@ -180,7 +180,8 @@ pub trait SessionStore: RevocationLog {
     ///
     /// The write must happen only if the session is of generation `from_generation`, has this secret, is not
     /// ended, is neither idle nor expired by the store's clock, and is outside of its grace window: it has never
-    /// rotated, or `rotated_at + grace` is not after the store's time. Otherwise nothing changes and the answer
+    /// rotated, or `rotated_at` is at least `grace` before the store's time, or at least as much after it (a clock
+    /// that was set back). Otherwise nothing changes and the answer
     /// is `None`. It sets `rotated_at` to the store's time, `idle_until` to that time plus `idle` but not
     /// beyond `expires_at`, and raises `access_until`, never lowering it. Of several at a time one wins.
     ///

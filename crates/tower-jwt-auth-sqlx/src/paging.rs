@@ -4,11 +4,11 @@ use sqlx::{ColumnIndex, Decode, Row, Type};
 use tower_jwt_auth_core::{EndedBatch, Revocation, SessionPage, SessionPosition, StoreError};
 
 use crate::error::store_error;
-use crate::row::{read_session, signed, unsigned};
+use crate::row::{read_session, unsigned};
 
-/// A position as the tables keep it.
-pub(crate) fn number(position: SessionPosition) -> Result<i64, StoreError> {
-    signed(position.number())
+/// A position as the tables keep it. There is no row beyond what they can hold.
+pub(crate) fn number(position: SessionPosition) -> i64 {
+    i64::try_from(position.number()).unwrap_or(i64::MAX)
 }
 
 fn position(number: i64) -> Result<SessionPosition, StoreError> {

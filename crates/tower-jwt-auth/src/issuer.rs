@@ -12,6 +12,9 @@ use crate::jose::MAX_TOKEN_LENGTH;
 use crate::keys::backend::Rejected;
 use crate::keys::{KeyRing, SigningKey, encode_base64url};
 
+/// The longest life of an access token that can be set.
+pub(crate) const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
 /// Issues access tokens (RFC 9068): `typ: at+jwt`, good for five minutes unless set otherwise.
 ///
 /// # Examples
@@ -65,7 +68,7 @@ impl Issuer {
     ///
     /// [`ConfigError::Duration`] below a second, above a day, or with a fraction.
     pub fn with_access_lifetime(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
-        let allowed = Duration::from_secs(1)..=Duration::from_secs(24 * 3600);
+        let allowed = Duration::from_secs(1)..=MAX_ACCESS_LIFETIME;
         if !allowed.contains(&lifetime) || lifetime.subsec_nanos() != 0 {
             let hint = "give whole seconds, from one second to one day";
             let what = "life of access tokens";

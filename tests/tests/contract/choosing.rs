@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 use tower_jwt_auth::{
-    LogoutService, RefreshRefusal, Revocation, Session, SessionId, SessionStore, Sessions, Tokens,
+    EndReason, LogoutService, RefreshRefusal, Revocation, Session, SessionId, SessionStore,
+    Sessions, Tokens,
 };
 use tower_jwt_auth_tests::forge::decode;
 use tower_jwt_auth_tests::world::{REFRESH_SECRET, request, send_to};
@@ -295,4 +296,39 @@ async fn the_same_cookie_over_and_over_at_a_sign_in_is_one_question_to_the_store
     let asked = world.store.asked();
     let _tokens = world.sign_in_as(who).await;
     assert_eq!(world.store.asked(), asked + 2, "one session ends, one begins");
+}
+
+/// A spent token must not be asked about without consequences: where the other cookie is the thief's own, the answer
+/// would say whether the session still lives.
+#[tokio::test]
+async fn a_spent_token_beside_a_live_one_ends_its_session() {
+    let world = World::new();
+    let (victim, other) = (world.sign_in().await, world.sign_in().await);
+    let mut token = victim.refresh().as_str().to_owned();
+    for _ in 0..2 {
+        token = world.refresh(&token).await.cookie_value().unwrap().to_owned();
+        world.advance(11);
+    }
+    let name = world.cookie.name();
+    let (spent, live) = (victim.refresh().as_str(), other.refresh().as_str());
+    let header = format!("{name}={spent}; {name}={live}");
+    let answer = send_to(world.refresh_service(), request("POST", &[("cookie", &header)])).await;
+    assert_eq!(answer.status, StatusCode::OK, "the other one counts");
+    let ended = world.store.load(victim.refresh().session_id()).await.unwrap().unwrap().session;
+    assert_eq!(ended.parts().ended.map(|ended| ended.reason), Some(EndReason::Reuse));
+}
+
+#[tokio::test]
+async fn sessions_that_are_known_to_be_over_hide_no_live_one_however_many_there_are() {
+    let world = World::new();
+    let mut header = String::new();
+    for _ in 0..9 {
+        let tokens = world.sign_in().await;
+        header.push_str(&format!("{}={}; ", world.cookie.name(), tokens.refresh().as_str()));
+    }
+    world.sessions.end_all("alice").await.unwrap();
+    let mine = world.sign_in().await;
+    header.push_str(&format!("{}={}", world.cookie.name(), mine.refresh().as_str()));
+    let answer = send_to(world.refresh_service(), request("POST", &[("cookie", &header)])).await;
+    assert_eq!(answer.status, StatusCode::OK);
 }

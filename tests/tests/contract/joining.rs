@@ -8,7 +8,10 @@ use async_trait::async_trait;
 use http::StatusCode;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, yield_now};
-use tower_jwt_auth::{HookError, RefreshContext, RefreshHook, RefreshRefusal, Renewal, SignIn};
+use tower_jwt_auth::{
+    HookError, RefreshContext, RefreshHook, RefreshRefusal, Renewal, RotationPolicy, SignIn,
+};
+use tower_jwt_auth_tests::world::{request, send_to};
 use tower_jwt_auth_tests::{Answer, Profile, World};
 
 /// Lets refreshes of alice wait until it is opened, and counts them.
@@ -49,6 +52,25 @@ impl Gate {
 fn gated() -> (World, Gate) {
     let gate = Gate { open: Arc::new(watch::Sender::new(false)), asked: Arc::default() };
     (World::new().with_sessions(|sessions| sessions.with_refresh_hook(gate.clone())), gate)
+}
+
+/// Sends this token from a client that calls itself so.
+async fn send_as(sent: &mut JoinSet<Answer>, world: &World, token: &str, agent: &str) {
+    let (world, agent) = (world.clone(), agent.to_owned());
+    let cookie = format!("{}={token}", world.cookie.name());
+    sent.spawn(async move {
+        let headers = [("cookie", &*cookie), ("user-agent", &*agent)];
+        send_to(world.refresh_service(), request("POST", &headers)).await
+    });
+    for _ in 0..100 {
+        yield_now().await;
+    }
+}
+
+fn statuses(answers: &[Answer]) -> Vec<StatusCode> {
+    let mut statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+    statuses.sort_unstable();
+    statuses
 }
 
 /// Sends this token so many times, and comes back when all of them wait or have been answered. The tests run on one
@@ -157,4 +179,75 @@ async fn one_token_takes_a_bounded_number_of_places() {
     let answers = sent.join_all().await;
     assert_eq!(answers.len(), 256);
     assert!(answers.iter().all(|answer| answer.status == StatusCode::OK));
+}
+
+#[tokio::test]
+async fn a_hook_sees_every_client_that_brings_the_token() {
+    let (world, gate) = gated();
+    let tokens = world.sign_in().await;
+    let mut sent = JoinSet::new();
+    for agent in ["owner", "thief", "owner"] {
+        send_as(&mut sent, &world, tokens.refresh().as_str(), agent).await;
+    }
+    assert_eq!(gate.asked(), 2, "once for each client");
+    gate.open();
+    assert_eq!(statuses(&sent.join_all().await), [StatusCode::OK; 3]);
+}
+
+#[tokio::test]
+async fn without_a_window_nobody_waits_for_another() {
+    let (world, gate) = gated();
+    let policy = RotationPolicy::default().with_grace(Duration::ZERO);
+    let world = world.with_sessions(|sessions| sessions.with_policy(policy).unwrap());
+    let tokens = world.sign_in().await;
+    let sent = send(&world, tokens.refresh().as_str(), 2).await;
+    gate.open();
+    // The second one brings a spent token, for which the session ends.
+    assert_eq!(statuses(&sent.join_all().await), [StatusCode::UNAUTHORIZED; 2]);
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_refresh_that_began_a_window_ago() {
+    let (world, gate) = gated();
+    let world = world.with_sessions(|s| s.with_policy(RotationPolicy::strict()).unwrap());
+    let tokens = world.sign_in().await;
+    let first = send(&world, tokens.refresh().as_str(), 1).await;
+    world.advance(9);
+    let second = send(&world, tokens.refresh().as_str(), 1).await;
+    assert_eq!(gate.asked(), 1);
+    world.advance(1);
+    let third = send(&world, tokens.refresh().as_str(), 1).await;
+    let third = third.join_all().await;
+    assert_eq!(third[0].extensions.get(), Some(&RefreshRefusal::Reuse));
+    gate.open();
+    // The session ended while the hook was asked.
+    for sent in [first, second] {
+        assert_eq!(statuses(&sent.join_all().await), [StatusCode::UNAUTHORIZED]);
+    }
+}
+
+/// Refuses everyone.
+struct RefuseAll;
+
+#[async_trait]
+impl RefreshHook<Profile> for RefuseAll {
+    async fn on_refresh(
+        &self,
+        _: &RefreshContext<'_>,
+        _: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
+        Err(HookError::Refuse)
+    }
+}
+
+#[tokio::test]
+async fn clones_with_another_hook_ask_their_own() {
+    let (world, gate) = gated();
+    let strict = world.clone().with_sessions(|s| s.with_refresh_hook(RefuseAll));
+    let tokens = world.sign_in().await;
+    let sent = send(&world, tokens.refresh().as_str(), 1).await;
+    let refused = strict.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(refused.extensions.get(), Some(&RefreshRefusal::ByApplication));
+    gate.open();
+    assert_eq!(statuses(&sent.join_all().await), [StatusCode::UNAUTHORIZED]);
 }

@@ -124,3 +124,13 @@ async fn a_sign_in_that_cannot_be_put_into_a_token_is_an_error_and_leaves_nothin
     }
     assert!(world.sessions.list("alice", None).await.unwrap().sessions.is_empty());
 }
+
+#[tokio::test]
+async fn who_is_signed_out_by_the_limit_is_in_the_log() {
+    let world = World::new().with_sessions(|s| s.with_session_limit(SessionLimit::end_oldest(1)));
+    let first = world.sign_in().await;
+    let _ = world.sign_in().await;
+    let session = first.refresh().session_id().to_string();
+    let events = tower_jwt_auth_tests::logs::lines_with("a session was ended for a new one");
+    assert!(events.iter().any(|line| line.contains(&session) && line.contains("INFO")));
+}

@@ -1,14 +1,15 @@
 //! Logging out of several sessions takes a token that is good for a refresh.
 
+use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
 use tower_jwt_auth::{
-    EndReason, LogoutService, RefreshRefusal, Revocation, RotationPolicy, Session, SessionStore,
-    Sessions, Tokens,
+    EndReason, LogoutService, RefreshRefusal, Revocation, RotationPolicy, Session, SessionLimit,
+    SessionStore, Sessions, Tokens,
 };
-use tower_jwt_auth_tests::world::send_to;
-use tower_jwt_auth_tests::{Answer, ISSUER, World};
+use tower_jwt_auth_tests::world::{request, send_to};
+use tower_jwt_auth_tests::{Answer, Fault, ISSUER, World};
 
 /// A world in which no session is removed behind the test's back.
 fn new_world() -> World {
@@ -179,4 +180,109 @@ async fn the_question_is_judged_by_the_time_of_the_store() {
         assert_refused(&answer, RefreshRefusal::Idle);
     }
     assert!(row(&world, &other).await.parts().ended.is_none());
+}
+
+/// More sessions than a batch ends, and the tokens of the first one.
+async fn many(world: &World) -> Tokens {
+    let first = world.sign_in().await;
+    for _ in 0..300 {
+        let _ = world.sign_in().await;
+    }
+    first
+}
+
+async fn count(world: &World) -> usize {
+    let (mut count, mut after) = (0, None);
+    loop {
+        let page = world.sessions.list("alice", after).await.unwrap();
+        count += page.sessions.len();
+        after = page.next;
+        if after.is_none() {
+            return count;
+        }
+    }
+}
+
+fn unlimited() -> World {
+    new_world().with_sessions(|sessions| sessions.with_session_limit(SessionLimit::none()))
+}
+
+#[tokio::test]
+async fn a_logout_everywhere_that_failed_halfway_can_be_repeated() {
+    let world = unlimited();
+    let mine = many(&world).await;
+    // The first batch is written, and its answer lost.
+    world.store.fail("end", Fault::After);
+    let failed = world.logout_everywhere(mine.refresh().as_str()).await;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    world.store.heal();
+    let again = world.logout_everywhere(mine.refresh().as_str()).await;
+    assert_eq!((again.status, count(&world).await), (StatusCode::NO_CONTENT, 0));
+}
+
+#[tokio::test]
+async fn what_ends_is_known_on_this_node_though_an_answer_was_lost() {
+    let world = new_world();
+    world.sessions.revocations().ready().await;
+    let tokens = world.sign_in().await;
+    // The list learns of nothing by itself.
+    world.store.fail("read", Fault::Before);
+    world.store.fail("changed", Fault::Hang);
+    world.store.fail("end", Fault::After);
+    assert!(world.sessions.end_all("alice").await.is_err());
+    world.store.heal();
+    assert_eq!(world.sessions.end_all("alice").await.unwrap(), 0);
+    let refused = world.call(tokens.access().as_str()).await;
+    refused.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+}
+
+#[tokio::test]
+async fn what_the_list_cannot_learn_of_is_not_acknowledged() {
+    let world = new_world();
+    world.sessions.revocations().ready().await;
+    let _ = world.sign_in().await;
+    world.store.fail("end", Fault::After);
+    assert!(world.sessions.end_all("alice").await.is_err());
+    world.store.heal();
+    world.store.fail("read", Fault::Before);
+    world.store.fail("append", Fault::Before);
+    assert!(world.sessions.end_all("alice").await.is_err());
+}
+
+#[tokio::test]
+async fn an_ending_whose_caller_leaves_is_brought_to_its_end() {
+    let world = unlimited();
+    let _ = many(&world).await;
+    let mut ending = Box::pin(world.sessions.end_all("alice"));
+    let begun = std::future::poll_fn(|cx| Poll::Ready(ending.as_mut().poll(cx))).await;
+    assert!(begun.is_pending());
+    drop(ending);
+    for _ in 0..1000 {
+        if count(&world).await == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("sessions go on");
+}
+
+#[tokio::test]
+async fn one_request_costs_a_bounded_number_of_questions() {
+    let world = unlimited();
+    let mut header = String::new();
+    for _ in 0..60 {
+        let tokens = world.sign_in().await;
+        header.push_str(&format!("{}={}; ", world.cookie.name(), tokens.refresh().as_str()));
+    }
+    let asked = world.store.asked();
+    let logout = LogoutService::this_session(&world.sessions, world.cookie.clone());
+    let too_many = send_to(logout.clone(), request("POST", &[("cookie", &header)])).await;
+    assert_refused(&too_many, RefreshRefusal::Ambiguous);
+    assert_eq!(world.store.asked(), asked);
+
+    world.sessions.end_all("alice").await.unwrap();
+    let asked = world.store.asked();
+    let over = send_to(logout, request("POST", &[("cookie", &header)])).await;
+    assert_eq!(over.status, StatusCode::NO_CONTENT, "there is nothing to end any more");
+    assert_eq!(world.store.asked(), asked, "which the list knows");
 }

@@ -8,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use tower_jwt_auth::{
-    Device, HookError, Issuer, RefreshContext, RefreshHook, RefreshKind, RefreshRefusal,
-    RefreshSecrets, Renewal, RotationPolicy, SessionStore, Sessions,
+    Clock as _, Device, HookError, Issuer, ManualClock, MemoryStore, RefreshContext, RefreshHook,
+    RefreshKind, RefreshRefusal, RefreshSecrets, Renewal, RotationPolicy, SessionStore, Sessions,
+    SigningKey,
 };
 use tower_jwt_auth_tests::forge::decode;
 use tower_jwt_auth_tests::world::{REFRESH_SECRET, request, send_to};
-use tower_jwt_auth_tests::{AUDIENCE, Answer, Fault, ISSUER, Profile, World};
+use tower_jwt_auth_tests::{AUDIENCE, Answer, Fault, ISSUER, Profile, START, World};
 
 const DAY: u64 = 24 * 3600;
 
@@ -602,6 +603,42 @@ async fn a_retry_from_another_user_agent_or_address_is_a_warning() {
         let mut events = events.iter().filter(|line| line.contains(&session));
         assert!(events.next().is_some_and(|line| line.contains("WARN")));
         assert!(events.next().is_none(), "the others came from where the session is");
+    }
+}
+
+#[tokio::test]
+async fn a_retry_without_a_user_agent_is_a_warning_where_the_session_has_one() {
+    let world = World::new();
+    let home = Device::default().with_user_agent("Browser/1");
+    let tokens = world.sign_in_as(World::alice().with_device(home)).await;
+    let session = tokens.refresh().session_id().to_string();
+    for _ in 0..2 {
+        world.refresh(tokens.refresh().as_str()).await;
+    }
+    let text = "a refresh was retried from another user agent or address";
+    let events = tower_jwt_auth_tests::logs::lines_with(text);
+    assert!(events.iter().any(|line| line.contains(&session)));
+}
+
+/// The clock of the store's server was an hour ahead and is set right, or a standby takes over.
+#[tokio::test]
+async fn a_store_clock_that_is_set_back_leaves_no_session_in_its_window() {
+    let (node, engine) = (Arc::new(ManualClock::at(START)), Arc::new(ManualClock::at(START)));
+    let key = SigningKey::generate().unwrap();
+    let issuer = Issuer::new(ISSUER, AUDIENCE, key).unwrap().with_clock(node.clone());
+    let store = MemoryStore::with_clock(engine.clone());
+    let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
+    let sessions = Sessions::<Profile>::new(issuer, secrets, store).unwrap();
+    let tokens = sessions.start(World::alice()).await.unwrap();
+    engine.advance(Duration::from_secs(3600));
+    let mut last = sessions.refresh(tokens.refresh().as_str()).await.unwrap();
+    for minutes in [6, 20, 50] {
+        node.set(START + Duration::from_secs(60 * minutes));
+        engine.set(node.now());
+        let next = sessions.refresh(last.refresh().as_str()).await.unwrap();
+        assert_eq!(next.refresh().generation(), last.refresh().generation() + 1);
+        assert_eq!(next.access().expires_in(), Duration::from_secs(300));
+        last = next;
     }
 }
 

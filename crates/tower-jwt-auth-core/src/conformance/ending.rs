@@ -117,6 +117,32 @@ pub async fn many_sessions_are_ended_in_batches_the_oldest_first(store: Store) {
     assert_eq!(row(&store, later.id()).await, later);
 }
 
+/// Also where the last row of all is purged meanwhile, and its place in the order may be given out again.
+#[doc(hidden)]
+pub async fn a_session_that_is_added_between_two_batches_goes_on(store: Store) {
+    let first = insert(&store, |_| {}).await;
+    store.insert(&beside(&first, HOUR), ANY).await.unwrap();
+    insert(&store, |s| {
+        let past = s.rotated_at - 3 * HOUR;
+        (s.idle_until, s.expires_at, s.access_until) = (past, past, past);
+    })
+    .await;
+    let (issuer, subject) = (&*first.parts().issuer, first.subject());
+    let reason = EndReason::Logout;
+    let mut batch =
+        EndBatch { issuer, subject, keep: None, after: None, through: None, limit: 1, reason };
+    let ended = store.end_batch(&batch).await.unwrap();
+    (batch.after, batch.through) = (ended.next, Some(ended.through));
+
+    while store.purge_sessions(HOUR, 100).await.unwrap() > 0 {}
+    let later = beside(&first, HOUR);
+    store.insert(&later, ANY).await.unwrap();
+    while batch.after.is_some() {
+        batch.after = store.end_batch(&batch).await.unwrap().next;
+    }
+    assert_eq!(row(&store, later.id()).await, later);
+}
+
 #[doc(hidden)]
 pub async fn a_batch_passes_over_what_has_ended_and_ends_what_has_expired(store: Store) {
     let first = insert(&store, |s| s.idle_until = s.rotated_at - HOUR).await;

@@ -48,6 +48,9 @@ pub async fn the_list_shows_live_sessions_in_the_order_in_which_they_were_added(
         }
     }
     assert_eq!(pages, expected);
+    // Whatever a client names is a position.
+    let end = Some(SessionPosition::new(u64::MAX));
+    assert!(store.list(issuer, subject, end, 2).await.unwrap().sessions.is_empty());
 }
 
 #[doc(hidden)]

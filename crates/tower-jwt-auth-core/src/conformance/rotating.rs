@@ -112,6 +112,13 @@ pub async fn an_advance_within_the_window_changes_nothing(store: Store) {
     // The window is half open: at its end the session rotates.
     let at_the_end = insert_after_window(&store, 1, |_| {}).await;
     assert!(store.advance(&step(&at_the_end)).await.unwrap().is_some());
+    // A clock that was set back opens no window until it has caught up.
+    let set_back = insert(&store, |s| {
+        s.generation = 1;
+        s.rotated_at = s.rotated_at + GRACE + MINUTE;
+    })
+    .await;
+    assert!(store.advance(&step(&set_back)).await.unwrap().is_some());
     let no_window = Advance { grace: Duration::ZERO, ..step(&within) };
     assert!(store.advance(&no_window).await.unwrap().is_some());
 }
@@ -178,6 +185,17 @@ pub async fn a_late_retry_opens_a_window_and_slides_nothing(store: Store) {
         ..session.into_parts()
     };
     assert_eq!(parts, expected, "nothing else changes");
+}
+
+#[doc(hidden)]
+pub async fn a_late_retry_needs_no_clock_to_catch_up(store: Store) {
+    let set_back = |s: &mut SessionParts| {
+        s.generation = 1;
+        s.rotated_at = s.rotated_at + GRACE + MINUTE;
+    };
+    let session = insert(&store, set_back).await;
+    let granted = store.late_retry(&retry(&session)).await.unwrap().expect("it applies");
+    assert!(granted.parts().rotated_at < session.parts().rotated_at, "by the store's clock");
 }
 
 #[doc(hidden)]

@@ -66,10 +66,21 @@ fn judge(session: &Session, generation: u64, now: Timestamp) -> Verdict {
 fn within_the_window_the_current_generation_and_the_one_before_are_replayed() {
     let session = session(|_| {});
     for generation in [4, 5] {
-        for now in [at(1000), just_before(at(1010)), at(990)] {
+        let set_back = at(990) + Duration::from_millis(1);
+        for now in [at(1000), just_before(at(1010)), set_back] {
             assert_eq!(judge(&session, generation, now), Verdict::Replay, "{generation} {now:?}");
         }
     }
+}
+
+#[test]
+fn a_clock_that_was_set_back_by_more_than_the_window_opens_none() {
+    let session = session(|_| {});
+    assert_eq!(judge(&session, 5, at(990)), Verdict::Rotate);
+    assert_eq!(judge(&session, 4, at(990)), Verdict::LateRetry);
+    let mut row = session.into_parts();
+    assert!(row.advance(&advance(&row.clone()), at(990)));
+    assert_eq!(row.rotated_at, at(990));
 }
 
 #[test]
@@ -210,7 +221,8 @@ fn retry(row: &SessionParts, max_running: u32) -> LateRetry {
 fn the_writes_apply_exactly_where_the_rule_says_so() {
     let runs = [None, run(2, 1), run(3, 1), run(3, 2), run(4, 1)];
     let ended = [None, Some(Ended { at: at(1), reason: EndReason::Reuse })];
-    let times = [at(999), at(1000), just_before(at(1010)), at(1010), at(1999), at(2000)];
+    let times =
+        [at(1), at(990), at(999), at(1000), just_before(at(1010)), at(1010), at(1999), at(2000)];
     for late_retry in runs {
         for ended in ended {
             for now in times {

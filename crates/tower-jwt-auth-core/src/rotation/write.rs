@@ -60,8 +60,11 @@ impl LateRetryRun {
 
 /// Whether the session rotated, or granted a late retry, less than `grace` ago. A session that has never
 /// rotated has no window: its first refresh rotates.
+///
+/// A time that lies further ahead than `grace` is of a store whose clock was set back since. Its window would last
+/// until the clock has caught up, with access tokens that are over before.
 pub(super) fn is_in_window(row: &SessionParts, now: Timestamp, grace: Duration) -> bool {
-    row.generation > 0 && now < row.rotated_at + grace
+    row.generation > 0 && now < row.rotated_at + grace && row.rotated_at < now + grace
 }
 
 impl SessionParts {

@@ -38,7 +38,10 @@ end
 -- Whether the session rotated, or was granted a late retry, less than `grace` ago. One that has never rotated has no
 -- window.
 local function is_in_window(row, grace)
-  return row.generation ~= '0' and now < tonumber(row.rotated_at) + tonumber(grace)
+  if row.generation == '0' then return false end
+  local since = now - tonumber(row.rotated_at)
+  -- A time further ahead is of a clock that was set back since.
+  return since < tonumber(grace) and -since < tonumber(grace)
 end
 
 -- When the session and the last access token made for it are over.

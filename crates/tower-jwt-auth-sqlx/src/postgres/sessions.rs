@@ -141,11 +141,11 @@ impl SessionStore for PostgresStore {
 
     async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
         let limit = batch.limit.clamp(1, MAX_BATCH);
-        let through = batch.through.map(number).transpose()?;
+        let through = batch.through.map(number);
         let these = ending(END_BATCH, batch.reason)
             .bind(to_table(batch.issuer).into_owned())
             .bind(to_table(batch.subject).into_owned())
-            .bind(batch.after.map_or(Ok(i64::MIN), number)?)
+            .bind(batch.after.map_or(i64::MIN, number))
             .bind(through)
             .bind(batch.keep.map(|keep| keep.to_string()).unwrap_or_default())
             .bind(rows(limit));
@@ -175,7 +175,7 @@ impl SessionStore for PostgresStore {
         let listed = sqlx::query(LIST)
             .bind(to_table(issuer).into_owned())
             .bind(to_table(subject).into_owned())
-            .bind(after.map_or(Ok(i64::MIN), number)?)
+            .bind(after.map_or(i64::MIN, number))
             .bind(rows(limit.saturating_add(1)))
             .fetch_all(&mut *lease)
             .await;
@@ -258,7 +258,7 @@ const ADVANCE: &str = concat!(
     "UPDATE tower_jwt_auth_sessions SET generation = generation + 1, rotated_at = now, \
      idle_until = LEAST(now + $4, expires_at), access_until = GREATEST(access_until, $5) \
      FROM time WHERE id = $1 AND secret_hash = $2 AND generation = $3 AND ended_at IS NULL \
-     AND idle_until > now AND expires_at > now AND (generation = 0 OR rotated_at <= now - $6) \
+     AND idle_until > now AND expires_at > now AND (generation = 0 OR rotated_at <= now - $6 OR rotated_at >= now + $6) \
      AND generation < 9223372036854775807 RETURNING ",
     columns!()
 );
@@ -270,7 +270,7 @@ const LATE_RETRY: &str = concat!(
     run_length!(),
     ", rotated_at = now, access_until = GREATEST(access_until, $4) \
      FROM time WHERE id = $1 AND secret_hash = $2 AND generation - 1 = $3 AND ended_at IS NULL \
-     AND idle_until > now AND expires_at > now AND rotated_at <= now - $5 \
+     AND idle_until > now AND expires_at > now AND (rotated_at <= now - $5 OR rotated_at >= now + $5) \
      AND (late_retry IS NULL OR late_retry < $3) AND ",
     run_length!(),
     " <= $6 RETURNING ",

@@ -87,7 +87,8 @@ impl SessionStore for SqliteStore {
             .bind(now.unix_millis())
             .bind((now + step.idle).unix_millis())
             .bind(step.access_until.unix_millis())
-            .bind((now - step.grace).unix_millis());
+            .bind((now - step.grace).unix_millis())
+            .bind((now + step.grace).unix_millis());
         let changed = advancing.fetch_all(&mut *lease).await;
         one(&lease.settle(changed)?)
     }
@@ -103,7 +104,8 @@ impl SessionStore for SqliteStore {
             .bind(now.unix_millis())
             .bind(retry.access_until.unix_millis())
             .bind((now - retry.grace).unix_millis())
-            .bind(i64::from(retry.max_running));
+            .bind(i64::from(retry.max_running))
+            .bind((now + retry.grace).unix_millis());
         let changed = granting.fetch_all(&mut *lease).await;
         one(&lease.settle(changed)?)
     }
@@ -143,13 +145,13 @@ impl SessionStore for SqliteStore {
         let now = self.clock.now();
         let work = async |connection: &mut SqliteConnection| {
             let through = match batch.through {
-                Some(through) => number(through)?,
+                Some(through) => number(through),
                 None => sqlx::query_scalar(LAST).fetch_one(&mut *connection).await?,
             };
             let these = ending(END_BATCH, now, batch.reason)
                 .bind(to_table(batch.issuer).into_owned())
                 .bind(to_table(batch.subject).into_owned())
-                .bind(batch.after.map_or(Ok(i64::MIN), number)?)
+                .bind(batch.after.map_or(i64::MIN, number))
                 .bind(through)
                 .bind(batch.keep.map(|keep| keep.to_string()).unwrap_or_default())
                 .bind(rows(limit));
@@ -177,7 +179,7 @@ impl SessionStore for SqliteStore {
             .bind(to_table(issuer).into_owned())
             .bind(to_table(subject).into_owned())
             .bind(self.clock.now().unix_millis())
-            .bind(after.map_or(Ok(i64::MIN), number)?)
+            .bind(after.map_or(i64::MIN, number))
             .bind(rows(limit.saturating_add(1)))
             .fetch_all(&mut *lease)
             .await;
@@ -226,7 +228,7 @@ const ADVANCE: &str = concat!(
     "UPDATE tower_jwt_auth_sessions SET generation = generation + 1, rotated_at = $4, \
      idle_until = min($5, expires_at), access_until = max(access_until, $6) \
      WHERE id = $1 AND secret_hash = $2 AND generation = $3 AND ended_at IS NULL \
-     AND idle_until > $4 AND expires_at > $4 AND (generation = 0 OR rotated_at <= $7) \
+     AND idle_until > $4 AND expires_at > $4 AND (generation = 0 OR rotated_at <= $7 OR rotated_at >= $8) \
      AND generation < 9223372036854775807 RETURNING ",
     columns!()
 );
@@ -237,16 +239,18 @@ const LATE_RETRY: &str = concat!(
     run_length!(),
     ", rotated_at = $4, access_until = max(access_until, $5) \
      WHERE id = $1 AND secret_hash = $2 AND generation - 1 = $3 AND ended_at IS NULL \
-     AND idle_until > $4 AND expires_at > $4 AND rotated_at <= $6 \
+     AND idle_until > $4 AND expires_at > $4 AND (rotated_at <= $6 OR rotated_at >= $8) \
      AND (late_retry IS NULL OR late_retry < $3) AND ",
     run_length!(),
     " <= $7 RETURNING ",
     columns!()
 );
 
+/// The last row stays: SQLite would give its number to the next one, which a batch of endings may be about to reach.
 const PURGE: &str = "DELETE FROM tower_jwt_auth_sessions WHERE number IN (\
      SELECT number FROM tower_jwt_auth_sessions \
-     WHERE over_at >> 26 <= $1 >> 26 AND over_at < $1 LIMIT $2)";
+     WHERE over_at >> 26 <= $1 >> 26 AND over_at < $1 \
+     AND number < (SELECT max(number) FROM tower_jwt_auth_sessions) LIMIT $2)";
 
 /// Ends the sessions of which this is true.
 macro_rules! end_where {

@@ -115,10 +115,8 @@ where
 
 /// What a request tells of the client's device.
 pub(super) fn device(headers: &HeaderMap) -> Device {
-    match user_agent(headers) {
-        Some(user_agent) => Device::default().with_user_agent(user_agent),
-        None => Device::default(),
-    }
+    // One that says nothing differs from one that says something.
+    Device::default().with_user_agent(user_agent(headers).unwrap_or_default())
 }
 
 impl<C> Clone for RefreshService<C> {

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use http::HeaderMap;
 use http::header::USER_AGENT;
 
@@ -38,7 +40,7 @@ impl<C> SignIn<C> {
     }
 }
 
-/// What the client calls itself (RFC 9110 §10.1.5).
-pub(super) fn user_agent(headers: &HeaderMap) -> Option<&str> {
-    headers.get(USER_AGENT).and_then(|value| value.to_str().ok())
+/// What the client calls itself (RFC 9110 §10.1.5), with a stand-in for what is not UTF-8.
+pub(super) fn user_agent(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()))
 }

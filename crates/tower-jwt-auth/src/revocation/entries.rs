@@ -145,6 +145,11 @@ impl Entries {
         self.freshness.set(instant, wall);
     }
 
+    /// Whether everything that was in the log at this moment is in the list.
+    pub(super) fn is_fresh_as_of(&self, instant: Instant) -> bool {
+        self.freshness.is_as_of(instant)
+    }
+
     pub(super) fn staleness(&self, now: Timestamp) -> Option<Duration> {
         self.freshness.age(now)
     }
@@ -217,6 +222,13 @@ impl Freshness {
         let millis = instant.saturating_duration_since(self.base).as_millis();
         let millis = u64::try_from(millis).unwrap_or(u64::MAX - 1);
         self.monotonic.store(millis + 1, Ordering::Release);
+    }
+
+    fn is_as_of(&self, instant: Instant) -> bool {
+        let millis = instant.saturating_duration_since(self.base).as_millis();
+        let fresh = self.monotonic.load(Ordering::Acquire).checked_sub(1);
+        // Rounded down, as what it is compared with.
+        fresh.is_some_and(|fresh| u128::from(fresh) > millis)
     }
 
     fn age(&self, now: Timestamp) -> Option<Duration> {

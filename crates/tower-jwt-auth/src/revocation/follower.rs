@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::yield_now;
 use tokio::time::{sleep, sleep_until};
 use tower_jwt_auth_core::{
@@ -34,6 +34,8 @@ pub(super) struct Post {
     pub(super) node: NodeId,
     /// Whether the whole log has been read, and a heartbeat of this node with it.
     pub(super) is_ready: watch::Sender<bool>,
+    /// Somebody waits for the list to catch up.
+    pub(super) hurry: Arc<Notify>,
 }
 
 /// Keeps the list in step with the log: reads it whole now and then, follows its end all the while, and writes
@@ -53,6 +55,8 @@ pub(super) struct Follower {
     unseen_beats: VecDeque<Beat>,
     /// The number of the last heartbeat of this node that was read back.
     seen_beat: Option<u64>,
+    /// Whether a heartbeat is wanted before it is due.
+    is_hurried: bool,
 }
 
 /// A reading of the whole log, which goes on page by page between turns at its end.
@@ -94,6 +98,7 @@ impl Follower {
             last_beat: None,
             unseen_beats: VecDeque::new(),
             seen_beat: None,
+            is_hurried: false,
         }
     }
 
@@ -133,8 +138,9 @@ impl Follower {
         if self.whole.is_none() && self.read_whole.is_none_or(|begun| begun.elapsed() >= reread) {
             self.whole = Some(Whole { begun: Instant::now(), cursor: None, left_out: false });
         }
-        if self.next_beat().is_none_or(|due| Instant::now() >= due) {
+        if self.is_hurried || self.next_beat().is_none_or(|due| Instant::now() >= due) {
             self.beat().await?;
+            self.is_hurried = false;
         }
         self.read_whole().await?;
         let progress = self.follow_tail().await?;
@@ -272,17 +278,20 @@ impl Follower {
         self.last_beat.map(|beat| beat.instant + self.post.policy.heartbeat)
     }
 
-    /// Waits for a change of the log or the next heartbeat.
-    async fn wait(&self) {
+    /// Waits for a change of the log, the next heartbeat, or somebody who cannot wait for it.
+    async fn wait(&mut self) {
         let due = self.next_beat().unwrap_or_else(Instant::now);
-        tokio::select! {
-            changed = self.post.log.changed(self.tail.as_ref()) => {
-                if changed.is_err() {
-                    // Reading on the timer goes on without being woken.
-                    sleep_until(due.into()).await;
-                }
+        let woken = async {
+            if self.post.log.changed(self.tail.as_ref()).await.is_err() {
+                // Reading on the timer goes on without being woken.
+                std::future::pending::<()>().await;
             }
-            () = sleep_until(due.into()) => {}
-        }
+        };
+        let hurried = tokio::select! {
+            () = woken => false,
+            () = sleep_until(due.into()) => false,
+            () = self.post.hurry.notified() => true,
+        };
+        self.is_hurried |= hurried;
     }
 }

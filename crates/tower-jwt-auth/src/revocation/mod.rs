@@ -9,9 +9,10 @@ mod status;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
+use tokio::time::{sleep, timeout};
 use tower_jwt_auth_core::{
     Clock, LogEntry, NodeId, Revocation, RevocationKey, RevocationLog, StoreError, SystemClock,
     Timestamp,
@@ -22,11 +23,14 @@ use self::follower::{Follower, Post};
 pub use self::status::TokenStatus;
 use crate::background::{self, Background};
 use crate::error::ConfigError;
-use crate::patience::Patient;
+use crate::patience::{PATIENCE, Patient};
 
 /// How long an entry is kept beyond the expiry of the last token that it concerns: the most leeway that a
 /// verifier can grant, and a minute for clocks that are set.
 pub(crate) const KEEP: Duration = Duration::from_secs(crate::claims::MAX_LEEWAY.as_secs() + 60);
+
+/// How often it is looked whether the list has caught up, where somebody waits for that.
+const CATCH_UP_POLL: Duration = Duration::from_millis(5);
 
 /// How old the list may be to be believed, unless a layer is told otherwise.
 pub(crate) const MOST_STALE: Duration = Duration::from_secs(30);
@@ -36,7 +40,7 @@ pub(crate) const MOST_STALE: Duration = Duration::from_secs(30);
 /// # Examples
 ///
 /// ```
-/// use std::time::Duration;
+/// use std::time::{Duration, Instant};
 /// use tower_jwt_auth::FollowPolicy;
 ///
 /// let policy = FollowPolicy::default().with_heartbeat(Duration::from_secs(2))?;
@@ -151,6 +155,8 @@ struct Following {
     entries: Arc<Entries>,
     clock: Arc<dyn Clock>,
     is_ready: watch::Receiver<bool>,
+    /// Asks for a heartbeat before it is due.
+    hurry: Arc<Notify>,
     _task: Background,
 }
 
@@ -193,6 +199,7 @@ impl RevocationList {
         let entries = Entries::new(policy.most_entries, Arc::clone(&policy.clock))?;
         let entries = Arc::new(entries);
         let (tell, is_ready) = watch::channel(false);
+        let hurry = Arc::new(Notify::new());
         let clock = Arc::clone(&policy.clock);
         let post = Post {
             log: Arc::clone(&log),
@@ -200,12 +207,13 @@ impl RevocationList {
             policy,
             node,
             is_ready: tell,
+            hurry: Arc::clone(&hurry),
         };
         let post = Arc::new(post);
         let task = Background::start(&runtime, "follower of the revocation log", move || {
             Follower::new(Arc::clone(&post)).run()
         });
-        let following = Following { log, entries, clock, is_ready, _task: task };
+        let following = Following { log, entries, clock, is_ready, hurry, _task: task };
         Ok(Self { kind: Kind::Following(Arc::new(following)) })
     }
 
@@ -306,6 +314,22 @@ impl RevocationList {
         following.log.append(&[LogEntry::Revocation(revocation.clone())]).await?;
         following.entries.insert(&revocation);
         Ok(())
+    }
+
+    /// Waits until everything that was in the log at this moment is in the list.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] when that takes too long.
+    pub(crate) async fn catch_up(&self, instant: Instant) -> Result<(), StoreError> {
+        let Kind::Following(following) = &self.kind else { return Ok(()) };
+        following.hurry.notify_one();
+        let fresh = async {
+            while !following.entries.is_fresh_as_of(instant) {
+                sleep(CATCH_UP_POLL).await;
+            }
+        };
+        timeout(PATIENCE, fresh).await.map_err(StoreError::unavailable)
     }
 
     /// Takes note of what the log has got in another way.

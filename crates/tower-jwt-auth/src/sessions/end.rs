@@ -1,3 +1,4 @@
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -7,8 +8,10 @@ use tower_jwt_auth_core::{
     Device, EndBatch, EndReason, Revocation, Session, SessionId, SessionPage, SessionPosition,
     StoreError, Which,
 };
+use tracing::Instrument as _;
 
-use super::{RefreshError, SessionError, Sessions};
+use super::presented::MAX_ENDED_BY_TOKEN;
+use super::{RefreshError, RefreshRefusal, SessionError, Sessions};
 use crate::refresh_token::{self, Opened};
 
 /// How many sessions a batch ends, at most; a store may do with fewer at a time.
@@ -146,29 +149,53 @@ where
         Ok(false)
     }
 
-    /// Ends the subject's sessions a batch at a time.
+    /// Ends the subject's sessions, in a task of its own: what has been begun is brought to its end though nobody
+    /// waits for it any more.
     async fn end_many(&self, subject: &str, keep: Option<SessionId>) -> Result<usize, StoreError> {
+        let (sessions, subject) = (self.clone(), subject.to_owned());
+        let ending = async move { sessions.end_batches(&subject, keep).await };
+        let ended = self.runtime().spawn(ending.in_current_span()).await;
+        ended.unwrap_or_else(|error| Err(StoreError::unavailable(error)))
+    }
+
+    /// Ends the subject's sessions a batch at a time.
+    async fn end_batches(
+        &self,
+        subject: &str,
+        keep: Option<SessionId>,
+    ) -> Result<usize, StoreError> {
         let (issuer, reason) = (self.issuer.name(), EndReason::Logout);
         let mut batch =
             EndBatch { issuer, subject, keep, after: None, through: None, limit: BATCH, reason };
         let mut count = 0;
+        let started = std::time::Instant::now();
         loop {
             let begun = Instant::now();
-            let ended = self.store.end_batch(&batch).await?;
+            let ended = match self.store.end_batch(&batch).await {
+                Ok(ended) => ended,
+                Err(error) => {
+                    // It may have happened, and then only the log knows which sessions ended.
+                    self.has_uncertain_endings.store(true, Ordering::SeqCst);
+                    return Err(error);
+                }
+            };
             self.revocations.note(&ended.revocations);
             count += ended.revocations.len();
             if ended.next.is_none() {
-                tracing::debug!(
-                    count,
-                    reason = reason.as_str(),
-                    "sessions of a subject were ended"
-                );
-                return Ok(count);
+                break;
             }
             (batch.after, batch.through) = (ended.next, Some(ended.through));
             // Half of the store's time is for others.
             sleep(begun.elapsed().min(MAX_PAUSE)).await;
         }
+        if self.has_uncertain_endings.swap(false, Ordering::SeqCst)
+            && let Err(behind) = self.revocations.catch_up(started).await
+        {
+            self.has_uncertain_endings.store(true, Ordering::SeqCst);
+            return Err(behind);
+        }
+        tracing::debug!(count, reason = reason.as_str(), "sessions of a subject were ended");
+        Ok(count)
     }
 
     /// Takes note of a session that turns out to have been ended.
@@ -190,18 +217,22 @@ where
         client: &Device,
     ) -> Result<(), RefreshError> {
         if reach == Reach::ThisSession {
+            let opened = self.to_be_ended(opened);
+            if opened.len() > MAX_ENDED_BY_TOKEN {
+                return Err(RefreshRefusal::Ambiguous.into());
+            }
             for opened in &opened {
                 self.end_opened(opened, EndReason::Logout).await?;
             }
             return Ok(());
         }
-        let opened = self.choose(opened).await?;
+        let opened = self.choose(opened, client).await?;
         let session = self.refreshable(&opened, client).await?;
-        let keep = match reach {
-            Reach::Others => Some(session.id()),
-            Reach::Everywhere | Reach::ThisSession => None,
-        };
-        self.end_many(session.subject(), keep).await?;
+        // Its own session last: whoever is answered that the others may go on must be able to ask again.
+        self.end_many(session.subject(), Some(session.id())).await?;
+        if reach == Reach::Everywhere {
+            self.end_one(session.id(), EndReason::Logout).await?;
+        }
         Ok(())
     }
 }

@@ -1,9 +1,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, OccupiedEntry};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tower_jwt_auth_core::{Session, SessionId};
+use tower_jwt_auth_core::{Device, Session, SessionId, Timestamp};
 
 use super::{RefreshError, RefreshKind, Tokens};
 use crate::refresh_token::Opened;
@@ -22,22 +23,28 @@ pub(super) struct Refreshed {
 /// The answer of a refresh, for all who wait for it.
 pub(super) type Answer = Result<Refreshed, RefreshError>;
 
-/// The refreshes that are under way. Requests that bring the same token while it is being refreshed wait for that
-/// refresh: the store and the hook are asked once for all of them.
+/// The refreshes that are under way. Requests of one client that bring the same token while it is being refreshed
+/// wait for that refresh: the store and the hook are asked once for all of them.
+///
+/// They wait only for one that began less than a grace window ago, so that a spent token is answered no longer than
+/// the rule allows; without a window nobody waits. Clients that differ in user agent or address do not wait for each
+/// other: the hook may tell them apart.
 #[derive(Default)]
 pub(super) struct InFlight {
     refreshes: Mutex<HashMap<Key, Flight>>,
 }
 
-/// A refresh token. The secret is a part of it: a token with another one is another token.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// A refresh token and who brings it. The secret is a part of it: a token with another one is another token.
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     session: SessionId,
     generation: u64,
     secret_hash: [u8; 32],
+    client: Device,
 }
 
 struct Flight {
+    begun: Timestamp,
     answer: Arc<OnceCell<Answer>>,
     waiting: usize,
 }
@@ -53,9 +60,17 @@ impl InFlight {
     pub(super) async fn join(
         &self,
         opened: &Opened,
+        client: &Device,
+        (now, grace): (Timestamp, Duration),
         work: impl Future<Output = Answer>,
     ) -> Result<(Answer, bool), TooMany> {
-        let waiter = self.enter(opened)?;
+        let key = Key {
+            session: opened.session_id,
+            generation: opened.generation,
+            secret_hash: *opened.secret.hash().as_bytes(),
+            client: client.clone(),
+        };
+        let waiter = self.enter(key, now, grace)?;
         let mut is_own = false;
         let working = async {
             is_own = true;
@@ -68,12 +83,14 @@ impl InFlight {
         Ok((answer, is_own))
     }
 
-    fn enter(&self, opened: &Opened) -> Result<Waiter<'_>, TooMany> {
-        let secret_hash = *opened.secret.hash().as_bytes();
-        let key = Key { session: opened.session_id, generation: opened.generation, secret_hash };
+    fn enter(&self, key: Key, now: Timestamp, grace: Duration) -> Result<Waiter<'_>, TooMany> {
         let mut refreshes = self.refreshes();
-        let flight = refreshes.entry(key);
-        let flight = flight.or_insert_with(|| Flight { answer: Arc::default(), waiting: 0 });
+        let new = || Flight { begun: now, answer: Arc::default(), waiting: 0 };
+        let flight = refreshes.entry(key.clone()).or_insert_with(new);
+        if flight.waiting > 0 && now.since(flight.begun) >= grace {
+            // Those who wait for the older one go on to do so.
+            *flight = new();
+        }
         if flight.waiting >= MAX_WAITING {
             return Err(TooMany);
         }
@@ -103,7 +120,7 @@ impl Waiter<'_> {
 
     /// Does this with the flight, unless it is closed.
     fn with_flight(&self, change: impl FnOnce(OccupiedEntry<'_, Key, Flight>)) {
-        if let Entry::Occupied(flight) = self.in_flight.refreshes().entry(self.key)
+        if let Entry::Occupied(flight) = self.in_flight.refreshes().entry(self.key.clone())
             && Arc::ptr_eq(&flight.get().answer, &self.answer)
         {
             change(flight);

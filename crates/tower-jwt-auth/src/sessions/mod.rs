@@ -15,6 +15,7 @@ mod start;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -76,6 +77,8 @@ pub struct Sessions<C> {
     runtime: Handle,
     places: Places,
     in_flight: Arc<InFlight>,
+    /// Whether the answer to an ending of many sessions was lost since the list was last known to have it.
+    has_uncertain_endings: Arc<AtomicBool>,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -130,6 +133,7 @@ where
             runtime,
             places: Places::new(),
             in_flight: Arc::default(),
+            has_uncertain_endings: Arc::default(),
             claims: PhantomData,
         };
         let default = RotationPolicy::default();
@@ -165,6 +169,7 @@ where
             return refuse("grace window", policy.grace(), hint);
         }
         self.policy = policy;
+        self.in_flight = Arc::default();
         Ok(self)
     }
 
@@ -178,6 +183,8 @@ where
     /// What is asked at every refresh: whether it may go on, and with which claims.
     pub fn with_refresh_hook(mut self, hook: impl RefreshHook<C>) -> Self {
         self.hook = Arc::new(hook);
+        // What is under way elsewhere is judged by another hook.
+        self.in_flight = Arc::default();
         self
     }
 
@@ -228,6 +235,7 @@ impl<C> Clone for Sessions<C> {
             runtime: self.runtime.clone(),
             places: self.places.clone(),
             in_flight: Arc::clone(&self.in_flight),
+            has_uncertain_endings: Arc::clone(&self.has_uncertain_endings),
             claims: PhantomData,
         }
     }

@@ -6,10 +6,14 @@ use tower_jwt_auth_core::{
 
 use super::rotate::report_reuse;
 use super::{RefreshError, RefreshRefusal, Sessions};
+use crate::issuer::MAX_ACCESS_LIFETIME;
 use crate::refresh_token::{self, Opened};
 
 /// The most sessions among which one is looked for: each may cost the store a question.
 const MOST_SESSIONS: usize = 8;
+/// The most sessions that one request ends by their tokens: as many as browsers keep cookies for a domain at least
+/// (RFC 6265 §6.1).
+pub(super) const MAX_ENDED_BY_TOKEN: usize = 50;
 
 /// The refresh tokens that a request brings: which of them counts, and what it is good for.
 impl<C> Sessions<C>
@@ -37,14 +41,31 @@ where
     ///
     /// A single one is judged by whoever uses it. Of several, those are passed over whose session is over: a
     /// browser keeps a cookie that was set for another path or domain, and sends it beside the new one.
-    pub(crate) async fn choose(&self, opened: Vec<Opened>) -> Result<Opened, RefreshError> {
+    pub(crate) async fn choose(
+        &self,
+        opened: Vec<Opened>,
+        client: &Device,
+    ) -> Result<Opened, RefreshError> {
         let mut left = opened;
         let mut over = RefreshRefusal::Invalid;
+        let now = self.clock().now();
+        if left.len() > 1 {
+            left.retain(|candidate| {
+                let is_over = match candidate {
+                    _ if now >= candidate.expires_at => Some(RefreshRefusal::Expired),
+                    _ if self.is_known_to_be_over(candidate.session_id, now) => {
+                        Some(RefreshRefusal::Revoked)
+                    }
+                    _ => None,
+                };
+                over = is_over.unwrap_or(over);
+                is_over.is_none()
+            });
+        }
         if left.len() > MOST_SESSIONS {
             return Err(RefreshRefusal::Ambiguous.into());
         }
         if left.len() > 1 {
-            let now = self.clock().now();
             for candidate in std::mem::take(&mut left) {
                 match self.refuse_known(&candidate, now).await {
                     Ok(()) => left.push(candidate),
@@ -56,6 +77,10 @@ where
         if left.len() > 1 {
             for candidate in std::mem::take(&mut left) {
                 match self.judge(&candidate).await {
+                    // As if it had come alone: it must not be possible to ask without consequences.
+                    Ok((session, Verdict::Reuse)) => {
+                        over = self.end_for_reuse(&session, &candidate, client).await?;
+                    }
                     // Ahead of the store, the session is there nevertheless.
                     Ok(_) | Err(RefreshError::Refused(RefreshRefusal::Ahead)) => {
                         left.push(candidate);
@@ -94,6 +119,17 @@ where
             self.refuse_revoked(successor, session.id(), now).await?;
         }
         Ok(session)
+    }
+
+    /// Of these tokens those whose sessions may have to be ended: not where the list has the session already, nor
+    /// where its last access token is long over.
+    pub(super) fn to_be_ended(&self, opened: Vec<Opened>) -> Vec<Opened> {
+        let now = self.clock().now();
+        let may_matter = |opened: &Opened| {
+            now < opened.expires_at + MAX_ACCESS_LIFETIME
+                && !self.is_known_to_be_over(opened.session_id, now)
+        };
+        opened.into_iter().filter(may_matter).collect()
     }
 
     /// Refuses what is known to open nothing, without a question to the store.

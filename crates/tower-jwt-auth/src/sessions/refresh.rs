@@ -60,7 +60,7 @@ where
         opened: Vec<Opened>,
         device: &Device,
     ) -> Result<Tokens, RefreshError> {
-        let opened = self.choose(opened).await?;
+        let opened = self.choose(opened, device).await?;
         self.refresh_opened(&opened, device).await
     }
 
@@ -72,7 +72,9 @@ where
         let now = self.clock().now();
         self.refuse_known(opened, now).await?;
         let work = self.rotate_and_renew(opened, client, now);
-        let Ok((answer, is_own)) = self.in_flight.join(opened, work).await else {
+        let Ok((answer, is_own)) =
+            self.in_flight.join(opened, client, (now, self.policy.grace()), work).await
+        else {
             let source = StoreError::unavailable("too many requests wait for one refresh");
             return Err(source.into());
         };
@@ -121,7 +123,7 @@ where
         if revoked { Err(RefreshRefusal::Revoked.into()) } else { Ok(()) }
     }
 
-    fn is_known_to_be_over(&self, session: SessionId, now: Timestamp) -> bool {
+    pub(super) fn is_known_to_be_over(&self, session: SessionId, now: Timestamp) -> bool {
         let sid = session.to_string();
         let key = RevocationKey::Session { issuer: self.issuer.name(), sid: &sid };
         self.revocations.standing([key].into_iter(), MOST_STALE, now) == Standing::Revoked

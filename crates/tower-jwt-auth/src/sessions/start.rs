@@ -4,6 +4,7 @@ use tower_jwt_auth_core::{
     Clock as _, EndReason, Session, SessionId, SessionParts, StoreError, Timestamp, Which,
 };
 
+use super::presented::MAX_ENDED_BY_TOKEN;
 use super::{SessionError, Sessions, SignIn, Tokens};
 use crate::claims::ApplicationClaims;
 use crate::issuer::{AccessGrant, AccessToken, IssueError};
@@ -60,11 +61,21 @@ where
         // Made before anything is written: what cannot be made leaves nothing behind.
         let access = self.mint(&session, session.scope(), &claims, now, access_until)?;
         let refresh = refresh_token::seal(&self.secrets, &session, &secret, now)?;
-        for opened in self.open_all(who.replacing.iter().map(String::as_bytes)) {
-            self.end_opened(&opened, EndReason::Replaced).await?;
+        let replaced = self.to_be_ended(self.open_all(who.replacing.iter().map(String::as_bytes)));
+        // No browser has more cookies of the name than that.
+        for opened in replaced.iter().take(MAX_ENDED_BY_TOKEN) {
+            self.end_opened(opened, EndReason::Replaced).await?;
         }
         let displaced = self.store.insert(&session, self.limit).await?;
         self.revocations.note(&displaced);
+        for revocation in &displaced {
+            let (_, _, displaced) = revocation.names();
+            tracing::info!(
+                session = displaced,
+                subject = session.subject(),
+                "a session was ended for a new one: the subject had as many as allowed"
+            );
+        }
         Ok(Tokens { access, refresh })
     }
 
