@@ -11,4 +11,5 @@ mod never;
 mod refreshing;
 mod resilience;
 mod revoking;
+mod skew;
 mod socket;
