@@ -2,6 +2,7 @@
 //! the comment above it names the line.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod caching;
 mod cookies;
 mod finding;
 mod judging;
