@@ -27,14 +27,22 @@ pub struct TokenSource {
     query: bool,
 }
 
-/// What was found.
+/// Where the search ended: with a token, or with what is no token, or in the last place that is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found<'r> {
-    Nothing,
-    /// The token, put there by the client's code.
-    Explicit(&'r str),
-    /// The token, sent along by the browser whoever caused the request.
-    Ambient(&'r str),
+pub(crate) enum Place {
+    /// Put there by the client's code.
+    Header,
+    /// Put there by the client's code.
+    Query,
+    /// Sent along by the browser whoever caused the request.
+    Cookie,
+}
+
+/// What a search came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sought<'r> {
+    pub(crate) place: Place,
+    pub(crate) token: Result<Option<&'r str>, RequestError>,
 }
 
 impl TokenSource {
@@ -47,6 +55,11 @@ impl TokenSource {
     ///
     /// Browsers send cookies with requests that other sites cause. Requests with an unsafe method, and
     /// WebSocket upgrades, are therefore refused unless they come from the same origin or a listed one.
+    ///
+    /// Caches keep the response to a request with `Authorization` to themselves (RFC 9111 §3.5), but know
+    /// nothing of cookies. Where cookies were looked at, the response carries `Vary: Cookie`; where a token was
+    /// in one, `Cache-Control: private` too, unless the service inside says `public`, `s-maxage`, `private` or
+    /// `no-store`.
     ///
     /// # Errors
     ///
@@ -62,45 +75,49 @@ impl TokenSource {
 
     /// The query parameter `access_token` too (RFC 6750 §2.3).
     ///
-    /// Dangerous: addresses end up in logs, histories and `Referer` headers, and the token with them. Answers to
-    /// such requests should carry `Cache-Control: private`, which is left to the service inside.
+    /// Dangerous: addresses end up in logs, histories and `Referer` headers, and the token with them. Responses to
+    /// such requests carry `Cache-Control: private`, unless the service inside decides otherwise.
     pub fn dangerous_or_query(mut self) -> Self {
         self.query = true;
         self
     }
 
     /// Finds the token, without decoding anything of it.
-    pub(crate) fn find<'r>(
-        &self,
-        headers: &'r HeaderMap,
-        uri: &'r Uri,
-    ) -> Result<Found<'r>, RequestError> {
-        let mut fields = headers.get_all(AUTHORIZATION).into_iter();
-        let field = fields.next();
-        if fields.next().is_some() {
-            return Err(RequestError::SeveralTokens);
-        }
-        let from_header = match field {
-            Some(value) => bearer(value.as_bytes())?,
-            None => None,
-        };
-        let from_query = if self.query { parameter(uri)? } else { None };
+    pub(crate) fn find<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> Sought<'r> {
+        let from_header = in_header(headers);
+        let from_query = if self.query { parameter(uri) } else { Ok(None) };
         match (from_header, from_query) {
-            (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
-            (Some(token), None) | (None, Some(token)) => Ok(Found::Explicit(token)),
-            (None, None) => self.find_cookie(headers),
+            (Err(error), _) => Sought { place: Place::Header, token: Err(error) },
+            (_, Err(error)) => Sought { place: Place::Query, token: Err(error) },
+            (Ok(Some(_)), Ok(Some(_))) => {
+                Sought { place: Place::Query, token: Err(RequestError::SeveralTokens) }
+            }
+            (token @ Ok(Some(_)), Ok(None)) => Sought { place: Place::Header, token },
+            (Ok(None), token @ Ok(Some(_))) => Sought { place: Place::Query, token },
+            (Ok(None), Ok(None)) => match self.cookie.as_deref() {
+                Some(name) => Sought { place: Place::Cookie, token: in_cookie(headers, name) },
+                None => Sought { place: Place::Header, token: Ok(None) },
+            },
         }
     }
+}
 
-    fn find_cookie<'r>(&self, headers: &'r HeaderMap) -> Result<Found<'r>, RequestError> {
-        let Some(name) = self.cookie.as_deref() else { return Ok(Found::Nothing) };
-        // An empty one is what a cookie that was cleared leaves in some clients.
-        let mut values = cookies::values(headers, name).filter(|value| !value.is_empty());
-        let found = values.next();
-        if values.next().is_some() {
-            return Err(RequestError::SeveralTokens);
-        }
-        found.map_or(Ok(Found::Nothing), |value| token(value).map(Found::Ambient))
+fn in_header(headers: &HeaderMap) -> Result<Option<&str>, RequestError> {
+    let mut fields = headers.get_all(AUTHORIZATION).into_iter();
+    match (fields.next(), fields.next()) {
+        (None, _) => Ok(None),
+        (Some(field), None) => bearer(field.as_bytes()),
+        (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
+    }
+}
+
+fn in_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, RequestError> {
+    // An empty one is what a cookie that was cleared leaves in some clients.
+    let mut values = cookies::values(headers, name).filter(|value| !value.is_empty());
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => token(value).map(Some),
+        (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
     }
 }
 
@@ -155,13 +172,10 @@ mod tests {
     }
 
     fn in_header(value: &str) -> Result<Option<String>, RequestError> {
-        let headers = headers(&[("authorization", value)]);
-        let source = TokenSource::authorization_header();
-        source.find(&headers, &Uri::from_static("/")).map(|found| match found {
-            Found::Explicit(token) => Some(token.to_owned()),
-            Found::Nothing => None,
-            Found::Ambient(_) => panic!("no cookie was sent"),
-        })
+        let (headers, uri) = (headers(&[("authorization", value)]), Uri::from_static("/"));
+        let sought = TokenSource::authorization_header().find(&headers, &uri);
+        assert_eq!(sought.place, Place::Header);
+        sought.token.map(|token| token.map(str::to_owned))
     }
 
     #[test]
@@ -209,26 +223,38 @@ mod tests {
 
     #[test]
     fn two_fields_are_refused_whatever_they_say() {
+        let uri = Uri::from_static("/");
         for second in ["Bearer a", "Basic x"] {
             let headers = headers(&[("authorization", "Bearer a"), ("authorization", second)]);
-            let found = TokenSource::default().find(&headers, &Uri::from_static("/")).err();
-            assert_eq!(found, Some(RequestError::SeveralTokens));
+            assert_eq!(TokenSource::default().find(&headers, &uri), several(Place::Header));
         }
+    }
+
+    fn nothing(place: Place) -> Sought<'static> {
+        Sought { place, token: Ok(None) }
+    }
+
+    fn found(place: Place, token: &str) -> Sought<'_> {
+        Sought { place, token: Ok(Some(token)) }
+    }
+
+    fn several(place: Place) -> Sought<'static> {
+        Sought { place, token: Err(RequestError::SeveralTokens) }
     }
 
     #[test]
     fn a_query_parameter_is_looked_at_only_where_turned_on() {
         let (none, uri) = (HeaderMap::new(), Uri::from_static("/x?a=b&access_token=q&c"));
         let source = TokenSource::authorization_header();
-        assert_eq!(source.find(&none, &uri), Ok(Found::Nothing));
+        assert_eq!(source.find(&none, &uri), nothing(Place::Header));
         let source = source.dangerous_or_query();
-        assert_eq!(source.find(&none, &uri), Ok(Found::Explicit("q")));
+        assert_eq!(source.find(&none, &uri), found(Place::Query, "q"));
         let both = headers(&[("authorization", "Bearer h")]);
-        assert_eq!(source.find(&both, &uri), Err(RequestError::SeveralTokens));
+        assert_eq!(source.find(&both, &uri), several(Place::Query));
         let twice = Uri::from_static("/?access_token=q&access_token=r");
-        assert_eq!(source.find(&none, &twice), Err(RequestError::SeveralTokens));
+        assert_eq!(source.find(&none, &twice), several(Place::Query));
         let other = Uri::from_static("/?xaccess_token=q&access_tokens=r");
-        assert_eq!(source.find(&none, &other), Ok(Found::Nothing));
+        assert_eq!(source.find(&none, &other), nothing(Place::Header));
     }
 
     #[test]
@@ -236,16 +262,18 @@ mod tests {
         let uri = Uri::from_static("/");
         let cookie = headers(&[("cookie", "x=1; t=c")]);
         let source = TokenSource::authorization_header();
-        assert_eq!(source.find(&cookie, &uri), Ok(Found::Nothing));
+        assert_eq!(source.find(&cookie, &uri), nothing(Place::Header));
         let source = source.or_cookie("t").unwrap();
-        assert_eq!(source.find(&cookie, &uri), Ok(Found::Ambient("c")));
+        assert_eq!(source.find(&cookie, &uri), found(Place::Cookie, "c"));
         let both = headers(&[("authorization", "bearer h"), ("cookie", "t=c")]);
-        assert_eq!(source.find(&both, &uri), Ok(Found::Explicit("h")));
+        assert_eq!(source.find(&both, &uri), found(Place::Header, "h"));
         let basic = headers(&[("authorization", "Basic h"), ("cookie", "t=c")]);
-        assert_eq!(source.find(&basic, &uri), Ok(Found::Ambient("c")));
+        assert_eq!(source.find(&basic, &uri), found(Place::Cookie, "c"));
         let mut twice = headers(&[("cookie", "t=c")]);
         twice.append(COOKIE, HeaderValue::from_static("t=d"));
-        assert_eq!(source.find(&twice, &uri), Err(RequestError::SeveralTokens));
+        assert_eq!(source.find(&twice, &uri), several(Place::Cookie));
+        let cleared = headers(&[("cookie", "t=; x=1")]);
+        assert_eq!(source.find(&cleared, &uri), nothing(Place::Cookie));
         for bad in ["", "a b", "a;b", "a=b", "é"] {
             assert!(TokenSource::default().or_cookie(bad).is_err(), "{bad}");
         }

@@ -86,7 +86,10 @@ pub enum ConfigError {
         problem: &'static str,
     },
     /// An origin is not of the form that browsers send.
-    #[error("{origin:?} is no origin: give scheme, host and port as in https://app.example:8443")]
+    #[error(
+        "{origin:?} is no origin that browsers send: give one scheme, host and port, as in \
+         https://app.example:8443, without wildcards"
+    )]
     Origin {
         /// The origin given.
         origin: String,

@@ -36,6 +36,7 @@ pub struct Issuer {
     keys: KeyRing,
     client_id: Arc<str>,
     access_lifetime: Duration,
+    leeway: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -58,6 +59,7 @@ impl Issuer {
             audience,
             keys: keys.into(),
             access_lifetime: Duration::from_secs(300),
+            leeway: Duration::from_secs(5),
             clock: Arc::new(SystemClock::new()),
         })
     }
@@ -75,6 +77,18 @@ impl Issuer {
             return Err(ConfigError::Duration { what, given: lifetime, hint });
         }
         self.access_lifetime = lifetime;
+        Ok(self)
+    }
+
+    /// How far the clocks of the service's nodes may be apart; 5 seconds, unless set. Layers of
+    /// [`for_sessions`](crate::JwtAuthLayer::for_sessions) and verifiers of this issuer accept its tokens so
+    /// long before `iat` and after `exp` (RFC 7519 §4.1.4).
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Duration`] above five minutes.
+    pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, ConfigError> {
+        self.leeway = claims::leeway(leeway)?;
         Ok(self)
     }
 
@@ -119,6 +133,10 @@ impl Issuer {
         self.access_lifetime
     }
 
+    pub(crate) fn leeway(&self) -> Duration {
+        self.leeway
+    }
+
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
@@ -143,7 +161,8 @@ impl Issuer {
             jti: id.to_string(),
             client_id: grant.client_id,
             sid: grant.session_id.to_string(),
-            auth_time: grant.auth_time.unix_seconds(),
+            // The node of the login may have had a clock that is ahead of this one.
+            auth_time: grant.auth_time.min(grant.issued_at).unix_seconds(),
             scope: Some(grant.scope).filter(|scope| !scope.is_empty()),
         };
         let claims = grant.claims.with_registered(&registered)?;

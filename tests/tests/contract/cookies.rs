@@ -175,13 +175,15 @@ async fn cross_site_requests_are_refused_before_the_cookie_is_looked_at() {
     let tokens = world.sign_in().await;
     world.sessions.revocations().ready().await;
     let cookie = format!("{}={}", world.cookie.name(), tokens.refresh().as_str());
-    let foreign: [&[(&str, &str)]; 6] = [
+    let foreign: [&[(&str, &str)]; 7] = [
         &[("sec-fetch-site", "cross-site")],
         &[("sec-fetch-site", "same-site")],
         &[("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")],
         &[("origin", "https://evil.example"), ("host", "api.example")],
         &[("origin", "null"), ("host", "api.example")],
         &[("origin", "https://api.example.evil.example"), ("host", "api.example")],
+        // Whoever is on the network can put a page there.
+        &[("origin", "http://api.example"), ("host", "api.example")],
     ];
     let asked = world.store.asked();
     for headers in foreign {
@@ -214,14 +216,20 @@ async fn requests_of_ones_own_pages_and_of_listed_origins_are_accepted() {
     let world = World::new();
     let tokens = world.sign_in().await;
     let cookie = format!("{}={}", world.cookie.name(), tokens.refresh().as_str());
-    let origins = OriginPolicy::same_origin().with_trusted_origin("https://app.example").unwrap();
+    let origins = OriginPolicy::same_origin()
+        .with_trusted_origin("https://app.example")
+        .and_then(|origins| origins.with_trusted_origin("capacitor://localhost"))
+        .unwrap();
     let service = world.refresh_service().with_origins(origins);
-    let own: [&[(&str, &str)]; 5] = [
+    let own: [&[(&str, &str)]; 8] = [
         &[],
         &[("sec-fetch-site", "same-origin")],
         &[("sec-fetch-site", "none")],
         &[("origin", "https://api.example"), ("host", "api.example")],
+        &[("origin", "https://api.example"), ("host", "api.example:443")],
+        &[("origin", "http://localhost:3000"), ("host", "localhost:3000")],
         &[("sec-fetch-site", "cross-site"), ("origin", "https://app.example")],
+        &[("sec-fetch-site", "cross-site"), ("origin", "capacitor://localhost")],
     ];
     for headers in own {
         let mut headers = headers.to_vec();

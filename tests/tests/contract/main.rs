@@ -2,6 +2,7 @@
 //! the comment above it names the line.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+mod caching;
 mod choosing;
 mod cookies;
 mod finding;
@@ -16,4 +17,5 @@ mod refreshing;
 mod resilience;
 mod revoking;
 mod signing_in;
+mod skew;
 mod socket;

@@ -8,7 +8,8 @@ use http::{HeaderMap, Method, Request};
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, RevocationKey, Timestamp};
 
-use crate::bearer::{Found, TokenSource};
+use super::caching::Caching;
+use crate::bearer::{Place, TokenSource};
 use crate::challenge::{AuthError, Realm};
 use crate::error::TokenError;
 use crate::identity::Identity;
@@ -92,29 +93,33 @@ pub(super) enum Decision<C> {
 
 impl<C: DeserializeOwned> Settings<C> {
     /// Decides from what is at hand, without waiting.
-    pub(super) fn decide<B>(&self, request: &Request<B>, now: Timestamp) -> Decision<C> {
+    pub(super) fn decide<B>(&self, request: &Request<B>, now: Timestamp) -> (Decision<C>, Caching) {
         let headers = request.headers();
         if self.preflights == Preflights::Pass && is_preflight(request.method(), headers) {
-            return Decision::Pass;
+            return (Decision::Pass, Caching::UNTOUCHED);
         }
-        let token = match self.source.find(headers, request.uri()) {
-            Err(error) => return Decision::Refuse(error.into()),
-            Ok(Found::Nothing) => {
-                return match self.mode {
-                    Mode::Required => Decision::Refuse(AuthError::Missing),
-                    Mode::Optional => Decision::AcceptAnonymous,
-                };
-            }
-            Ok(Found::Explicit(token)) => token,
-            Ok(Found::Ambient(token)) => {
-                if is_unsafe(request.method(), headers)
+        let sought = self.source.find(headers, request.uri());
+        let decision = match sought.token {
+            Err(error) => Decision::Refuse(error.into()),
+            Ok(None) => match self.mode {
+                Mode::Required => Decision::Refuse(AuthError::Missing),
+                Mode::Optional => Decision::AcceptAnonymous,
+            },
+            Ok(Some(token)) => {
+                if sought.place == Place::Cookie
+                    && is_unsafe(request.method(), headers)
                     && let Err(error) = self.origins.check(headers, request.uri())
                 {
-                    return Decision::Refuse(error);
+                    Decision::Refuse(error)
+                } else {
+                    self.judge(token, now)
                 }
-                token
             }
         };
+        (decision, Caching::of(&sought))
+    }
+
+    fn judge(&self, token: &str, now: Timestamp) -> Decision<C> {
         match self.verifier.verify(token, now) {
             Err(error) => Decision::Refuse(error.into()),
             Ok(identity) => self.judge_revocation(identity, now),

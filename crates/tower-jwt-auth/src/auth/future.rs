@@ -8,6 +8,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::body::AuthBody;
+use super::caching::Caching;
 use crate::challenge::{AuthError, Realm, takes_body};
 use crate::identity::Identity;
 
@@ -22,6 +23,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, ReqBody, C, S::Future>,
+        caching: Caching,
     }
 }
 
@@ -48,12 +50,12 @@ impl<S, ReqBody, C> ResponseFuture<S, ReqBody, C>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(super) fn inner(future: S::Future) -> Self {
-        Self { state: State::Inner { future } }
+    pub(super) fn inner(future: S::Future, caching: Caching) -> Self {
+        Self { state: State::Inner { future }, caching }
     }
 
-    pub(super) fn refused(response: Response<Refusal>) -> Self {
-        Self { state: State::Refused { response: Some(response) } }
+    pub(super) fn refused(response: Response<Refusal>, caching: Caching) -> Self {
+        Self { state: State::Refused { response: Some(response) }, caching }
     }
 
     pub(super) fn asking(
@@ -61,8 +63,10 @@ where
         realm: Realm,
         service: S,
         request: Request<ReqBody>,
+        caching: Caching,
     ) -> Self {
-        Self { state: State::Asking { decision, realm, ready: Some((service, request)) } }
+        let ready = Some((service, request));
+        Self { state: State::Asking { decision, realm, ready }, caching }
     }
 }
 
@@ -80,17 +84,20 @@ where
     type Output = Result<Response<AuthBody<ResBody>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let this = self.project();
+        let (mut state, caching) = (this.state, *this.caching);
         loop {
             let next = match state.as_mut().project() {
                 StateProjection::Inner { future } => {
-                    let response = ready!(future.poll(cx))?;
+                    let mut response = ready!(future.poll(cx))?;
+                    caching.mark(response.headers_mut());
                     return Poll::Ready(Ok(response.map(AuthBody::inner)));
                 }
                 StateProjection::Refused { response } => {
                     // Polling a future that has given its answer is a mistake of the caller's; this one
                     // then waits for ever instead of answering again.
-                    let Some(response) = response.take() else { return Poll::Pending };
+                    let Some(mut response) = response.take() else { return Poll::Pending };
+                    caching.mark(response.headers_mut());
                     return Poll::Ready(Ok(response.map(AuthBody::refusal)));
                 }
                 StateProjection::Asking { decision, realm, ready } => {

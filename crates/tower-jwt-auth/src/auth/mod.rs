@@ -1,6 +1,7 @@
 //! The middleware that checks access tokens.
 
 mod body;
+mod caching;
 mod decide;
 #[cfg(feature = "axum")]
 mod extract;

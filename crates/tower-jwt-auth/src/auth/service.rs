@@ -49,7 +49,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let decision = self.settings.decide(&request, self.settings.clock.now());
+        let (decision, caching) = self.settings.decide(&request, self.settings.clock.now());
         mark_sensitive(request.headers_mut());
         // What a layer outside of this one put in is not this one's word.
         request.extensions_mut().remove::<Identity<C>>();
@@ -57,24 +57,25 @@ where
         match decision {
             Decision::Accept(identity) => {
                 request.extensions_mut().insert(identity);
-                ResponseFuture::inner(self.inner.call(request))
+                ResponseFuture::inner(self.inner.call(request), caching)
             }
             Decision::AcceptAnonymous => {
                 let realm = self.settings.realm.clone();
                 request.extensions_mut().insert(Anonymous { realm });
-                ResponseFuture::inner(self.inner.call(request))
+                ResponseFuture::inner(self.inner.call(request), caching)
             }
-            Decision::Pass => ResponseFuture::inner(self.inner.call(request)),
+            Decision::Pass => ResponseFuture::inner(self.inner.call(request), caching),
             Decision::Refuse(error) => {
                 // What was made ready for this request must not stay reserved: a concurrency limit counts it.
                 drop(self.take_ready());
                 let with_body = takes_body(request.headers());
-                ResponseFuture::refused(refusal(error, &self.settings.realm, with_body))
+                let response = refusal(error, &self.settings.realm, with_body);
+                ResponseFuture::refused(response, caching)
             }
             Decision::Ask(identity) => {
                 let decision = Box::pin(ask(self.settings.revocations.clone(), identity));
                 let realm = self.settings.realm.clone();
-                ResponseFuture::asking(decision, realm, self.take_ready(), request)
+                ResponseFuture::asking(decision, realm, self.take_ready(), request, caching)
             }
         }
     }

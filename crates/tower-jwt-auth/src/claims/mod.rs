@@ -23,6 +23,15 @@ pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
 pub(crate) const REGISTERED: [&str; 11] =
     ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "auth_time", "scope"];
 
+/// A leeway that can be granted.
+pub(crate) fn leeway(given: Duration) -> Result<Duration, ConfigError> {
+    if given > MAX_LEEWAY {
+        let hint = "give five minutes at most, and set the clocks";
+        return Err(ConfigError::Duration { what: "leeway", given, hint });
+    }
+    Ok(given)
+}
+
 /// A name that tokens carry, which must not be empty.
 pub(crate) fn name(
     name: String,

@@ -58,6 +58,7 @@ impl<C> SignIn<C> {
     }
 
     /// When the user proved who they are; now, unless set. A login elsewhere may have been earlier.
+    /// A time in the future, as of a clock that is ahead, counts as now.
     pub fn with_auth_time(mut self, auth_time: Timestamp) -> Self {
         self.auth_time = Some(auth_time);
         self

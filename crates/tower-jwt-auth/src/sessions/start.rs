@@ -52,7 +52,8 @@ where
             access_until,
             late_retry: None,
             ended: None,
-            auth_time: who.auth_time.unwrap_or(now),
+            // One in the future would make a login look fresh at every refresh until then.
+            auth_time: who.auth_time.map_or(now, |auth_time| auth_time.min(now)),
             client_id: who.client_id.unwrap_or_else(|| self.issuer.client_id().to_owned()),
             scope: who.scope,
             claims: claims.to_json(),

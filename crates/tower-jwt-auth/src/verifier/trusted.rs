@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
-use crate::claims::{self, ACCESS_TOKEN_TYPE, MAX_LEEWAY, Registered, Requirements, name};
+use crate::claims::{self, ACCESS_TOKEN_TYPE, Registered, Requirements, name};
 use crate::error::{ConfigError, TokenError};
 use crate::issuer::Issuer;
 use crate::jose::Header;
@@ -70,11 +70,7 @@ impl TrustedIssuer {
     ///
     /// [`ConfigError::Duration`] above five minutes.
     pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, ConfigError> {
-        if leeway > MAX_LEEWAY {
-            let hint = "give five minutes at most, and set the clocks";
-            return Err(ConfigError::Duration { what: "leeway", given: leeway, hint });
-        }
-        self.requirements.leeway = leeway;
+        self.requirements.leeway = claims::leeway(leeway)?;
         Ok(self)
     }
 
@@ -126,14 +122,14 @@ impl TrustedIssuer {
 }
 
 impl From<&Issuer> for TrustedIssuer {
-    /// Our own tokens: clocks may be 5 seconds apart, and `sid` is required.
+    /// Our own tokens: clocks may be as far apart as [`Issuer::with_leeway`] says, and `sid` is required.
     fn from(issuer: &Issuer) -> Self {
         Self {
             name: issuer.shared_name(),
             audience: issuer.shared_audience(),
             keys: issuer.keys().into(),
             requirements: Requirements {
-                leeway: Duration::from_secs(5),
+                leeway: issuer.leeway(),
                 profile: true,
                 token_id: true,
                 session: true,

@@ -1,5 +1,7 @@
 //! Requests that other sites cause.
 
+mod form;
+
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Uri};
 
@@ -14,8 +16,13 @@ use crate::error::ConfigError;
 /// 1. a listed `Origin` is accepted;
 /// 2. otherwise `Sec-Fetch-Site` must be `same-origin` or `none`, where it is sent (all browsers of today);
 /// 3. otherwise the `Origin`, where one is sent, must be the public origin; where none is configured, its
-///    host must be the request's;
+///    scheme must be `https` and its host and port the request's;
 /// 4. a request with neither header does not come from a browser and is accepted.
+///
+/// On a loopback host (`localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`) `http` will do for 3. Elsewhere a page
+/// over `http` is whatever the network makes of it, also on the service's own host. A development server at
+/// an address of the local network is reached over `http` all the same if that origin is
+/// [set](Self::with_public_origin).
 ///
 /// # Examples
 ///
@@ -45,23 +52,27 @@ impl OriginPolicy {
         Self::default()
     }
 
-    /// The origin at which browsers see the service. Set it behind a proxy that rewrites `Host`.
+    /// The origin at which browsers see the service. Set it behind a proxy that rewrites `Host`, and where
+    /// browsers come over `http` from another machine, as to `http://192.168.1.5:3000` in development.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Origin`] when it is not a scheme, host and port.
+    /// [`ConfigError::Origin`] when it is not `https` or `http`, a host, and perhaps a port.
     pub fn with_public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        self.public = Some(normalize(origin)?);
+        self.public = Some(form::of_web(origin)?);
         Ok(self)
     }
 
-    /// Another origin whose pages may call.
+    /// Another origin whose pages may call; of the web, or of an application or a browser extension, as
+    /// `capacitor://localhost` or `chrome-extension://` and the extension's id. It is compared as a whole:
+    /// there are no wildcards.
     ///
     /// # Errors
     ///
-    /// As [`with_public_origin`](Self::with_public_origin).
+    /// [`ConfigError::Origin`] when it is not a scheme, a host, and perhaps a port, or of a scheme that browsers
+    /// do not send as an origin, such as `file`.
     pub fn with_trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        self.trusted.push(normalize(origin)?);
+        self.trusted.push(form::of_any(origin)?);
         Ok(self)
     }
 
@@ -108,40 +119,21 @@ fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, Au
 
 /// Whether the origin's host and port are those that the request was sent to.
 fn is_host(origin: &[u8], headers: &HeaderMap, uri: &Uri) -> bool {
-    let authority = origin
-        .strip_prefix(b"https://")
-        .or_else(|| origin.strip_prefix(b"http://"))
-        .filter(|authority| !authority.is_empty());
+    let Ok(origin) = std::str::from_utf8(origin) else { return false };
+    let (authority, default_port) = match origin.split_once("://") {
+        Some(("https", authority)) => (authority, ":443"),
+        Some(("http", authority)) if form::is_loopback(authority) => (authority, ":80"),
+        _ => return false,
+    };
     let host = match uri.authority() {
-        Some(authority) => Some(authority.as_str().as_bytes()),
-        None => headers.get(HOST).map(HeaderValue::as_bytes),
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(HOST).and_then(|host| host.to_str().ok()),
     };
-    matches!((authority, host), (Some(a), Some(b)) if a.eq_ignore_ascii_case(b))
-}
-
-/// The form in which browsers send an origin (RFC 6454 §6.2): in lower case, without a default port.
-fn normalize(origin: &str) -> Result<Box<str>, ConfigError> {
-    let invalid = || ConfigError::Origin { origin: origin.to_owned() };
-    let lower = origin.to_ascii_lowercase();
-    let (scheme, default_port) = if lower.starts_with("https://") {
-        ("https://", ":443")
-    } else if lower.starts_with("http://") {
-        ("http://", ":80")
-    } else {
-        return Err(invalid());
-    };
-    let authority = &lower[scheme.len()..];
-    let authority = authority.strip_suffix(default_port).unwrap_or(authority);
-    let parsed: http::uri::Authority = authority.parse().map_err(|_| invalid())?;
-    let port = authority.strip_prefix(parsed.host()).ok_or_else(invalid)?;
-    let is_port = match port.strip_prefix(':') {
-        None => port.is_empty(),
-        Some(number) => number.parse::<u16>().is_ok_and(|n| n != 0 && n.to_string() == number),
-    };
-    if parsed.host().is_empty() || !is_port || !authority.is_ascii() {
-        return Err(invalid());
-    }
-    Ok(format!("{scheme}{authority}").into())
+    // Browsers leave a default port out; what stands between may put it in (RFC 9110 §4.2.3).
+    let short = |authority: &str| authority.strip_suffix(default_port).unwrap_or(authority).len();
+    let same =
+        |host: &str| host[..short(host)].eq_ignore_ascii_case(&authority[..short(authority)]);
+    !authority.is_empty() && host.is_some_and(same)
 }
 
 #[cfg(test)]
@@ -227,28 +219,92 @@ mod tests {
     }
 
     #[test]
-    fn what_no_browser_would_send_is_refused_at_build_time() {
-        for bad in [
-            "",
-            "app.example",
-            "https://",
-            "https://a/",
-            "https://a/b",
-            "https://a?b",
-            "ftp://a",
-            "https://u@a",
-            "https://ä.example",
-            "https://a b",
-            "*",
-            "null",
-            "https://a:",
-            "https://a:x",
-            "https://a:99999",
-            "https://a:080",
-            "https://a:0",
+    fn a_default_port_in_the_host_is_none() {
+        let policy = OriginPolicy::same_origin();
+        for (origin, host, accepted) in [
+            ("https://a.example", "a.example:443", true),
+            ("https://a.example:443", "a.example", true),
+            ("https://a.example", "A.example", true),
+            ("https://[2001:db8::443]", "[2001:db8::443]:443", true),
+            ("http://localhost", "localhost:80", true),
+            ("https://a.example", "a.example:80", false),
+            ("https://a.example:8443", "a.example:443", false),
+            ("http://localhost", "localhost:443", false),
+            ("https://", ":443", false),
         ] {
+            let fields = [("origin", origin), ("host", host)];
+            assert_eq!(accepts(&policy, &fields), accepted, "{origin} {host}");
+            // HTTP/2 has the host in the address.
+            let mut headers = HeaderMap::new();
+            headers.insert("origin", HeaderValue::from_static(origin));
+            if let Ok(uri) = format!("https://{host}/auth/refresh").parse() {
+                assert_eq!(policy.check(&headers, &uri).is_ok(), accepted, "{origin} {host}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_over_http_is_the_services_own_on_loopback_alone() {
+        let policy = OriginPolicy::same_origin();
+        for (host, accepted) in [
+            ("localhost:3000", true),
+            ("shop.localhost:3000", true),
+            ("127.0.0.1:3000", true),
+            ("127.1.2.3", true),
+            ("[::1]:3000", true),
+            ("a.example", false),
+            ("192.168.1.5:3000", false),
+            ("localhost.a.example", false),
+        ] {
+            let fields = |scheme: &str| {
+                let mut headers = HeaderMap::new();
+                let origin = format!("{scheme}://{host}");
+                headers.insert("origin", HeaderValue::from_str(&origin).unwrap());
+                headers.insert("host", HeaderValue::from_static(host));
+                headers
+            };
+            let check = |headers| policy.check(&headers, &Uri::from_static("/")).is_ok();
+            assert_eq!(check(fields("http")), accepted, "{host}");
+            assert!(check(fields("https")), "{host}");
+        }
+        let policy = policy.with_public_origin("http://192.168.1.5:3000").unwrap();
+        let own = [("origin", "http://192.168.1.5:3000"), ("host", "192.168.1.5:3000")];
+        assert!(accepts(&policy, &own));
+        assert!(!accepts(&policy, &[("origin", "https://192.168.1.5:3000")]));
+    }
+
+    #[test]
+    fn applications_and_extensions_are_trusted_exactly_as_listed() {
+        let listed =
+            ["capacitor://localhost", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"];
+        let policy = listed.iter().try_fold(OriginPolicy::same_origin(), |policy, origin| {
+            policy.with_trusted_origin(origin)
+        });
+        let policy = policy.unwrap();
+        let cross = ("sec-fetch-site", "cross-site");
+        for origin in listed {
+            assert!(accepts(&policy, &[("origin", origin), cross]), "{origin}");
+        }
+        for origin in [
+            "capacitor://localhost.a.example",
+            "capacitor://localhost:1",
+            "ionic://localhost",
+            "http://localhost",
+            "chrome-extension://ponmlkjihgfedcbaponmlkjihgfedcba",
+        ] {
+            assert!(!accepts(&policy, &[("origin", origin), cross]), "{origin}");
+        }
+        let host = [("origin", "ionic://localhost"), ("host", "localhost")];
+        assert!(!accepts(&policy, &host), "a scheme of its own is no origin of the service");
+    }
+
+    #[test]
+    fn what_no_browser_would_send_is_refused_at_build_time() {
+        for bad in ["https://*.a.example", "https://a/", "file:///a"] {
             let error = OriginPolicy::same_origin().with_trusted_origin(bad).unwrap_err();
             assert!(matches!(error, ConfigError::Origin { .. }), "{bad}");
         }
+        let app = OriginPolicy::same_origin().with_public_origin("capacitor://localhost");
+        assert!(matches!(app.unwrap_err(), ConfigError::Origin { .. }));
     }
 }
