@@ -100,7 +100,15 @@ impl AuthError {
 
     /// As an endpoint answers, whose answers are never to be cached.
     pub(crate) fn endpoint_response(self, realm: &Realm) -> Response<Full<Bytes>> {
-        let response = self.response(realm, true);
+        let is_bare = self == Self::Missing;
+        let mut response = self.response(realm, true);
+        if is_bare {
+            // The challenge has no error code (RFC 6750 §3); the body is read by scripts, which expect one.
+            let json = r#"{"error":"missing_token","error_description":"The request carries no refresh token."}"#;
+            let content_type = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            *response.body_mut() = Some(Bytes::from_static(json.as_bytes()));
+        }
         let mut response = response.map(|json| json.map_or_else(Full::default, Full::new));
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         response

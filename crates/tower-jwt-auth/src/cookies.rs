@@ -15,6 +15,22 @@ fn values_in<'h, 'n>(
     })
 }
 
+/// Whether browsers take this for the `Domain` of a cookie: labels as hosts have them (RFC 1123 §2.1, RFC 1035 §2.3.4),
+/// two at least, and no address, since cookies for an address have no domain.
+pub(crate) fn is_domain(domain: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    let is_number = |label: &str| label.bytes().all(|byte| byte.is_ascii_digit());
+    domain.len() <= 253
+        && domain.contains('.')
+        && domain.split('.').all(is_label)
+        && !domain.rsplit('.').next().is_none_or(is_number)
+}
+
 /// Whether this is a name that a cookie can have: a token (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
 pub(crate) fn is_name(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -35,6 +51,39 @@ mod tests {
     use http::HeaderValue;
 
     use super::*;
+
+    #[test]
+    fn domains_are_those_that_browsers_take() {
+        let long = "a".repeat(63);
+        for good in ["a.b", "shop.example", "Shop-1.example", "xn--bcher-kva.example", "1.example"]
+        {
+            assert!(is_domain(good), "{good}");
+        }
+        assert!(is_domain(&format!("{long}.example")));
+        for bad in [
+            "",
+            ".",
+            "com",
+            "localhost",
+            ".shop.example",
+            "shop.example.",
+            "a..b",
+            "-a.b",
+            "a-.b",
+            "a_b.c",
+            "a b.c",
+            "127.0.0.1",
+            "1.2",
+            "::1",
+            "[::1]",
+            "bücher.example",
+            "*.example",
+        ] {
+            assert!(!is_domain(bad), "{bad}");
+        }
+        assert!(!is_domain(&format!("{long}a.example")));
+        assert!(!is_domain(&format!("{}example", "a.".repeat(124))));
+    }
 
     #[test]
     fn all_cookies_of_the_name_are_found_among_odd_ones() {

@@ -112,7 +112,10 @@ impl RefreshCookie {
         self.checked()
     }
 
-    /// A domain, to whose hosts the cookie is sent.
+    /// Sets a domain, to whose hosts the cookie is sent (RFC 6265 §5.2.3).
+    ///
+    /// A browser drops a cookie for a public suffix, such as `com` or `co.uk`. A name of one label is refused here;
+    /// longer suffixes are not known: the list of them would add 0.8 MB to a program and be out of date soon.
     ///
     /// # Errors
     ///
@@ -186,15 +189,14 @@ impl RefreshCookie {
         if self.same_site == SameSite::None && !self.secure {
             return refuse("SameSite=None needs Secure");
         }
-        let is_domain = |domain: &str| {
-            !domain.is_empty()
-                && domain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
-        };
         let mut former = self.former.iter().map(|former| former.domain.as_deref());
-        if !self.domain.as_deref().is_none_or(is_domain)
-            || !former.all(|domain| domain.is_none_or(is_domain))
+        if !self.domain.as_deref().is_none_or(cookies::is_domain)
+            || !former.all(|domain| domain.is_none_or(cookies::is_domain))
         {
-            return refuse("a domain has letters, digits, hyphens and dots");
+            return refuse(
+                "a domain has two labels or more of letters, digits and hyphens, with a dot between \
+                 them, and is no address",
+            );
         }
         if self.former.iter().any(|former| former.is(&self.path, self.domain.as_deref())) {
             return refuse("a former path and domain are those that the cookie has now");
