@@ -19,7 +19,7 @@ use crate::row::{INSERT, bind_session, columns, count, read_session, rows, run_l
 use crate::text::to_table;
 
 /// How many sessions end in one transaction: while it writes, all other writers wait.
-const MAX_BATCH: usize = 64;
+const MAX_BATCH: usize = 32;
 
 #[async_trait]
 impl SessionStore for SqliteStore {
