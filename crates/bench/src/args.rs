@@ -8,6 +8,7 @@ Measures the stores beside the engines that they stand on, on servers of its own
   --seconds N      how long each rate is measured, in each round (2)
   --rounds N       how often; medians are reported (3)
   --entries N      how many revocations the log holds (1000000)
+  --ending N       measures nothing but the ending of N sessions of one subject, once a round
   --only NAME      memory, sqlite, postgres or redis; may be given several times
   --help           this
 ";
@@ -21,6 +22,8 @@ pub(crate) struct Args {
     pub(crate) rounds: usize,
     /// How many revocations the log holds.
     pub(crate) entries: usize,
+    /// How many sessions of one subject are ended, where nothing else is measured.
+    pub(crate) ending: Option<usize>,
     only: Vec<String>,
 }
 
@@ -34,7 +37,7 @@ pub(crate) enum Asked {
 impl Args {
     pub(crate) fn read(mut given: impl Iterator<Item = String>) -> Result<Asked, String> {
         let time = Duration::from_secs(2);
-        let mut args = Self { time, rounds: 3, entries: 1_000_000, only: Vec::new() };
+        let mut args = Self { time, rounds: 3, entries: 1_000_000, ending: None, only: Vec::new() };
         while let Some(option) = given.next() {
             if option == "--help" {
                 return Ok(Asked::Help);
@@ -48,6 +51,7 @@ impl Args {
             match option.as_str() {
                 "--seconds" => args.time = Duration::from_secs(number()? as u64),
                 "--rounds" => args.rounds = number()?,
+                "--ending" => args.ending = Some(number()?),
                 "--entries" => args.entries = number()?,
                 "--only" if Kind::ALL.iter().any(|kind| kind.family() == value) => {
                     args.only.push(value);
@@ -79,9 +83,17 @@ mod tests {
             panic!("it is a run")
         };
         assert_eq!((args.time.as_secs(), args.entries, args.rounds), (1, 1000, 5));
+        assert_eq!(args.ending, None);
         assert!(args.wants(Kind::RedisAlways) && !args.wants(Kind::Postgres));
         let Ok(Asked::Run(all)) = read("") else { panic!("it is a run") };
         assert!(Kind::ALL.into_iter().all(|kind| all.wants(kind)));
+    }
+
+    #[test]
+    fn the_ending_alone_may_be_measured() {
+        let Ok(Asked::Run(args)) = read("--ending 20000") else { panic!("it is a run") };
+        assert_eq!(args.ending, Some(20_000));
+        assert!(read("--ending 0").is_err());
     }
 
     #[test]

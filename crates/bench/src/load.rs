@@ -46,9 +46,7 @@ pub(crate) async fn run<C: Client>(
         clients.push(client);
         steps.append(&mut its_steps);
     }
-    let took = started.elapsed();
-    steps.sort_unstable();
-    Ok((clients, Load { took, steps }))
+    Ok((clients, Load::new(started.elapsed(), steps)))
 }
 
 /// As [`run`], for so long.
@@ -61,6 +59,11 @@ pub(crate) async fn run_for<C: Client>(
 }
 
 impl Load {
+    pub(crate) fn new(took: Duration, mut steps: Vec<u64>) -> Self {
+        steps.sort_unstable();
+        Self { took, steps }
+    }
+
     /// Steps per second.
     pub(crate) fn rate(&self) -> f64 {
         self.steps.len() as f64 / self.took.as_secs_f64()

@@ -4,6 +4,7 @@
 
 mod advancing;
 mod args;
+mod ending;
 mod engine;
 mod facts;
 mod filling;
@@ -45,9 +46,11 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Failure> {
     let mut report = Report::new(args);
-    // First, in a process that has done nothing else yet.
-    note("memory of revocations");
-    report.memory_use = Some(memory_use::measure(args.entries)?);
+    if args.ending.is_none() {
+        // First, in a process that has done nothing else yet.
+        note("memory of revocations");
+        report.memory_use = Some(memory_use::measure(args.entries)?);
+    }
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     let runtime = runtime.enable_all().build()?;
     let mut failed = Vec::new();
@@ -73,6 +76,11 @@ async fn measure(engine: &Engine, args: &Args, report: &mut Report) -> Result<()
     let kind = engine.kind();
     let name = kind.name();
     report.versions.extend(engine.version().await?);
+    if let Some(sessions) = args.ending {
+        note(&format!("{name}: ending"));
+        report.endings.push((kind, ending::measure(engine, sessions, args.rounds).await?));
+        return Ok(());
+    }
     let store = engine.open().await?;
     note(&format!("{name}: rates"));
     report.rates.extend(rates::measure(engine, &store, args, &mut report.skipped).await?);

@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::args::Args;
+use crate::ending::Ending;
 use crate::engine::Kind;
 use crate::facts;
 use crate::log::Log;
@@ -17,6 +18,7 @@ pub(crate) struct Report {
     pub(crate) versions: Vec<String>,
     pub(crate) rates: Vec<Rate>,
     pub(crate) stores: Vec<Store>,
+    pub(crate) endings: Vec<(Kind, Ending)>,
     pub(crate) memory_use: Option<MemoryUse>,
     pub(crate) skipped: Vec<String>,
 }
@@ -36,6 +38,7 @@ impl Report {
             versions: Vec::new(),
             rates: Vec::new(),
             stores: Vec::new(),
+            endings: Vec::new(),
             memory_use: None,
             skipped: Vec::new(),
         }
@@ -104,6 +107,50 @@ impl Report {
         }
         table
     }
+
+    fn write_skipped(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for skipped in &self.skipped {
+            writeln!(f, "\nSkipped: {skipped}.")?;
+        }
+        Ok(())
+    }
+
+    fn endings(&self) -> Table {
+        let mut table = Table::new(&[
+            "store",
+            "ended",
+            "took",
+            "ended/s",
+            "p50 µs",
+            "p99 µs",
+            "p50 µs, ending",
+            "p99 µs, ending",
+            "p99/p99",
+            "longest ms",
+            "own ms",
+            "page ms",
+            "page ms, after",
+        ]);
+        for (kind, ending) in &self.endings {
+            let Ending { ended, took, idle, meanwhile, .. } = ending;
+            table.row(vec![
+                kind.name().to_owned(),
+                whole(*ended as f64),
+                seconds(*took),
+                whole(*ended as f64 / took.as_secs_f64()),
+                micros(idle.p50),
+                micros(idle.p99),
+                micros(meanwhile.p50),
+                micros(meanwhile.p99),
+                format!("{:.2}", ending.ratio),
+                millis(meanwhile.longest),
+                millis(ending.own),
+                millis(ending.page),
+                millis(ending.page_after),
+            ]);
+        }
+        table
+    }
 }
 
 impl fmt::Display for Report {
@@ -114,6 +161,12 @@ impl fmt::Display for Report {
         // Redis is measured with several settings.
         setting.dedup();
         write!(f, "{}. ", setting.join("; "))?;
+        if let Some(sessions) = self.args.ending {
+            let sessions = whole(sessions as f64);
+            writeln!(f, "{sessions} sessions of one subject; medians of {rounds} round(s).\n")?;
+            writeln!(f, "{}", self.endings())?;
+            return self.write_skipped(f);
+        }
         writeln!(f, "Medians of {rounds} round(s) of {} s each.\n", time.as_secs())?;
         writeln!(f, "{}", self.rates())?;
         let purged = self.stores.iter().map(|store| store.purging.purged).max();
@@ -128,10 +181,7 @@ impl fmt::Display for Report {
             )?;
             writeln!(f, "{} in the memory store.", of(store))?;
         }
-        for skipped in &self.skipped {
-            writeln!(f, "\nSkipped: {skipped}.")?;
-        }
-        Ok(())
+        self.write_skipped(f)
     }
 }
 
@@ -146,4 +196,8 @@ fn seconds(time: Duration) -> String {
 
 fn micros(time: Duration) -> String {
     whole(time.as_secs_f64() * 1e6)
+}
+
+fn millis(time: Duration) -> String {
+    format!("{:.1}", time.as_secs_f64() * 1e3)
 }

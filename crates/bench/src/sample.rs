@@ -29,17 +29,27 @@ fn device() -> Device {
 
 /// Someone who signs in.
 pub(crate) fn sign_in(number: usize) -> SignIn<Profile> {
-    let profile = Profile { name: format!("User {number}") };
-    SignIn::new(format!("user-{number}"), profile).with_scope(SCOPE).with_device(device())
+    sign_in_of(&format!("user-{number}"))
+}
+
+/// This subject signs in.
+pub(crate) fn sign_in_of(subject: &str) -> SignIn<Profile> {
+    let profile = Profile { name: subject.to_owned() };
+    SignIn::new(subject, profile).with_scope(SCOPE).with_device(device())
 }
 
 /// A session that was started just now.
 pub(crate) fn session(number: usize) -> Result<Session, Failure> {
+    session_of(&format!("user-{number}"))
+}
+
+/// A session of this subject that was started just now.
+pub(crate) fn session_of(subject: &str) -> Result<Session, Failure> {
     let now = now();
     Ok(Session::from_parts(SessionParts {
         id: SessionId::random()?,
         issuer: ISSUER.to_owned(),
-        subject: format!("user-{number}"),
+        subject: subject.to_owned(),
         secret_hash: HASH,
         generation: 0,
         created_at: now,
@@ -52,7 +62,7 @@ pub(crate) fn session(number: usize) -> Result<Session, Failure> {
         auth_time: now,
         client_id: AUDIENCE.to_owned(),
         scope: SCOPE.to_owned(),
-        claims: format!(r#"{{"name":"User {number}"}}"#),
+        claims: format!(r#"{{"name":"{subject}"}}"#),
         device: device(),
     }))
 }

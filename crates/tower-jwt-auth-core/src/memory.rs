@@ -37,7 +37,7 @@ pub struct MemoryStore {
 }
 
 /// How many sessions end under one lock.
-const MAX_BATCH: usize = 1000;
+const MAX_BATCH: usize = 16;
 
 impl MemoryStore {
     /// An empty store on the system's clock.

@@ -27,7 +27,7 @@ impl RedisStore {
 }
 
 /// How many sessions end in one script, and how many are listed: nobody else is served while it runs.
-const MAX_BATCH: usize = 16;
+const MAX_BATCH: usize = 8;
 const MAX_PAGE: usize = 200;
 
 /// The number after which to read, as a script takes it.

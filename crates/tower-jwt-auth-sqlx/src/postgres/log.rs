@@ -168,6 +168,9 @@ const APPEND: &str = "WITH new AS (\
 ///
 /// What is in the log and was not in the snapshot $1, after the row ($3, $4); beside each row (and where there is
 /// none) the snapshot of this statement, and whether the server has come at least as far as the snapshot $2.
+///
+/// One bound says where to begin: of two, PostgreSQL may begin at the lower one and walk over the whole index.
+/// Numbers begin at 1.
 const READ: &str = "WITH state AS MATERIALIZED (\
          SELECT incarnation || '/' || extract(epoch FROM pg_postmaster_start_time()) AS incarnation, \
              pg_current_snapshot() AS snapshot \
@@ -179,9 +182,11 @@ const READ: &str = "WITH state AS MATERIALIZED (\
      FROM state LEFT JOIN LATERAL (\
          SELECT xid::text AS xid, number, kind, issuer, name, issued_before, beat, until \
          FROM tower_jwt_auth_log \
-         WHERE xid >= pg_snapshot_xmin($1::text::pg_snapshot) \
+         WHERE (xid, number) > (\
+             GREATEST($3::text::xid8, pg_snapshot_xmin($1::text::pg_snapshot)), \
+             CASE WHEN $3::text::xid8 >= pg_snapshot_xmin($1::text::pg_snapshot) \
+                 THEN $4::bigint ELSE 0 END) \
          AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
-         AND (xid, number) > ($3::text::xid8, $4::bigint) \
          ORDER BY tower_jwt_auth_log.xid, number LIMIT $5\
      ) AS entry ON TRUE ORDER BY entry.xid::xid8, entry.number";
 

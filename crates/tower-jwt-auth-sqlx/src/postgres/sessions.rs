@@ -17,7 +17,7 @@ use crate::row::{INSERT, bind_session, columns, count, millis, read_session, row
 use crate::text::to_table;
 
 /// How many sessions end in one statement.
-const MAX_BATCH: usize = 200;
+const MAX_BATCH: usize = 32;
 
 #[async_trait]
 impl SessionStore for PostgresStore {

@@ -19,7 +19,7 @@ use crate::row::{INSERT, bind_session, columns, count, read_session, rows, run_l
 use crate::text::to_table;
 
 /// How many sessions end in one transaction: while it writes, all other writers wait.
-const MAX_BATCH: usize = 64;
+const MAX_BATCH: usize = 32;
 
 #[async_trait]
 impl SessionStore for SqliteStore {
@@ -148,19 +148,26 @@ impl SessionStore for SqliteStore {
                 Some(through) => number(through),
                 None => sqlx::query_scalar(LAST).fetch_one(&mut *connection).await?,
             };
-            let these = ending(END_BATCH, now, batch.reason)
-                .bind(to_table(batch.issuer).into_owned())
-                .bind(to_table(batch.subject).into_owned())
-                .bind(batch.after.map_or(i64::MIN, number))
-                .bind(through)
-                .bind(batch.keep.map(|keep| keep.to_string()).unwrap_or_default())
-                .bind(rows(limit));
-            Ok((end(connection, these).await?, through))
+            let after = batch.after.map_or(i64::MIN, number);
+            // Both choose the same sessions, since the first one changes none. All other writers wait meanwhile: a
+            // statement for each entry takes longer.
+            let these = |sql| {
+                ending(sql, now, batch.reason)
+                    .bind(to_table(batch.issuer).into_owned())
+                    .bind(to_table(batch.subject).into_owned())
+                    .bind(after)
+                    .bind(through)
+                    .bind(batch.keep.map(|keep| keep.to_string()).unwrap_or_default())
+                    .bind(rows(limit))
+            };
+            these(LOG_BATCH).execute(&mut *connection).await?;
+            Ok((these(END_BATCH).fetch_all(connection).await?, through))
         };
-        let (mut ended, through) = lease.transaction(begin(), work).await?;
+        let (ended, through) = lease.transaction(begin(), work).await?;
         if !ended.is_empty() {
             self.bell.ring();
         }
+        let mut ended = ended.iter().map(read_ended).collect::<Result<Vec<_>, _>>()?;
         // Statements return rows in any order.
         ended.sort_unstable_by_key(|(number, _)| *number);
         ended_batch(ended, through, limit)
@@ -254,7 +261,7 @@ const PURGE: &str = "DELETE FROM tower_jwt_auth_sessions WHERE number IN (\
 
 /// Ends the sessions of which this is true.
 macro_rules! end_where {
-    ($condition:literal) => {
+    ($condition:expr) => {
         concat!(
             "UPDATE tower_jwt_auth_sessions SET ended_at = $1, end_reason = $2 WHERE ",
             $condition,
@@ -264,11 +271,22 @@ macro_rules! end_where {
 }
 use end_where;
 
-const END_BATCH: &str = end_where!(
-    "number IN (SELECT number FROM tower_jwt_auth_sessions \
-     WHERE subject = $4 AND issuer = $3 AND ended_at IS NULL AND number > $5 AND number <= $6 \
-     AND id <> $7 ORDER BY number LIMIT $8)"
+/// The sessions of a batch.
+macro_rules! of_batch {
+    () => {
+        "FROM tower_jwt_auth_sessions \
+         WHERE subject = $4 AND issuer = $3 AND ended_at IS NULL AND number > $5 AND number <= $6 \
+         AND id <> $7 ORDER BY number LIMIT $8"
+    };
+}
+
+const LOG_BATCH: &str = concat!(
+    "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+     SELECT 'session', issuer, id, access_until ",
+    of_batch!()
 );
+
+const END_BATCH: &str = end_where!(concat!("number IN (SELECT number ", of_batch!(), ")"));
 
 type Ending<'q> = Query<'q, Sqlite, SqliteArguments>;
 
@@ -312,6 +330,7 @@ mod tests {
             (LIST, "tower_jwt_auth_sessions_subject (subject=? AND rowid>?)"),
             (COUNT_BESIDE, "tower_jwt_auth_sessions_subject (subject=?)"),
             (OLDEST_BESIDE, "tower_jwt_auth_sessions_subject (subject=?)"),
+            (LOG_BATCH, "tower_jwt_auth_sessions_subject (subject=? AND rowid>? AND rowid<?)"),
             (END_BATCH, "tower_jwt_auth_sessions_subject (subject=? AND rowid>? AND rowid<?)"),
             (PURGE, "tower_jwt_auth_sessions_over (<expr><?)"),
             (ADVANCE, "sqlite_autoindex_tower_jwt_auth_sessions_1 (id=?)"),

@@ -55,8 +55,12 @@ impl Entries {
         })
     }
 
-    /// Adds what the log has; an entry that is there already can only last longer by it.
-    pub(super) fn insert(&self, revocation: &Revocation) {
+    /// Adds what the log has; an entry that is there already can only last longer by it. False when it concerns no
+    /// token any more: then nothing is added.
+    pub(super) fn insert(&self, revocation: &Revocation) -> bool {
+        if self.is_over(revocation) {
+            return false;
+        }
         let name = self.name(revocation.names());
         let until = revocation.until();
         match revocation {
@@ -77,12 +81,18 @@ impl Entries {
                 });
             }
         }
+        true
+    }
+
+    /// Whether no verifier takes a token that this concerns.
+    fn is_over(&self, revocation: &Revocation) -> bool {
+        revocation.until() + KEEP <= self.clock.now()
     }
 
     /// Adds what the follower has read, unless there are too many; false when it was left out. What concerns no
     /// token any more is passed over.
     pub(super) fn insert_if_room(&self, revocation: &Revocation) -> bool {
-        if revocation.until() + KEEP <= self.clock.now() {
+        if self.is_over(revocation) {
             return true;
         }
         let count = self.names.entry_count() + self.subjects.entry_count();

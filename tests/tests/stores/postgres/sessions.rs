@@ -235,6 +235,14 @@ async fn sessions_are_found_by_index_and_refreshes_touch_none() {
     .await;
 }
 
+/// How many pages of the log's index were looked at.
+async fn blocks(url: &str) -> i64 {
+    let mut connection = connection(url).await;
+    let seen = "SELECT idx_blks_hit + idx_blks_read FROM pg_statio_user_indexes \
+         WHERE indexrelname = 'tower_jwt_auth_log_pkey'";
+    sqlx::query(seen).fetch_one(&mut connection).await.unwrap().get(0)
+}
+
 #[tokio::test]
 async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() {
     let Some((store, url)) = new_store().await else { return };
@@ -242,10 +250,12 @@ async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() 
         &url,
         "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
          SELECT 'token', 'https://issuer.example', n::text, 4102444800000 \
-         FROM generate_series(1, 20000) AS n; \
+         FROM generate_series(1, 100000) AS n; \
          ANALYZE tower_jwt_auth_log",
     )
     .await;
+    // So far the pages of the index that the filling has touched.
+    until("the filling is counted", async || blocks(&url).await >= 100_000).await;
     let seen = "SELECT seq_scan, seq_tup_read FROM pg_stat_user_tables \
          WHERE relname = 'tower_jwt_auth_log'";
     let scanned = async || {
@@ -255,6 +265,7 @@ async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() 
     };
     let (_, mut end) = read(&store, None).await;
     let before = scanned().await;
+    let blocks_before = blocks(&url).await;
     for _ in 0..20 {
         assert_eq!(store.purge_log(HOUR, 1000).await.unwrap(), 0);
         let (new, next) = read(&store, Some(end)).await;
@@ -269,6 +280,9 @@ async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() 
     })
     .await;
     assert_eq!(scanned().await, before, "the table was scanned from end to end");
+    // The index has more than 300 pages.
+    let blocks = blocks(&url).await - blocks_before;
+    assert!(blocks < 20 * 100, "the index was scanned from end to end: {blocks}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

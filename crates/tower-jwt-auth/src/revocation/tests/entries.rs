@@ -49,6 +49,24 @@ fn an_entry_is_kept_beyond_the_last_token_by_leeway_and_margin() {
     assert!(!entries.covers(&key("over")));
 }
 
+/// A session that nobody has used for long has no token left when it is ended.
+#[test]
+fn what_concerns_no_token_any_more_is_not_added() {
+    let (entries, clock) = entries(10);
+    clock.set(NOW + KEEP);
+    let subject = |until| Revocation::Subject {
+        issuer: "i".into(),
+        sub: "bob".into(),
+        issued_before: NOW,
+        until,
+    };
+    let later = NOW + Duration::from_millis(1);
+    assert!(!entries.insert(&token("over", NOW)));
+    assert!(entries.insert(&token("lasting", later)));
+    assert!(!entries.insert(&subject(NOW)));
+    assert!(entries.insert(&subject(later)));
+}
+
 /// The system's clock may go back by a second unnoticed, and lose one part in 2000 of the monotonic one's time.
 #[test]
 fn entries_of_long_lived_tokens_outlast_them_by_a_clock_that_is_slow() {
