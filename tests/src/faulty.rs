@@ -1,12 +1,12 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use tower_jwt_auth_core::{
     Advance, Cursor, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, LogEntry, LogPage,
-    MemoryStore, Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit,
-    SessionPage, SessionPosition, SessionStore, StoreError, Which,
+    Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionPage,
+    SessionPosition, SessionStore, StoreError, Which,
 };
 
 /// What goes wrong.
@@ -18,28 +18,58 @@ pub enum Fault {
     After,
     /// The store never answers.
     Hang,
+    /// The store does it once this time has passed.
+    Slow(Duration),
 }
 
-/// A store in memory that fails on demand, and counts what it is asked.
+/// A store that fails on demand, and counts what it is asked.
 #[derive(Clone)]
 pub struct FaultyStore {
-    inner: Arc<MemoryStore>,
-    faults: Arc<Mutex<Vec<(&'static str, Fault)>>>,
+    inner: Arc<dyn SessionStore>,
+    faults: Arc<Mutex<Faults>>,
     asked: Arc<AtomicUsize>,
 }
 
+#[derive(Default)]
+struct Faults {
+    planned: Vec<Planned>,
+    /// The calls that a one-shot fault has hit.
+    hits: Vec<(&'static str, Fault)>,
+}
+
+struct Planned {
+    method: &'static str,
+    fault: Fault,
+    /// Whether the first call that it hits is the last one.
+    once: bool,
+}
+
 impl FaultyStore {
-    pub fn new(inner: MemoryStore) -> Self {
+    pub fn new(inner: impl SessionStore) -> Self {
         Self { inner: Arc::new(inner), faults: Arc::default(), asked: Arc::default() }
     }
 
     /// Lets every call of this method fail from now on; `"*"` is all of them.
     pub fn fail(&self, method: &'static str, fault: Fault) {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push((method, fault));
+        self.faults().planned.push(Planned { method, fault, once: false });
+    }
+
+    /// Lets the next call of this method fail, and no other.
+    pub fn fail_once(&self, method: &'static str, fault: Fault) {
+        self.faults().planned.push(Planned { method, fault, once: true });
     }
 
     pub fn heal(&self) {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.faults().planned.clear();
+    }
+
+    /// The calls that one-shot faults have hit since this was last asked.
+    pub fn take_hits(&self) -> Vec<(&'static str, Fault)> {
+        std::mem::take(&mut self.faults().hits)
+    }
+
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many questions about sessions there have been (not counting the log's).
@@ -47,10 +77,16 @@ impl FaultyStore {
         self.asked.load(Ordering::SeqCst)
     }
 
-    fn fault(&self, method: &str) -> Option<Fault> {
-        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        let concerned = |(name, _): &&(&'static str, Fault)| *name == "*" || *name == method;
-        faults.iter().find(concerned).map(|(_, fault)| *fault)
+    fn fault(&self, method: &'static str) -> Option<Fault> {
+        let mut faults = self.faults();
+        let concerns = |planned: &Planned| planned.method == "*" || planned.method == method;
+        let at = faults.planned.iter().position(concerns)?;
+        let Planned { fault, once, .. } = faults.planned[at];
+        if once {
+            faults.planned.remove(at);
+            faults.hits.push((method, fault));
+        }
+        Some(fault)
     }
 
     async fn run<T>(
@@ -67,6 +103,10 @@ impl FaultyStore {
                 Err(lost())
             }
             Some(Fault::Hang) => std::future::pending().await,
+            Some(Fault::Slow(delay)) => {
+                tokio::time::sleep(delay).await;
+                call.await
+            }
         }
     }
 

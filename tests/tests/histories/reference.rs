@@ -1,0 +1,264 @@
+//! The rule of rotation in plain code of its own: numbers, no type of the library.
+
+/// Milliseconds since 1970.
+pub(crate) type Millis = i64;
+
+const SECOND: Millis = 1000;
+
+/// What the sessions were set up with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) grace: Millis,
+    pub(crate) late_retries: u32,
+    pub(crate) idle: Millis,
+    pub(crate) absolute: Millis,
+    /// The life of an access token, and for how long it is accepted beyond.
+    pub(crate) access: Millis,
+    pub(crate) leeway: Millis,
+    /// How many live sessions a subject may have.
+    pub(crate) most: usize,
+    /// How far two readings of one clock may be apart: the engines round.
+    pub(crate) slack: Millis,
+}
+
+impl Rules {
+    /// The `exp` of an access token that is made now.
+    pub(crate) fn access_expiry(&self, now: Millis) -> Millis {
+        whole_seconds(now) + self.access
+    }
+}
+
+pub(crate) fn whole_seconds(time: Millis) -> Millis {
+    time.div_euclid(SECOND) * SECOND
+}
+
+/// When a step happens, by the store's clock and by the node's: between these two, since real clocks go on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Moment {
+    pub(crate) store: (Millis, Millis),
+    pub(crate) node: (Millis, Millis),
+}
+
+/// What the rule needs to know of a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) generation: u64,
+    pub(crate) rotated_at: Millis,
+    /// The generation that was retried late last, and the length of the run that it ends.
+    pub(crate) late: Option<(u64, u32)>,
+    pub(crate) idle_until: Millis,
+    pub(crate) expires_at: Millis,
+    pub(crate) access_until: Millis,
+    pub(crate) is_ended: bool,
+}
+
+impl Row {
+    pub(crate) fn new(rules: &Rules, node_now: Millis) -> Self {
+        let expires_at = node_now + rules.absolute;
+        Self {
+            generation: 0,
+            rotated_at: node_now,
+            late: None,
+            idle_until: expires_at.min(node_now + rules.idle),
+            expires_at,
+            access_until: rules.access_expiry(node_now),
+            is_ended: false,
+        }
+    }
+
+    pub(crate) fn is_live(&self, now: Millis) -> bool {
+        !self.is_ended && now < self.idle_until && now < self.expires_at
+    }
+
+    fn judge(&self, rules: &Rules, presented: u64, now: Millis) -> Verdict {
+        if !self.is_live(now) || presented > self.generation {
+            return Verdict::Refused;
+        }
+        let age = self.generation - presented;
+        if age >= 2 {
+            return Verdict::Reuse;
+        }
+        if self.generation > 0 && now < self.rotated_at + rules.grace {
+            return Verdict::Replay;
+        }
+        if age == 0 {
+            return Verdict::Rotate;
+        }
+        let run = match self.late {
+            Some((last, _)) if last == presented => return Verdict::Reuse,
+            Some((last, length)) if last + 1 == presented => length + 1,
+            _ => 1,
+        };
+        if rules.grace > 0 && run <= rules.late_retries {
+            Verdict::Late(presented, run)
+        } else {
+            Verdict::Reuse
+        }
+    }
+
+    fn after(&self, rules: &Rules, verdict: Verdict, now: Millis, node_now: Millis) -> Self {
+        let mut row = self.clone();
+        match verdict {
+            Verdict::Rotate => {
+                row.generation += 1;
+                row.rotated_at = now;
+                row.idle_until = row.expires_at.min(now + rules.idle);
+                row.access_until = row.access_until.max(rules.access_expiry(node_now));
+            }
+            Verdict::Late(generation, run) => {
+                row.rotated_at = now;
+                row.late = Some((generation, run));
+                row.access_until = row.access_until.max(rules.access_expiry(node_now));
+            }
+            Verdict::Reuse => row.is_ended = true,
+            Verdict::Replay | Verdict::Refused => {}
+        }
+        row
+    }
+
+    fn times(&self) -> [Millis; 4] {
+        [self.rotated_at, self.idle_until, self.expires_at, self.access_until]
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Rotate,
+    Replay,
+    Late(u64, u32),
+    Reuse,
+    Refused,
+}
+
+/// A row whose times lie between those of two.
+#[derive(Clone, Debug)]
+pub(crate) struct Span {
+    earliest: Row,
+    latest: Row,
+}
+
+impl Span {
+    pub(crate) fn new(earliest: Row, latest: Row) -> Self {
+        Self { earliest, latest }
+    }
+
+    pub(crate) fn exactly(row: &Row) -> Self {
+        Self::new(row.clone(), row.clone())
+    }
+
+    pub(crate) fn ended(&self) -> Self {
+        let end = |row: &Row| Row { is_ended: true, ..row.clone() };
+        Self::new(end(&self.earliest), end(&self.latest))
+    }
+
+    pub(crate) fn is_ended(&self) -> bool {
+        self.earliest.is_ended
+    }
+
+    pub(crate) fn access_until(&self) -> Millis {
+        self.earliest.access_until
+    }
+
+    pub(crate) fn holds(&self, row: &Row, rules: &Rules) -> bool {
+        let same = |other: &Row| {
+            (row.generation, row.late, row.is_ended)
+                == (other.generation, other.late, other.is_ended)
+        };
+        let (from, to) = (self.earliest.times(), self.latest.times());
+        let mut times = row.times().into_iter().zip(from.into_iter().zip(to));
+        let slack = if from == to { 0 } else { rules.slack };
+        same(&self.earliest)
+            && times.all(|(time, (from, to))| (from - slack..=to + slack).contains(&time))
+    }
+
+    /// What may come of a refresh. With a fault at one of its calls nobody can say, but what is written is
+    /// written whole or not at all.
+    pub(crate) fn refresh(&self, rules: &Rules, ask: &Ask) -> Vec<(Answer, Self)> {
+        let Moment { store: (from, to), node } = ask.at;
+        let mut verdicts = Vec::new();
+        // The token's own `exp` is in whole seconds, and the node looks at it by its own clock.
+        let exp = whole_seconds(self.earliest.expires_at);
+        if node.1 >= exp {
+            verdicts.push(Verdict::Refused);
+        }
+        if node.0 < exp {
+            verdicts.push(self.earliest.judge(rules, ask.presented, to + rules.slack));
+            verdicts.push(self.latest.judge(rules, ask.presented, from - rules.slack));
+        }
+        verdicts.dedup();
+        let mut outcomes = Vec::new();
+        for verdict in verdicts {
+            let next = Self::new(
+                self.earliest.after(rules, verdict, from, node.0),
+                self.latest.after(rules, verdict, to, node.1),
+            );
+            if ask.may_fail {
+                outcomes.push((Answer::Unavailable, self.clone()));
+                outcomes.push((Answer::Unavailable, next.clone()));
+            }
+            if !ask.must_fail {
+                let answer = match verdict {
+                    Verdict::Reuse | Verdict::Refused => Answer::Refused,
+                    _ => Answer::Tokens(next.earliest.generation),
+                };
+                outcomes.push((answer, next));
+            }
+        }
+        outcomes
+    }
+
+    /// What may come of two refreshes at the same time: what comes of them in one order or the other. Two that
+    /// bring one token to one node may share an answer.
+    pub(crate) fn race(
+        &self,
+        rules: &Rules,
+        [one, other]: [&Ask; 2],
+        may_share: bool,
+    ) -> Vec<([Answer; 2], Self)> {
+        let mut all = Vec::new();
+        for (first, second, is_turned) in [(one, other, false), (other, one, true)] {
+            for (answer, between) in self.refresh(rules, first) {
+                if may_share {
+                    all.push(([answer; 2], between.clone()));
+                }
+                for (next, after) in between.refresh(rules, second) {
+                    let pair = if is_turned { [next, answer] } else { [answer, next] };
+                    all.push((pair, after));
+                }
+            }
+        }
+        // A node that learns of the end while it refreshes refuses, whatever it has written.
+        for (pair, after) in all.clone() {
+            let refused = |answer| match answer {
+                Answer::Tokens(_) => Answer::Refused,
+                other => other,
+            };
+            if after.is_ended() {
+                let [one, other] = pair;
+                all.push(([refused(one), other], after.clone()));
+                all.push(([one, refused(other)], after.clone()));
+                all.push(([refused(one), refused(other)], after));
+            }
+        }
+        all
+    }
+}
+
+/// A refresh that is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask {
+    /// The generation of the token.
+    pub(crate) presented: u64,
+    pub(crate) at: Moment,
+    /// Whether a store that cannot be asked is an answer, and the only one.
+    pub(crate) may_fail: bool,
+    pub(crate) must_fail: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// The tokens of this generation.
+    Tokens(u64),
+    Refused,
+    Unavailable,
+}

@@ -1,0 +1,243 @@
+//! Plays a history, and holds every answer and every row against the reference.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use tower_jwt_auth::{
+    FollowPolicy, Issuer, JwtAuthLayer, RefreshSecrets, RotationPolicy, SessionLimit, SessionStore,
+    Sessions, SigningKey,
+};
+use tower_jwt_auth_tests::world::REFRESH_SECRET;
+use tower_jwt_auth_tests::{AUDIENCE, Fault, FaultyStore, ISSUER, Profile};
+
+use crate::clients::{Client, row_of};
+use crate::clocks::Clocks;
+use crate::reference::{Millis, Rules, Span};
+use crate::steps::{History, Mishap, Step};
+
+pub(crate) type Checked = Result<(), TestCaseError>;
+
+static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
+pub(crate) const SUBJECTS: [&str; 2] = ["alice", "bob"];
+/// How long a session must have been over before the store may remove it.
+const GONE_FOR: Duration = Duration::from_secs(3600);
+
+pub(crate) struct Node {
+    pub(crate) sessions: Sessions<Profile>,
+    pub(crate) auth: JwtAuthLayer<Profile>,
+}
+
+pub(crate) struct Run {
+    pub(crate) clocks: Clocks,
+    pub(crate) rules: Rules,
+    /// The store as it is, for looking at rows.
+    pub(crate) store: Arc<dyn SessionStore>,
+    pub(crate) faulty: FaultyStore,
+    pub(crate) nodes: [Node; 2],
+    /// In the order in which their sessions were added.
+    pub(crate) clients: Vec<Client>,
+    /// A store that hung is asked by one at a time, and the others are refused at once.
+    pub(crate) has_hung: bool,
+    /// How often something happened, to show that the histories reach it.
+    pub(crate) seen: BTreeMap<&'static str, usize>,
+}
+
+impl Run {
+    pub(crate) async fn new(
+        history: &History,
+        store: Arc<dyn SessionStore>,
+        clocks: Clocks,
+    ) -> Self {
+        // Where time jumps, a list is stale until its next heartbeat.
+        let (grace, slack, often) = match &clocks {
+            Clocks::Manual { .. } => (Duration::from_secs(10), 0, Duration::from_millis(10)),
+            Clocks::Wall { grace } => (*grace, 2, Duration::from_secs(1)),
+        };
+        let grace = if history.has_grace { grace } else { Duration::ZERO };
+        let policy =
+            RotationPolicy::default().with_grace(grace).with_late_retries(history.late_retries);
+        let rules = Rules {
+            grace: millis(grace),
+            late_retries: history.late_retries,
+            idle: millis(policy.idle()),
+            absolute: millis(policy.absolute()),
+            access: 300_000,
+            leeway: 5000,
+            most: 2,
+            slack,
+        };
+        let faulty = FaultyStore::new(Arc::clone(&store));
+        let node = |number| {
+            let issuer = Issuer::new(ISSUER, AUDIENCE, KEY.clone()).unwrap();
+            let issuer = issuer.with_clock(clocks.of_node(number));
+            let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
+            let follow = FollowPolicy::default().with_heartbeat(often).unwrap();
+            let follow = follow.with_reread(often * 10).unwrap();
+            let sessions = Sessions::new_with(issuer, secrets, faulty.clone(), follow).unwrap();
+            let sessions = sessions.with_policy(policy.clone()).unwrap();
+            let sessions = sessions.with_session_limit(SessionLimit::end_oldest(rules.most));
+            let auth = JwtAuthLayer::for_sessions(&sessions);
+            Node { sessions, auth }
+        };
+        let nodes = [node(0), node(1)];
+        for node in &nodes {
+            node.sessions.revocations().ready().await;
+        }
+        Self {
+            clocks,
+            rules,
+            store,
+            faulty,
+            nodes,
+            clients: Vec::new(),
+            has_hung: false,
+            seen: BTreeMap::new(),
+        }
+    }
+
+    /// Plays the steps, and then calls both nodes with every access token.
+    pub(crate) async fn play(&mut self, history: &History) -> Checked {
+        self.step(Step::SignIn { subject: 0, node: 0 }).await?;
+        for step in &history.steps {
+            self.step(*step).await?;
+        }
+        self.step(Step::Settle).await?;
+        for session in 0..self.clients.len() {
+            for node in 0..2 {
+                self.call_all(session, node).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn step(&mut self, step: Step) -> Checked {
+        self.faulty.take_hits();
+        let known: Vec<_> = self.clients.iter().map(|client| client.end).collect();
+        match step {
+            Step::SignIn { subject, node } => self.sign_in(subject, node).await?,
+            Step::Refresh(refresh) => self.refresh(refresh).await?,
+            Step::Lapse(refresh) => {
+                self.clocks.advance(10).await;
+                self.refresh(refresh).await?;
+            }
+            Step::Race(one, other) => self.race(one, other).await?,
+            Step::Logout { session, back, node } => self.log_out(session, back, node).await?,
+            Step::EndOne { session, is_own, node } => self.end(session, is_own, node).await?,
+            Step::EndAll { subject, node } => self.end_all(subject, node).await?,
+            Step::EndOthers { session, node } => self.end_others(session, node).await?,
+            Step::RevokeAccess { session, node } => self.revoke(session, node).await?,
+            Step::Call { session, back, node } => self.call_back(session, back, node).await?,
+            Step::List { subject, node } => self.list(subject, node).await?,
+            Step::Advance(seconds) => self.clocks.advance(seconds).await,
+            Step::ClockBack(by) => self.clocks.back(by),
+            Step::Skew { node, by } => self.clocks.skew(node, by),
+            Step::Fault(method, mishap) => {
+                self.faulty.fail_once(method, fault(mishap, &self.clocks));
+            }
+            Step::Settle => self.settle().await?,
+            Step::Purge => {
+                self.store.purge_sessions(GONE_FOR, 1000).await.unwrap();
+                // Longer than a list keeps an entry beyond the tokens that it concerns.
+                self.store.purge_log(GONE_FOR * 2, 1000).await.unwrap();
+            }
+        }
+        self.look_at_rows().await?;
+        // What a node has answered holds there at once.
+        for (session, known) in known.into_iter().enumerate() {
+            for (node, known) in known.into_iter().enumerate() {
+                if self.clients[session].end[node] > known {
+                    self.call_all(session, node).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The session of this number, counted from the one that was added last.
+    pub(crate) fn pick(&self, number: usize) -> usize {
+        self.clients.len() - 1 - number % self.clients.len()
+    }
+
+    pub(crate) fn note(&mut self, what: &'static str) {
+        *self.seen.entry(what).or_default() += 1;
+    }
+
+    /// Whether one of these methods failed since this was last asked.
+    pub(crate) fn failed(&mut self, methods: &[&str]) -> bool {
+        let hits = self.faulty.take_hits();
+        self.has_hung |= hits.iter().any(|(_, fault)| *fault == Fault::Hang);
+        hits.iter()
+            .any(|(method, fault)| methods.contains(method) && !matches!(fault, Fault::Slow(_)))
+    }
+
+    /// Whether the store's failing excuses this answer, and asks for it.
+    pub(crate) fn check_failure(&mut self, methods: &[&str], is_failure: bool) -> Checked {
+        let failed = self.failed(methods);
+        prop_assert!(is_failure || !failed, "a failure of the store is not told");
+        prop_assert!(!is_failure || failed || self.has_hung, "failed without a fault");
+        Ok(())
+    }
+
+    /// Every row is one that the reference expects.
+    async fn look_at_rows(&mut self) -> Checked {
+        let now = self.clocks.now();
+        let mut seen = Vec::new();
+        for client in &mut self.clients {
+            let loaded = self.store.load(client.id).await.unwrap();
+            let expected = std::mem::take(&mut client.expected);
+            let Some(loaded) = loaded else {
+                let before = &client.row;
+                let over = before.idle_until.min(before.expires_at);
+                let over = if before.is_ended { before.access_until } else { over };
+                let is_long_over = before.access_until.max(over) + millis(GONE_FOR) < now;
+                prop_assert!(is_long_over || client.is_removed, "a row is gone: {before:?}");
+                client.is_removed = true;
+                seen.push("removal");
+                continue;
+            };
+            let row = row_of(&loaded.session);
+            let is_expected = expected.iter().any(|span| span.holds(&row, &self.rules));
+            prop_assert!(is_expected, "a row is {row:?}, where the rule says {expected:?}");
+            let before = &client.row;
+            if row.generation > before.generation && before.generation > 0 {
+                let age = row.rotated_at - before.rotated_at + self.rules.slack;
+                prop_assert!(age >= self.rules.grace, "two rotations in a window");
+            }
+            prop_assert!(row.generation >= before.generation, "a generation came back");
+            prop_assert!(row.is_ended || !before.is_ended, "a session came back");
+            let latest = client.access.iter().map(|access| access.expires_at).max();
+            prop_assert!(
+                latest.is_none_or(|latest| latest <= row.access_until),
+                "an access token outlives what the row knows of"
+            );
+            client.expected = vec![Span::exactly(&row)];
+            let changes = [
+                ("rotation", row.generation > client.row.generation),
+                ("late retry", row.late != client.row.late),
+                ("end", row.is_ended && !client.row.is_ended),
+            ];
+            seen.extend(changes.iter().filter(|(_, is_so)| *is_so).map(|(what, _)| *what));
+            client.row = row;
+        }
+        seen.into_iter().for_each(|what| self.note(what));
+        Ok(())
+    }
+}
+
+fn millis(duration: Duration) -> Millis {
+    i64::try_from(duration.as_millis()).unwrap()
+}
+
+/// Where time is real nothing hangs: that would take the whole patience.
+fn fault(mishap: Mishap, clocks: &Clocks) -> Fault {
+    let is_real = matches!(clocks, Clocks::Wall { .. });
+    match mishap {
+        Mishap::Hang if !is_real => Fault::Hang,
+        Mishap::Before | Mishap::Hang => Fault::Before,
+        Mishap::After => Fault::After,
+        Mishap::Slow => Fault::Slow(Duration::from_millis(if is_real { 20 } else { 500 })),
+    }
+}

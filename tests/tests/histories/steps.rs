@@ -1,0 +1,196 @@
+//! What a history is made of.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// A generated history. Sessions are numbered from the one that was added last, and the numbers wrap around, so
+/// that it stays a history when steps are taken out of it.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    pub(crate) late_retries: u32,
+    pub(crate) has_grace: bool,
+    pub(crate) steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Step {
+    SignIn {
+        subject: usize,
+        node: usize,
+    },
+    Refresh(Refresh),
+    /// Once the grace window is over.
+    Lapse(Refresh),
+    Race(Refresh, Refresh),
+    /// With a refresh token, which may be spent.
+    Logout {
+        session: usize,
+        back: usize,
+        node: usize,
+    },
+    EndOne {
+        session: usize,
+        is_own: bool,
+        node: usize,
+    },
+    EndAll {
+        subject: usize,
+        node: usize,
+    },
+    EndOthers {
+        session: usize,
+        node: usize,
+    },
+    /// By the `jti` of the latest access token.
+    RevokeAccess {
+        session: usize,
+        node: usize,
+    },
+    Call {
+        session: usize,
+        back: usize,
+        node: usize,
+    },
+    List {
+        subject: usize,
+        node: usize,
+    },
+    /// Seconds.
+    Advance(u64),
+    /// Milliseconds, by all clocks.
+    ClockBack(i64),
+    /// Milliseconds by which a node's clock is ahead of the store's.
+    Skew {
+        node: usize,
+        by: i64,
+    },
+    /// The next call of this method.
+    Fault(&'static str, Mishap),
+    /// The faults that have hit nothing are gone, and both lists have caught up.
+    Settle,
+    /// What has been over for long is removed.
+    Purge,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refresh {
+    pub(crate) session: usize,
+    /// How many generations before the newest one that its client holds.
+    pub(crate) back: usize,
+    pub(crate) node: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mishap {
+    Before,
+    After,
+    Hang,
+    Slow,
+}
+
+const DAY: u64 = 24 * 3600;
+
+pub(crate) fn history(steps: usize) -> impl Strategy<Value = History> {
+    let grace = prop_oneof![9 => Just(true), 1 => Just(false)];
+    (0..=2_u32, grace, vec(passage(), 1..=steps)).prop_map(|(late_retries, has_grace, steps)| {
+        History { late_retries, has_grace, steps: steps.concat() }
+    })
+}
+
+/// Some steps on end: one as a rule, and what chance alone seldom brings together.
+fn passage() -> impl Strategy<Value = Vec<Step>> {
+    let (number, node) = (0..2_usize, 0..2_usize);
+    prop_oneof![
+        30 => step().prop_map(|step| vec![step]),
+        1 => (mishap(), number.clone(), node.clone()).prop_map(|(mishap, subject, node)| {
+            vec![Step::Fault("insert", mishap), Step::SignIn { subject, node }]
+        }),
+        // The list is stale by then, and the store is asked.
+        1 => (mishap(), number, node).prop_map(|(mishap, session, node)| {
+            let call = Step::Call { session, back: 0, node };
+            vec![Step::Advance(60), Step::Fault("is_revoked", mishap), call]
+        }),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let (session, subject, node) = (0..3_usize, 0..2_usize, 0..2_usize);
+    prop_oneof![
+        4 => (subject.clone(), node.clone())
+            .prop_map(|(subject, node)| Step::SignIn { subject, node }),
+        12 => refresh().prop_map(Step::Refresh),
+        16 => refresh().prop_map(Step::Lapse),
+        4 => (refresh(), refresh(), any::<bool>()).prop_map(|(one, mut other, is_same)| {
+            if is_same {
+                other.session = one.session;
+            }
+            Step::Race(one, other)
+        }),
+        1 => (session.clone(), 0..3_usize, node.clone())
+            .prop_map(|(session, back, node)| Step::Logout { session, back, node }),
+        1 => (session.clone(), any::<bool>(), node.clone())
+            .prop_map(|(session, is_own, node)| Step::EndOne { session, is_own, node }),
+        1 => (subject.clone(), node.clone())
+            .prop_map(|(subject, node)| Step::EndAll { subject, node }),
+        1 => (session.clone(), node.clone())
+            .prop_map(|(session, node)| Step::EndOthers { session, node }),
+        1 => (session.clone(), node.clone())
+            .prop_map(|(session, node)| Step::RevokeAccess { session, node }),
+        6 => (session, 0..3_usize, node.clone())
+            .prop_map(|(session, back, node)| Step::Call { session, back, node }),
+        1 => (subject, node.clone()).prop_map(|(subject, node)| Step::List { subject, node }),
+        8 => time().prop_map(Step::Advance),
+        1 => (1..=1000_i64).prop_map(Step::ClockBack),
+        1 => (node, -1000..=1000_i64).prop_map(|(node, by)| Step::Skew { node, by }),
+        5 => fault(),
+        1 => Just(Step::Settle),
+        1 => Just(Step::Purge),
+    ]
+}
+
+/// Seconds around the grace window, the life of an access token with its leeway, and the idle expiry.
+fn time() -> impl Strategy<Value = u64> {
+    let one_of = |times: &'static [u64]| prop::sample::select(times);
+    prop_oneof![
+        8 => one_of(&[0, 1, 4, 9]),
+        8 => one_of(&[10, 11]),
+        6 => one_of(&[60, 299, 301, 305]),
+        2 => Just(3600),
+        1 => one_of(&[29 * DAY, 30 * DAY]),
+    ]
+}
+
+fn refresh() -> impl Strategy<Value = Refresh> {
+    let back = prop_oneof![10 => Just(0_usize), 8 => Just(1_usize), 3 => Just(2_usize)];
+    let session = prop_oneof![4 => Just(0_usize), 1 => Just(1_usize), 1 => Just(2_usize)];
+    (session, back, 0..2_usize).prop_map(|(session, back, node)| Refresh { session, back, node })
+}
+
+fn fault() -> impl Strategy<Value = Step> {
+    let method = prop::sample::select(
+        &[
+            "advance",
+            "advance",
+            "load",
+            "late_retry",
+            "end",
+            "end",
+            "insert",
+            "list",
+            "append",
+            "is_revoked",
+            "read",
+            "changed",
+        ][..],
+    );
+    (method, mishap()).prop_map(|(method, mishap)| Step::Fault(method, mishap))
+}
+
+fn mishap() -> impl Strategy<Value = Mishap> {
+    prop_oneof![
+        3 => Just(Mishap::Before),
+        3 => Just(Mishap::After),
+        1 => Just(Mishap::Hang),
+        2 => Just(Mishap::Slow),
+    ]
+}
