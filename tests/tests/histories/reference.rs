@@ -78,7 +78,7 @@ impl Row {
         if age >= 2 {
             return Verdict::Reuse;
         }
-        if self.generation > 0 && now < self.rotated_at + rules.grace {
+        if self.generation > 0 && (now - self.rotated_at).abs() < rules.grace {
             return Verdict::Replay;
         }
         if age == 0 {
