@@ -29,6 +29,7 @@ impl Extent {
             left_behind: None,
             requests_in_order: false,
             answers_in_order: false,
+            one_lineage: false,
             thief: Thief::Absent,
         };
         match self {
@@ -78,7 +79,7 @@ impl Scenario {
                 let grace = if extent == Extent::Full { 5 } else { 3 };
                 let tabs = if extent == Extent::Full { 2 } else { 1 };
                 let size = Size { tabs, grace, max_request: 2, max_answer: 1, ..size };
-                Size { losses: true, thief: Thief::Free, ..size }
+                Size { losses: true, one_lineage: true, thief: Thief::Free, ..size }
             }
             // A clock that is set back would open windows again.
             Self::ApartThief(_) => Size { tabs: 1, margin: 0, thief: Thief::Apart, ..size },

@@ -1,5 +1,4 @@
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+use std::collections::HashSet;
 use std::fmt;
 
 use stateright::{Checker, HasDiscoveries, Model};
@@ -57,7 +56,8 @@ where
     }
     match shortest(world) {
         Some(found) => Finding::Fails(found),
-        None => Finding::Holds { states: checker.unique_state_count() },
+        // A checker that contradicts itself must not be read as one that found nothing.
+        None => unreachable!("stateright found a violation, and the search in breadth none"),
     }
 }
 
@@ -66,7 +66,7 @@ fn shortest<R: Rule>(world: &World<R>) -> Option<Counterexample> {
     let mut states = world.init_states();
     // How each state was first come by; the first ones come from nowhere.
     let mut from: Vec<Option<(usize, Action)>> = vec![None; states.len()];
-    let mut known: HashMap<State<R::Row>, ()> = HashMap::new();
+    let mut known: HashSet<State<R::Row>> = HashSet::new();
     let mut actions = Vec::new();
     let mut next = 0;
     while next < states.len() {
@@ -77,8 +77,7 @@ fn shortest<R: Rule>(world: &World<R>) -> Option<Counterexample> {
                 continue;
             }
             let violation = state.violation();
-            if let Entry::Vacant(entry) = known.entry(state.clone()) {
-                entry.insert(());
+            if known.insert(state.clone()) {
                 states.push(state);
                 from.push(Some((next, action)));
                 if let Some(violation) = violation {

@@ -188,7 +188,7 @@ impl Rule for Shipped {
     }
 
     fn is_in_window(&self, row: &Row) -> bool {
-        row.n > 0 && row.age < self.grace
+        row.n > 0 && row.age < self.grace && -row.age < self.grace
     }
 
     fn pass(&self, row: &mut Row, ticks: Ticks) {

@@ -24,6 +24,8 @@ pub struct Size {
     pub requests_in_order: bool,
     /// Whether answers arrive at the jar in the order in which they were made.
     pub answers_in_order: bool,
+    /// Whether it matters that there is one lineage.
+    pub one_lineage: bool,
     /// Who else holds a token.
     pub thief: Thief,
 }
@@ -271,7 +273,10 @@ impl<R: Rule> World<R> {
             Step::Answer(token) => {
                 if was_ended {
                     state.violation = Some(Violation::Undead);
-                } else if self.rule.is_linear() && !self.rule.is_current(&state.row, token) {
+                } else if self.size.one_lineage
+                    && self.rule.is_linear()
+                    && !self.rule.is_current(&state.row, token)
+                {
                     state.violation = Some(Violation::Fork);
                 }
                 self.note_answered(state, call.by);
@@ -279,7 +284,7 @@ impl<R: Rule> World<R> {
                     Call { token, age: 0, state: CallState::Answer, ..state.calls[number] };
             }
         }
-        if self.rule.lineages(&state.row) > 1 {
+        if self.size.one_lineage && self.rule.lineages(&state.row) > 1 {
             state.violation = Some(Violation::Fork);
         }
     }

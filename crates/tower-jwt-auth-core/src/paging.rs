@@ -66,7 +66,7 @@ pub struct EndBatch<'a> {
     pub after: Option<SessionPosition>,
     /// Only sessions up to this one: the last one that there was when the first batch began.
     pub through: Option<SessionPosition>,
-    /// How many sessions at most; a store may end fewer at a time.
+    /// How many sessions at most (at least one is asked for); a store may end fewer at a time.
     pub limit: usize,
     /// Why they end.
     pub reason: EndReason,

@@ -200,8 +200,8 @@ impl SessionLimit {
         self.most.map_or(0, |most| most.saturating_add(Self::MAX_ENDED))
     }
 
-    /// Returns how many live sessions are too many once one is added to this many; a sign-in is refused for any,
-    /// or ends [`MAX_ENDED`](Self::MAX_ENDED) of them.
+    /// Returns by how many sessions the limit is exceeded once one is added to this many live ones. If by any, a
+    /// sign-in is refused, or ends as many of the oldest, [`MAX_ENDED`](Self::MAX_ENDED) at most.
     pub fn surplus(self, live: usize) -> usize {
         self.most.map_or(0, |most| live.saturating_add(1).saturating_sub(most))
     }
@@ -290,7 +290,8 @@ impl Session {
         self.parts.created_at
     }
 
-    /// When the session was last refreshed, or when it started.
+    /// When the session last rotated or granted a late retry, or when it started. Refreshes within the grace window
+    /// after that do not count.
     pub fn last_seen(&self) -> Timestamp {
         self.parts.rotated_at
     }

@@ -54,7 +54,7 @@ impl Session {
     /// | any | another secret | refused, nothing ended |
     /// | session ended, idle or past its end | any | refused |
     /// | any | a generation above n | refused, nothing ended |
-    /// | less than `grace` after `rotated_at`, n > 0 | n or n - 1 | replay |
+    /// | less than `grace` from `rotated_at`, before or after it, n > 0 | n or n - 1 | replay |
     /// | otherwise | n | rotate |
     /// | otherwise | n - 1, none granted in n, and in fewer than `late_retries` generations running before | late retry |
     /// | any | any other | reuse |

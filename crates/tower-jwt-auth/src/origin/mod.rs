@@ -117,7 +117,7 @@ fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, Au
     }
 }
 
-/// Whether the origin's host and port are those that the request was sent to.
+/// Whether the origin is that of the host to which the request was sent: over https, or over http on loopback.
 fn is_host(origin: &[u8], headers: &HeaderMap, uri: &Uri) -> bool {
     let Ok(origin) = std::str::from_utf8(origin) else { return false };
     let (authority, default_port) = match origin.split_once("://") {

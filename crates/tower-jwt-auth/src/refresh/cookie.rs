@@ -53,8 +53,8 @@ struct Scope {
 
 impl Scope {
     fn is(&self, path: &str, domain: Option<&str>) -> bool {
-        // Browsers take no notice of a leading dot, nor of case (RFC 6265 §5.2.3).
-        let plain = |domain: &str| domain.trim_start_matches('.').to_ascii_lowercase();
+        // Browsers take no notice of case (RFC 6265 §5.2.3).
+        let plain = str::to_ascii_lowercase;
         self.path == path && self.domain.as_deref().map(plain) == domain.map(plain)
     }
 }

@@ -316,7 +316,7 @@ impl RevocationList {
         Ok(())
     }
 
-    /// Waits until everything that was in the log at this moment is in the list.
+    /// Waits until everything that was in the log at this instant is in the list.
     ///
     /// # Errors
     ///

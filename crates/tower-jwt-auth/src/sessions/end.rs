@@ -1,4 +1,4 @@
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -20,6 +20,14 @@ const BATCH: usize = 200;
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 /// How many sessions a page lists.
 const PAGE: usize = 100;
+
+/// The endings of many sessions whose answer was lost: how many there were, and how many of them the list is known to
+/// have.
+#[derive(Default)]
+pub(super) struct LostEndings {
+    lost: AtomicU64,
+    in_list: AtomicU64,
+}
 
 /// Which sessions someone who holds a refresh token wants to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -168,14 +176,13 @@ where
         let mut batch =
             EndBatch { issuer, subject, keep, after: None, through: None, limit: BATCH, reason };
         let mut count = 0;
-        let started = std::time::Instant::now();
         loop {
             let begun = Instant::now();
             let ended = match self.store.end_batch(&batch).await {
                 Ok(ended) => ended,
                 Err(error) => {
                     // It may have happened, and then only the log knows which sessions ended.
-                    self.has_uncertain_endings.store(true, Ordering::SeqCst);
+                    self.lost_endings.lost.fetch_add(1, Ordering::SeqCst);
                     return Err(error);
                 }
             };
@@ -188,11 +195,10 @@ where
             // Half of the store's time is for others.
             sleep(begun.elapsed().min(MAX_PAUSE)).await;
         }
-        if self.has_uncertain_endings.swap(false, Ordering::SeqCst)
-            && let Err(behind) = self.revocations.catch_up(started).await
-        {
-            self.has_uncertain_endings.store(true, Ordering::SeqCst);
-            return Err(behind);
+        let lost = self.lost_endings.lost.load(Ordering::SeqCst);
+        if self.lost_endings.in_list.load(Ordering::SeqCst) < lost {
+            self.revocations.catch_up(std::time::Instant::now()).await?;
+            self.lost_endings.in_list.fetch_max(lost, Ordering::SeqCst);
         }
         tracing::debug!(count, reason = reason.as_str(), "sessions of a subject were ended");
         Ok(count)
@@ -206,10 +212,10 @@ where
         }
     }
 
-    /// Ends what someone wants to end who holds these refresh tokens.
+    /// Ends the sessions that the holder of these refresh tokens asks for.
     ///
-    /// Each of them ends its own session. For others' there must be one of them that counts, and it must be
-    /// good for a refresh.
+    /// To end this session, each token ends its own. To end others, one token must count
+    /// ([`choose`](Self::choose)) and be good for a refresh.
     pub(crate) async fn end_reaching(
         &self,
         opened: Vec<Opened>,

@@ -6,7 +6,9 @@ use tower_jwt_auth_core::{Device, Session};
 
 use super::RefreshKind;
 
-/// Asked at every refresh, after the rotation: may the session go on, and with which claims.
+/// Asked when a refresh token is answered: may the session go on, and with which claims. It is asked for replays and
+/// late retries too ([`RefreshContext::kind`]), and once for the requests of one client that bring the same token at
+/// the same time.
 ///
 /// It is the place to notice that a user was disabled or changed the password, and to bring fresh claims into
 /// the next access token. Its answer concerns that token alone; the session keeps what it was started with.

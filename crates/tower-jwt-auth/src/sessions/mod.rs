@@ -15,7 +15,6 @@ mod start;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -31,6 +30,7 @@ pub use self::refresh_error::{RefreshError, RefreshRefusal};
 pub use self::rotate::RefreshKind;
 pub use self::sign_in::SignIn;
 
+use self::end::LostEndings;
 use self::hook::KeepClaims;
 use self::housekeeping::Housekeeping;
 use self::in_flight::InFlight;
@@ -77,8 +77,7 @@ pub struct Sessions<C> {
     runtime: Handle,
     places: Places,
     in_flight: Arc<InFlight>,
-    /// Whether the answer to an ending of many sessions was lost since the list was last known to have it.
-    has_uncertain_endings: Arc<AtomicBool>,
+    lost_endings: Arc<LostEndings>,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -133,7 +132,7 @@ where
             runtime,
             places: Places::new(),
             in_flight: Arc::default(),
-            has_uncertain_endings: Arc::default(),
+            lost_endings: Arc::default(),
             claims: PhantomData,
         };
         let default = RotationPolicy::default();
@@ -147,7 +146,8 @@ where
     /// # Errors
     ///
     /// [`ConfigError::Duration`] when sessions would be over before they are idle, or access tokens before the
-    /// grace window: an answer replayed in it would bring a dead token.
+    /// grace window: an answer replayed in it would bring a dead token. Also when a session would be idle after less
+    /// than a second or within the grace window, and when its absolute lifetime is above ten years.
     pub fn with_policy(mut self, policy: RotationPolicy) -> Result<Self, ConfigError> {
         let refuse = |what, given, hint| Err(ConfigError::Duration { what, given, hint });
         if policy.idle() < Duration::from_secs(1) || policy.idle() > policy.absolute() {
@@ -180,7 +180,7 @@ where
         self
     }
 
-    /// What is asked at every refresh: whether it may go on, and with which claims.
+    /// What is asked when a session is refreshed: whether it may go on, and with which claims.
     pub fn with_refresh_hook(mut self, hook: impl RefreshHook<C>) -> Self {
         self.hook = Arc::new(hook);
         // What is under way elsewhere is judged by another hook.
@@ -235,7 +235,7 @@ impl<C> Clone for Sessions<C> {
             runtime: self.runtime.clone(),
             places: self.places.clone(),
             in_flight: Arc::clone(&self.in_flight),
-            has_uncertain_endings: Arc::clone(&self.has_uncertain_endings),
+            lost_endings: Arc::clone(&self.lost_endings),
             claims: PhantomData,
         }
     }

@@ -3,9 +3,9 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The most requests to refresh, and the most to log out, that are worked on at a time; 503 beyond.
-const MOST_AT_ONCE: usize = 4096;
+const MAX_AT_ONCE: usize = 4096;
 
-/// What a request is worked on for.
+/// The kind of work that takes a place.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Work {
     Refresh,
@@ -24,7 +24,7 @@ pub(super) struct Places {
 
 impl Places {
     pub(super) fn new() -> Self {
-        let places = || Arc::new(Semaphore::new(MOST_AT_ONCE));
+        let places = || Arc::new(Semaphore::new(MAX_AT_ONCE));
         Self { refreshes: places(), logouts: places() }
     }
 

@@ -10,7 +10,7 @@ use crate::issuer::MAX_ACCESS_LIFETIME;
 use crate::refresh_token::{self, Opened};
 
 /// The most sessions among which one is looked for: each may cost the store a question.
-const MOST_SESSIONS: usize = 8;
+const MAX_SESSIONS: usize = 8;
 /// The most sessions that one request ends by their tokens: as many as browsers keep cookies for a domain at least
 /// (RFC 6265 §6.1).
 pub(super) const MAX_ENDED_BY_TOKEN: usize = 50;
@@ -62,7 +62,7 @@ where
                 is_over.is_none()
             });
         }
-        if left.len() > MOST_SESSIONS {
+        if left.len() > MAX_SESSIONS {
             return Err(RefreshRefusal::Ambiguous.into());
         }
         if left.len() > 1 {

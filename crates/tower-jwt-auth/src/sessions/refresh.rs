@@ -24,10 +24,12 @@ impl<C> Sessions<C>
 where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    /// Swaps a refresh token for a new access token and the next refresh token.
+    /// Swaps a refresh token for a new access token and the session's current refresh token.
     ///
-    /// The old refresh token is spent. Presented again within the grace window it is answered with the same
-    /// successor; a token that was spent before ends the session (RFC 9700 §4.14.2).
+    /// The session rotates first, unless it has rotated within the grace window: in that time the current token
+    /// and the one before are answered with the current one. Later, the one before is granted a late retry where
+    /// the [`RotationPolicy`](crate::RotationPolicy) allows one. Any other spent token ends the session (RFC 9700
+    /// §4.14.2).
     ///
     /// # Errors
     ///
@@ -38,8 +40,8 @@ where
         self.refresh_from(refresh_token, &Device::default()).await
     }
 
-    /// As [`refresh`](Self::refresh), for a client whose user agent or address is known: a spent token that
-    /// comes from another one than the session's is worth an event.
+    /// As [`refresh`](Self::refresh), for a client whose user agent or address is known: a retry that comes from
+    /// another one than the session's is logged as a warning.
     ///
     /// # Errors
     ///

@@ -77,7 +77,8 @@ pub enum RefreshRefusal {
     /// It is malformed, of another type or issuer, or its signature does not match.
     #[error("the token is no refresh token of this issuer")]
     Invalid,
-    /// The request carries refresh tokens of several live sessions, or of more than 8 sessions.
+    /// The request carries refresh tokens of several live sessions, of more than 8 sessions, or, to log out of, of
+    /// more than 50.
     #[error("the request carries refresh tokens of several sessions")]
     Ambiguous,
     /// The session has reached its absolute end.

@@ -64,8 +64,9 @@ impl<C> SignIn<C> {
         self
     }
 
-    /// A refresh token that came along, as [`with_request`](Self::with_request) finds them: its session ends, so that signing in again leaves none behind that
-    /// nobody has the token of. One that is not valid is passed over. Several may be given.
+    /// A refresh token that came along; [`with_request`](Self::with_request) finds them. Its session ends, so that
+    /// no session is left whose token nobody holds. One that is not valid is passed over. Several may be given, of
+    /// which 50 at most are looked at.
     pub fn replacing(mut self, refresh_token: &str) -> Self {
         self.replacing.push(refresh_token.to_owned());
         self

@@ -63,7 +63,7 @@ where
         let access = self.mint(&session, session.scope(), &claims, now, access_until)?;
         let refresh = refresh_token::seal(&self.secrets, &session, &secret, now)?;
         let replaced = self.to_be_ended(self.open_all(who.replacing.iter().map(String::as_bytes)));
-        // No browser has more cookies of the name than that.
+        // A bound on the work of one request; the rest ends when it has been idle for too long.
         for opened in replaced.iter().take(MAX_ENDED_BY_TOKEN) {
             self.end_opened(opened, EndReason::Replaced).await?;
         }
