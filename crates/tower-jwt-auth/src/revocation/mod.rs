@@ -323,9 +323,10 @@ impl RevocationList {
     /// [`StoreError`] when that takes too long.
     pub(crate) async fn catch_up(&self, instant: Instant) -> Result<(), StoreError> {
         let Kind::Following(following) = &self.kind else { return Ok(()) };
-        following.hurry.notify_one();
         let fresh = async {
             while !following.entries.is_fresh_as_of(instant) {
+                // Each time: a heartbeat of the same millisecond may be of just before.
+                following.hurry.notify_one();
                 sleep(CATCH_UP_POLL).await;
             }
         };
