@@ -265,10 +265,12 @@ async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() 
     };
     let (_, mut end) = read(&store, None).await;
     let before = scanned().await;
-    // The filling is told of in parts: the last one has come when the count stands still.
+    // A backend reports what it looked at with a later command, a second after its last report at the
+    // earliest. The read of the whole log above belongs to the count before.
     let mut blocks_before = blocks(&url).await;
     loop {
         tokio::time::sleep(Duration::from_millis(1200)).await;
+        store.purge_log(HOUR, 1000).await.unwrap();
         let now = blocks(&url).await;
         if now == blocks_before {
             break;
@@ -291,7 +293,7 @@ async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() 
     assert_eq!(scanned().await, before, "the table was scanned from end to end");
     // The index has more than 300 pages.
     let blocks = blocks(&url).await - blocks_before;
-    assert!(blocks < 20 * 250, "the index was scanned from end to end: {blocks}");
+    assert!(blocks < 20 * 100, "the index was scanned from end to end: {blocks}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
