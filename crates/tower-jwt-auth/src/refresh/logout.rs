@@ -26,9 +26,9 @@ use crate::sessions::{Reach, RefreshError, Sessions, Work};
 ///
 /// Any refresh token of a session ends it, also an older one, so that another tab that refreshes at the same
 /// moment does not keep it alive. Signing out of this session alone is 204 however often it is asked for, and
-/// ends every session whose cookie came along; cookies of more than 50 sessions are 401. Ending other sessions needs one token that is good for a
-/// refresh, chosen as [`RefreshService`](super::RefreshService) does, and is 401 otherwise. A token that was
-/// spent before ends its own session, as at a refresh, and no other.
+/// ends every session whose cookie came along; cookies of more than 50 sessions are 401. Ending other sessions
+/// needs one token that is good for a refresh, chosen as [`RefreshService`](super::RefreshService) does, and is
+/// 401 otherwise. A token that was spent before ends its own session, as at a refresh, and no other.
 ///
 /// # Examples
 ///
