@@ -8,12 +8,14 @@
 //!
 //! `cargo run --release -p tower-jwt-auth-rotation-model` prints the table of `docs/rotation.md`.
 
+mod describe;
 mod report;
 mod rivals;
 mod rule;
 mod scenarios;
 mod search;
 mod shipped;
+mod state;
 mod world;
 
 pub use self::report::{Cell, Row, Table};
@@ -22,4 +24,5 @@ pub use self::rule::{Rule, Stage, Step, Ticks, Token};
 pub use self::scenarios::{Extent, Scenario};
 pub use self::search::{Counterexample, Finding, check};
 pub use self::shipped::{Mutation, Shipped};
-pub use self::world::{Action, Party, Size, State, Thief, Violation, World};
+pub use self::state::{Action, Party, Size, State, Thief, Violation};
+pub use self::world::World;

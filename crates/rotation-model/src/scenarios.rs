@@ -1,6 +1,7 @@
 use crate::rule::{Rule, Ticks};
 use crate::search::{Finding, check};
-use crate::world::{Size, Thief, World};
+use crate::state::{Size, Thief};
+use crate::world::World;
 
 /// How large the worlds are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,7 +4,8 @@ use std::fmt;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::rule::Rule;
-use crate::world::{Action, State, Violation, World};
+use crate::state::{Action, State, Violation};
+use crate::world::World;
 
 /// What the checker found in a world.
 #[derive(Debug)]
