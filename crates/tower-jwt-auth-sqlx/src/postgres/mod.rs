@@ -4,6 +4,7 @@ mod cursor;
 mod log;
 mod open;
 mod sessions;
+mod statements;
 mod watch;
 
 use std::sync::Arc;
