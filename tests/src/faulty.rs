@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tower_jwt_auth_core::{
-    Advance, Cursor, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, LogEntry, LogPage,
+    AdvanceRequest, Cursor, EndBatch, EndReason, EndedBatch, LateRetryRequest, LogEntry, LogPage,
     Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionPage,
-    SessionPosition, SessionStore, StoreError, Which,
+    SessionPosition, SessionSelector, SessionSnapshot, SessionStore, StoreError,
 };
 
 /// What goes wrong.
@@ -153,24 +153,24 @@ impl SessionStore for FaultyStore {
         self.count("insert", self.inner.insert(new, limit)).await
     }
 
-    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
         self.count("load", self.inner.load(id)).await
     }
 
-    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
         self.count("advance", self.inner.advance(step)).await
     }
 
-    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
         self.count("late_retry", self.inner.late_retry(retry)).await
     }
 
     async fn end(
         &self,
-        which: &Which<'_>,
+        selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError> {
-        self.count("end", self.inner.end(which, reason)).await
+        self.count("end", self.inner.end(selector, reason)).await
     }
 
     async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use tower_jwt_auth::SessionLimit;
-use tower_jwt_auth::store::Advance;
+use tower_jwt_auth::store::AdvanceRequest;
 
 use crate::Failure;
 use crate::engine::SharedStore;
@@ -13,7 +13,7 @@ const IDLE: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A client that moves its own session on in the store, without any token.
 pub(crate) struct Advancer {
     store: SharedStore,
-    step: Advance,
+    step: AdvanceRequest,
 }
 
 /// So many clients of this store.
@@ -22,8 +22,8 @@ pub(crate) async fn advancers(store: &SharedStore, count: usize) -> Result<Vec<A
     for number in 0..count {
         let session = sample::session(number)?;
         store.insert(&session, SessionLimit::none()).await?;
-        let parts = session.parts();
-        let step = Advance {
+        let parts = session.record();
+        let step = AdvanceRequest {
             id: parts.id,
             secret_hash: parts.secret_hash,
             from_generation: parts.generation,

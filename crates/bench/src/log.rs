@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
-use tower_jwt_auth::{FollowPolicy, RevocationList};
+use tower_jwt_auth::{RevocationList, SyncOptions};
 
 use crate::engine::{Engine, SharedStore};
 use crate::filling::{LASTING, fill};
@@ -37,8 +37,8 @@ pub(crate) async fn measure(
 
     let started = Instant::now();
     // A purge of its own could still be on its way when the next thing is measured.
-    let policy = FollowPolicy::default().without_purging();
-    let list = RevocationList::follow_with(store.clone(), policy)?;
+    let policy = SyncOptions::default().without_log_purging();
+    let list = RevocationList::follow_with_options(store.clone(), policy)?;
     timeout(PATIENCE, list.ready()).await?;
     Ok(Log { fill, bytes, catch_up: started.elapsed() })
 }

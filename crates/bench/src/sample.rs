@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use tower_jwt_auth::store::{LogEntry, SecretHash, SessionParts};
+use tower_jwt_auth::store::{LogEntry, SecretHash, SessionRecord};
 use tower_jwt_auth::{
-    Clock as _, Device, Revocation, Session, SessionId, SignIn, SystemClock, Timestamp,
+    ClientInfo, Clock as _, Revocation, Session, SessionId, SignIn, SystemClock, Timestamp,
 };
 use tower_jwt_auth_tests::world::Profile;
 
@@ -22,9 +22,9 @@ pub(crate) fn now() -> Timestamp {
     SystemClock::new().now()
 }
 
-fn device() -> Device {
+fn client_info() -> ClientInfo {
     let browser = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-    Device::default().with_user_agent(browser).with_address("192.0.2.7")
+    ClientInfo::default().with_user_agent(browser).with_address("192.0.2.7")
 }
 
 /// Someone who signs in.
@@ -35,7 +35,7 @@ pub(crate) fn sign_in(number: usize) -> SignIn<Profile> {
 /// This subject signs in.
 pub(crate) fn sign_in_of(subject: &str) -> SignIn<Profile> {
     let profile = Profile { name: subject.to_owned() };
-    SignIn::new(subject, profile).with_scope(SCOPE).with_device(device())
+    SignIn::new(subject, profile).with_scope(SCOPE).with_client_info(client_info())
 }
 
 /// A session that was started just now.
@@ -46,7 +46,7 @@ pub(crate) fn session(number: usize) -> Result<Session, Failure> {
 /// A session of this subject that was started just now.
 pub(crate) fn session_of(subject: &str) -> Result<Session, Failure> {
     let now = now();
-    Ok(Session::from_parts(SessionParts {
+    Ok(Session::from_record(SessionRecord {
         id: SessionId::random()?,
         issuer: ISSUER.to_owned(),
         subject: subject.to_owned(),
@@ -63,7 +63,7 @@ pub(crate) fn session_of(subject: &str) -> Result<Session, Failure> {
         client_id: AUDIENCE.to_owned(),
         scope: SCOPE.to_owned(),
         claims: format!(r#"{{"name":"{subject}"}}"#),
-        device: device(),
+        client_info: client_info(),
     }))
 }
 

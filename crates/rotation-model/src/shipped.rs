@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use tower_jwt_auth_core::{
-    Advance, Device, EndReason, Ended, LateRetry, LateRetryRun, Presented, RotationPolicy,
-    SecretHash, Session, SessionId, SessionParts, Timestamp, Verdict,
+    AdvanceRequest, ClientInfo, EndReason, Ended, LateRetryRequest, LateRetryRun, PresentedToken,
+    RotationOutcome, RotationPolicy, SecretHash, Session, SessionId, SessionRecord, Timestamp,
 };
 
 use crate::rule::{Rule, Stage, Step, Ticks, Token};
@@ -71,7 +71,7 @@ impl Shipped {
         self.mutation == Some(mutation)
     }
 
-    fn parts(&self, row: &Row) -> SessionParts {
+    fn parts(&self, row: &Row) -> SessionRecord {
         let age = TICK * row.age.unsigned_abs().into();
         let rotated_at = if row.age < 0 { NOW + age } else { NOW - age };
         let late = row.late.map(|(generation, length)| LateRetryRun {
@@ -79,7 +79,7 @@ impl Shipped {
             length: length.into(),
         });
         let ended = Some(Ended { at: NOW, reason: EndReason::Reuse });
-        SessionParts {
+        SessionRecord {
             id: SessionId::from_bytes([1; 16]),
             issuer: String::new(),
             subject: String::new(),
@@ -96,13 +96,13 @@ impl Shipped {
             client_id: String::new(),
             scope: String::new(),
             claims: String::new(),
-            device: Device::default(),
+            client_info: ClientInfo::default(),
         }
     }
 
     fn advance(&self, row: &mut Row, token: Token) -> bool {
         let mut parts = self.parts(row);
-        let mut step = Advance {
+        let mut step = AdvanceRequest {
             id: parts.id,
             secret_hash: HASH,
             from_generation: token.into(),
@@ -125,7 +125,7 @@ impl Shipped {
 
     fn retry_late(&self, row: &mut Row, token: Token) -> bool {
         let mut parts = self.parts(row);
-        let retry = LateRetry {
+        let retry = LateRetryRequest {
             id: parts.id,
             secret_hash: HASH,
             generation: token.into(),
@@ -145,9 +145,9 @@ impl Shipped {
         is_applied
     }
 
-    fn judge(&self, row: &Row, token: Token) -> Verdict {
-        let presented = Presented { generation: token.into(), secret_hash: HASH };
-        Session::from_parts(self.parts(row)).present(&presented, NOW, &self.policy)
+    fn judge(&self, row: &Row, token: Token) -> RotationOutcome {
+        let presented = PresentedToken { generation: token.into(), secret_hash: HASH };
+        Session::from_record(self.parts(row)).evaluate(&presented, NOW, &self.policy)
     }
 }
 
@@ -168,11 +168,11 @@ impl Rule for Shipped {
             Stage::Begin { .. } if self.advance(row, token) => Step::Answer(token + 1),
             Stage::Begin { tries } => Step::Next(Stage::Load { tries }),
             Stage::Load { tries } => match self.judge(row, token) {
-                Verdict::Rotate => again(tries),
-                Verdict::Replay => Step::Answer(row.n),
-                Verdict::LateRetry => Step::Next(Stage::RetryLate { tries }),
-                Verdict::Reuse => Step::Next(Stage::End),
-                Verdict::Refused(_) => Step::Refused,
+                RotationOutcome::Rotate => again(tries),
+                RotationOutcome::Replay => Step::Answer(row.n),
+                RotationOutcome::LateRetry => Step::Next(Stage::RetryLate { tries }),
+                RotationOutcome::Reuse => Step::Next(Stage::End),
+                RotationOutcome::Rejected(_) => Step::Refused,
             },
             Stage::RetryLate { .. } if self.retry_late(row, token) => Step::Answer(row.n),
             Stage::RetryLate { tries } => again(tries),

@@ -32,10 +32,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{
-    Advance, Cursor, Device, EndBatch, EndReason, Heartbeat, LateRetry, LateRetryRun, LogEntry,
-    LogPage, NodeId, Presented, Refusal, Revocation, RevocationKey, RotationPolicy, SecretHash,
-    Session, SessionId, SessionLimit, SessionParts, SessionPosition, SessionStore, StoreError,
-    Timestamp, TokenId, Verdict, Which,
+    AdvanceRequest, ClientInfo, Cursor, EndBatch, EndReason, Heartbeat, LateRetryRequest,
+    LateRetryRun, LogEntry, LogPage, NodeId, PresentedToken, Revocation, RevocationKey,
+    RotationOutcome, RotationPolicy, RotationRejection, SecretHash, Session, SessionId,
+    SessionLimit, SessionPosition, SessionRecord, SessionSelector, SessionStore, StoreError,
+    Timestamp, TokenId,
 };
 
 #[doc(hidden)]
@@ -136,8 +137,8 @@ async fn now(store: &Store) -> Timestamp {
 }
 
 /// A session that was last refreshed at `now` and is good for two hours idle, a day at most.
-fn session(now: Timestamp, change: impl FnOnce(&mut SessionParts)) -> Session {
-    let mut parts = SessionParts {
+fn session(now: Timestamp, change: impl FnOnce(&mut SessionRecord)) -> Session {
+    let mut parts = SessionRecord {
         id: SessionId::random().unwrap(),
         issuer: unique("https://issuer.example/"),
         subject: unique("subject"),
@@ -154,13 +155,13 @@ fn session(now: Timestamp, change: impl FnOnce(&mut SessionParts)) -> Session {
         client_id: "web".into(),
         scope: "read write".into(),
         claims: r#"{"name":"Älice \"A\" 😀"}"#.into(),
-        device: Device::default(),
+        client_info: ClientInfo::default(),
     };
     change(&mut parts);
-    Session::from_parts(parts)
+    Session::from_record(parts)
 }
 
-async fn insert(store: &Store, change: impl FnOnce(&mut SessionParts)) -> Session {
+async fn insert(store: &Store, change: impl FnOnce(&mut SessionRecord)) -> Session {
     let new = session(now(store).await, change);
     store.insert(&new, ANY).await.unwrap();
     new
@@ -170,31 +171,31 @@ async fn row(store: &Store, id: SessionId) -> Session {
     store.load(id).await.unwrap().expect("the session is there").session
 }
 
-fn step(session: &Session) -> Advance {
-    Advance {
+fn step(session: &Session) -> AdvanceRequest {
+    AdvanceRequest {
         id: session.id(),
         secret_hash: HASH,
         from_generation: session.generation(),
         grace: GRACE,
         idle: 3 * HOUR,
-        access_until: session.parts().access_until,
+        access_until: session.record().access_until,
     }
 }
 
-fn retry(session: &Session) -> LateRetry {
-    LateRetry {
+fn retry(session: &Session) -> LateRetryRequest {
+    LateRetryRequest {
         id: session.id(),
         secret_hash: HASH,
         generation: session.generation() - 1,
         grace: GRACE,
         max_running: 1,
-        access_until: session.parts().access_until,
+        access_until: session.record().access_until,
     }
 }
 
 /// All live sessions of this session's owner.
 async fn list(store: &Store, of: &Session) -> Vec<Session> {
-    let page = store.list(&of.parts().issuer, of.subject(), None, 1000).await.unwrap();
+    let page = store.list(&of.record().issuer, of.subject(), None, 1000).await.unwrap();
     assert_eq!(page.next, None);
     page.sessions
 }
@@ -206,7 +207,7 @@ async fn end_all(
     keep: Option<SessionId>,
     limit: usize,
 ) -> Vec<Revocation> {
-    let (issuer, subject) = (&*of.parts().issuer, of.subject());
+    let (issuer, subject) = (&*of.record().issuer, of.subject());
     let reason = EndReason::Logout;
     let mut batch = EndBatch { issuer, subject, keep, after: None, through: None, limit, reason };
     let mut all = Vec::new();
@@ -248,16 +249,16 @@ fn token(issuer: &str, jti: &str, until: Timestamp) -> Revocation {
 
 /// A session of the same owner as another, started so much later.
 fn beside(other: &Session, later: Duration) -> Session {
-    let mut parts = other.clone().into_parts();
+    let mut parts = other.clone().into_record();
     parts.id = SessionId::random().unwrap();
     parts.created_at = parts.created_at + later;
-    Session::from_parts(parts)
+    Session::from_record(parts)
 }
 
 /// Two sessions of one subject, one of another subject, one of the same name at another issuer.
 async fn neighbours(store: &Store) -> [Session; 4] {
     let first = insert(store, |_| {}).await;
-    let (issuer, subject) = (first.parts().issuer.clone(), first.parts().subject.clone());
+    let (issuer, subject) = (first.record().issuer.clone(), first.record().subject.clone());
     let second = insert(store, |s| (s.issuer, s.subject) = (issuer.clone(), subject.clone())).await;
     let stranger = insert(store, |s| s.issuer = issuer.clone()).await;
     let namesake = insert(store, |s| s.subject = subject.clone()).await;

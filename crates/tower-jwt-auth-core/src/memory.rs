@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use self::state::State;
 
 use crate::{
-    Advance, Clock, Cursor, EndBatch, EndReason, Ended, EndedBatch, LateRetry, Loaded, LogEntry,
-    LogPage, Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit,
-    SessionPage, SessionPosition, SessionStore, StoreError, SystemClock, Which,
+    AdvanceRequest, Clock, Cursor, EndBatch, EndReason, Ended, EndedBatch, LateRetryRequest,
+    LogEntry, LogPage, Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit,
+    SessionPage, SessionPosition, SessionSelector, SessionSnapshot, SessionStore, StoreError,
+    SystemClock,
 };
 
 /// A store in the memory of one process: the default to start with, and gone when the process ends.
@@ -130,13 +131,13 @@ impl SessionStore for MemoryStore {
         let (revocations, last) = {
             let mut state = self.state();
             let now = self.clock.now();
-            let row = new.parts().clone();
+            let row = new.record().clone();
             if state.session(row.id).is_some() {
                 return Err(StoreError::Conflict);
             }
             let live = || state.live(&row.issuer, &row.subject, None, now).map(|(_, row)| row.id);
             let surplus = limit.surplus(live().take(limit.max_counted()).count());
-            if limit.refuses() && surplus > 0 {
+            if limit.rejects_new() && surplus > 0 {
                 return Err(StoreError::Limit);
             }
             let oldest: Vec<_> = live().take(surplus.min(SessionLimit::MAX_ENDED)).collect();
@@ -148,36 +149,36 @@ impl SessionStore for MemoryStore {
         Ok(revocations)
     }
 
-    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
         let now = self.clock.now();
         let row = self.state().session(id).cloned();
-        Ok(row.map(|row| Loaded { session: Session::from_parts(row), now }))
+        Ok(row.map(|row| SessionSnapshot { session: Session::from_record(row), now }))
     }
 
-    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
         let mut state = self.state();
         // Read under the lock: times in the row then follow the order of the writes.
         let now = self.clock.now();
         let row = state.update(step.id, |row| row.advance(step, now));
-        Ok(row.cloned().map(Session::from_parts))
+        Ok(row.cloned().map(Session::from_record))
     }
 
-    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
         let mut state = self.state();
         let now = self.clock.now();
         let row = state.update(retry.id, |row| row.retry_late(retry, now));
-        Ok(row.cloned().map(Session::from_parts))
+        Ok(row.cloned().map(Session::from_record))
     }
 
     async fn end(
         &self,
-        which: &Which<'_>,
+        selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError> {
         let (revocations, last) = {
             let mut state = self.state();
             let at = self.clock.now();
-            let chosen = state.chosen(which);
+            let chosen = state.chosen(selector);
             (state.end(chosen, Ended { at, reason }), state.log.last())
         };
         self.announce(last);
@@ -210,7 +211,7 @@ impl SessionStore for MemoryStore {
         let page: Vec<_> = live.by_ref().take(limit.max(1)).collect();
         let last = page.last().map(|(position, _)| *position);
         let next = last.filter(|_| live.next().is_some());
-        let sessions = page.into_iter().map(|(_, row)| Session::from_parts(row.clone())).collect();
+        let sessions = page.into_iter().map(|(_, row)| Session::from_record(row.clone())).collect();
         Ok(SessionPage { sessions, next })
     }
 

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::str::FromStr;
 
 use crate::{NodeId, Timestamp};
 
@@ -95,11 +96,11 @@ impl Revocation {
             }
             _ => true,
         };
-        self.names() == key.names() && in_time
+        self.target() == key.target() && in_time
     }
 
     /// What it names: its kind, its issuer, and the token, session or subject.
-    pub fn names(&self) -> (RevocationKind, &str, &str) {
+    pub fn target(&self) -> (RevocationKind, &str, &str) {
         match self {
             Self::Token { issuer, jti, .. } => (RevocationKind::Token, issuer, jti),
             Self::Session { issuer, sid, .. } => (RevocationKind::Session, issuer, sid),
@@ -128,12 +129,28 @@ impl RevocationKind {
             Self::Subject => "subject",
         }
     }
+}
 
-    /// The kind of this name, as [`as_str`](Self::as_str) gave it.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Token, Self::Session, Self::Subject].into_iter().find(|kind| kind.as_str() == name)
+impl FromStr for RevocationKind {
+    type Err = ParseNameError;
+
+    /// Reads a name as [`as_str`](Self::as_str) gives it.
+    fn from_str(name: &str) -> Result<Self, ParseNameError> {
+        let all = [Self::Token, Self::Session, Self::Subject];
+        all.into_iter().find(|kind| kind.as_str() == name).ok_or(ParseNameError)
     }
 }
+
+impl fmt::Display for RevocationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text is not the name of any value of the type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the name is unknown")]
+pub struct ParseNameError;
 
 /// What is asked of a log: whether this has been revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -173,7 +190,7 @@ impl<'a> RevocationKey<'a> {
     }
 
     /// What a revocation of this names: its kind, its issuer, and the token, session or subject.
-    pub fn names(&self) -> (RevocationKind, &'a str, &'a str) {
+    pub fn target(&self) -> (RevocationKind, &'a str, &'a str) {
         match *self {
             Self::Token { issuer, jti } => (RevocationKind::Token, issuer, jti),
             Self::Session { issuer, sid } => (RevocationKind::Session, issuer, sid),
@@ -263,8 +280,8 @@ mod tests {
     #[test]
     fn kinds_have_names_that_lead_back() {
         for kind in [RevocationKind::Token, RevocationKind::Session, RevocationKind::Subject] {
-            assert_eq!(RevocationKind::from_name(kind.as_str()), Some(kind));
+            assert_eq!(kind.as_str().parse(), Ok(kind));
         }
-        assert_eq!(RevocationKind::from_name("whim"), None);
+        assert_eq!("whim".parse::<RevocationKind>(), Err(ParseNameError));
     }
 }

@@ -5,8 +5,8 @@ mod rule;
 mod write;
 
 pub use self::policy::RotationPolicy;
-pub use self::rule::{Presented, Refusal, Verdict};
-pub use self::write::{Advance, LateRetry, LateRetryRun};
+pub use self::rule::{PresentedToken, RotationOutcome, RotationRejection};
+pub use self::write::{AdvanceRequest, LateRetryRequest, LateRetryRun};
 
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 use std::fmt;
+use std::str::FromStr;
 
 use subtle::ConstantTimeEq;
 
-use crate::{LateRetryRun, Revocation, SessionId, Timestamp};
+use crate::{LateRetryRun, ParseNameError, Revocation, SessionId, Timestamp};
 
 /// SHA-256 of the 128 random bits that a session's refresh tokens carry.
 ///
@@ -42,18 +43,18 @@ impl fmt::Debug for SecretHash {
 /// # Examples
 ///
 /// ```
-/// use tower_jwt_auth_core::Device;
+/// use tower_jwt_auth_core::ClientInfo;
 ///
-/// let device = Device::default().with_user_agent("Mozilla/5.0").with_address("192.0.2.7");
-/// assert_eq!(device.user_agent(), Some("Mozilla/5.0"));
+/// let client = ClientInfo::default().with_user_agent("Mozilla/5.0").with_address("192.0.2.7");
+/// assert_eq!(client.user_agent(), Some("Mozilla/5.0"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Device {
+pub struct ClientInfo {
     user_agent: Option<String>,
     address: Option<String>,
 }
 
-impl Device {
+impl ClientInfo {
     /// The longest text that is kept of a user agent or address, in bytes; what is longer is cut.
     pub const MAX_LENGTH: usize = 512;
 
@@ -83,7 +84,7 @@ impl Device {
 }
 
 fn cut(mut text: String) -> String {
-    let mut end = text.len().min(Device::MAX_LENGTH);
+    let mut end = text.len().min(ClientInfo::MAX_LENGTH);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
@@ -118,12 +119,23 @@ impl EndReason {
             Self::Refused => "refused",
         }
     }
+}
 
-    /// The reason of this name, as [`as_str`](Self::as_str) gave it.
-    pub fn from_name(name: &str) -> Option<Self> {
+impl FromStr for EndReason {
+    type Err = ParseNameError;
+
+    /// Reads a name as [`as_str`](Self::as_str) gives it.
+    fn from_str(name: &str) -> Result<Self, ParseNameError> {
         [Self::Logout, Self::Reuse, Self::Replaced, Self::Limit, Self::Refused]
             .into_iter()
             .find(|reason| reason.as_str() == name)
+            .ok_or(ParseNameError)
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -143,15 +155,15 @@ pub struct Ended {
 /// ```
 /// use tower_jwt_auth_core::SessionLimit;
 ///
-/// assert_eq!(SessionLimit::default().most(), Some(100));
-/// assert_eq!(SessionLimit::none().most(), None);
-/// assert_eq!(SessionLimit::end_oldest(5).most(), Some(5));
-/// assert!(SessionLimit::refuse(5).refuses());
+/// assert_eq!(SessionLimit::default().max(), Some(100));
+/// assert_eq!(SessionLimit::none().max(), None);
+/// assert_eq!(SessionLimit::end_oldest(5).max(), Some(5));
+/// assert!(SessionLimit::reject_new(5).rejects_new());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct SessionLimit {
-    most: Option<usize>,
+    max: Option<usize>,
     refuses: bool,
 }
 
@@ -169,41 +181,41 @@ impl SessionLimit {
 
     /// Any number.
     pub const fn none() -> Self {
-        Self { most: None, refuses: false }
+        Self { max: None, refuses: false }
     }
 
     /// At most this many, and at least the new one: a sign-in ends the oldest ones beyond that.
-    pub const fn end_oldest(most: usize) -> Self {
-        Self { most: Some(most), refuses: false }
+    pub const fn end_oldest(max: usize) -> Self {
+        Self { max: Some(max), refuses: false }
     }
 
     /// At most this many: a sign-in beyond that is refused.
     ///
     /// A session whose token was lost counts until it has been idle for too long; its owner cannot sign in
     /// for that long if there are no others to end.
-    pub const fn refuse(most: usize) -> Self {
-        Self { most: Some(most), refuses: true }
+    pub const fn reject_new(max: usize) -> Self {
+        Self { max: Some(max), refuses: true }
     }
 
     /// The number; `None` for any.
-    pub const fn most(self) -> Option<usize> {
-        self.most
+    pub const fn max(self) -> Option<usize> {
+        self.max
     }
 
     /// Whether a sign-in beyond the number is refused; otherwise the oldest sessions end.
-    pub const fn refuses(self) -> bool {
+    pub const fn rejects_new(self) -> bool {
         self.refuses
     }
 
     /// Returns how many live sessions a store has to count, at most, to know what a sign-in does.
     pub fn max_counted(self) -> usize {
-        self.most.map_or(0, |most| most.saturating_add(Self::MAX_ENDED))
+        self.max.map_or(0, |max| max.saturating_add(Self::MAX_ENDED))
     }
 
     /// Returns by how many sessions the limit is exceeded once one is added to this many live ones. If by any, a
     /// sign-in is refused, or ends as many of the oldest, [`MAX_ENDED`](Self::MAX_ENDED) at most.
     pub fn surplus(self, live: usize) -> usize {
-        self.most.map_or(0, |most| live.saturating_add(1).saturating_sub(most))
+        self.max.map_or(0, |max| live.saturating_add(1).saturating_sub(max))
     }
 }
 
@@ -211,7 +223,7 @@ impl SessionLimit {
 ///
 /// The struct is complete on purpose: a store that forgets a part does not compile.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionParts {
+pub struct SessionRecord {
     /// The name of the session, unique in the store.
     pub id: SessionId,
     /// The issuer whose session this is; subjects of different issuers have nothing to do with each other.
@@ -245,84 +257,84 @@ pub struct SessionParts {
     /// The application's own claims: a JSON object.
     pub claims: String,
     /// Where the session was started from.
-    pub device: Device,
+    pub client_info: ClientInfo,
 }
 
 /// One sign-in on one device, as the store keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    parts: SessionParts,
+    record: SessionRecord,
 }
 
 impl Session {
     /// The session that these parts make up.
-    pub fn from_parts(parts: SessionParts) -> Self {
-        Self { parts }
+    pub fn from_record(record: SessionRecord) -> Self {
+        Self { record }
     }
 
     /// All parts, for a store to keep.
-    pub fn into_parts(self) -> SessionParts {
-        self.parts
+    pub fn into_record(self) -> SessionRecord {
+        self.record
     }
 
     /// All parts, to read.
-    pub fn parts(&self) -> &SessionParts {
-        &self.parts
+    pub fn record(&self) -> &SessionRecord {
+        &self.record
     }
 
     /// The name of the session: the `sid` of its tokens.
     pub fn id(&self) -> SessionId {
-        self.parts.id
+        self.record.id
     }
 
     /// The user, as the `sub` claim names them.
     pub fn subject(&self) -> &str {
-        &self.parts.subject
+        &self.record.subject
     }
 
     /// How many times the refresh token has been rotated.
     pub fn generation(&self) -> u64 {
-        self.parts.generation
+        self.record.generation
     }
 
     /// When the session started.
     pub fn created_at(&self) -> Timestamp {
-        self.parts.created_at
+        self.record.created_at
     }
 
     /// When the session last rotated or granted a late retry, or when it started. Refreshes within the grace window
     /// after that do not count.
     pub fn last_seen(&self) -> Timestamp {
-        self.parts.rotated_at
+        self.record.rotated_at
     }
 
     /// When the session ends if it is not refreshed before.
     pub fn valid_until(&self) -> Timestamp {
-        self.parts.valid_until()
+        self.record.valid_until()
     }
 
     /// When the user last proved who they are.
     pub fn auth_time(&self) -> Timestamp {
-        self.parts.auth_time
+        self.record.auth_time
     }
 
     /// The scope of the session's access tokens, space-separated; empty for none.
     pub fn scope(&self) -> &str {
-        &self.parts.scope
+        &self.record.scope
     }
 
     /// Where the session was started from.
-    pub fn device(&self) -> &Device {
-        &self.parts.device
+    pub fn client_info(&self) -> &ClientInfo {
+        &self.record.client_info
     }
 
     /// Whether the session can still be refreshed at this time.
     pub fn is_live(&self, now: Timestamp) -> bool {
-        self.parts.is_live(now)
+        self.record.is_live(now)
     }
 }
 
-impl SessionParts {
+impl SessionRecord {
     /// When the session ends if it is not refreshed before.
     pub fn valid_until(&self) -> Timestamp {
         self.idle_until.min(self.expires_at)
@@ -354,8 +366,8 @@ mod tests {
 
     #[test]
     fn long_device_texts_are_cut_at_a_character() {
-        let device = Device::default().with_user_agent("é".repeat(400));
-        assert_eq!(device.user_agent().map(str::len), Some(512));
+        let client = ClientInfo::default().with_user_agent("é".repeat(400));
+        assert_eq!(client.user_agent().map(str::len), Some(512));
     }
 
     #[test]
@@ -367,8 +379,8 @@ mod tests {
             EndReason::Limit,
             EndReason::Refused,
         ] {
-            assert_eq!(EndReason::from_name(reason.as_str()), Some(reason));
+            assert_eq!(reason.as_str().parse(), Ok(reason));
         }
-        assert_eq!(EndReason::from_name("whim"), None);
+        assert_eq!("whim".parse::<EndReason>(), Err(ParseNameError));
     }
 }

@@ -5,10 +5,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Advance, Cursor, EndBatch, EndReason, EndedBatch, LateRetry, LogEntry, LogPage, Revocation,
-    RevocationKey, SecretHash, Session, SessionId, SessionLimit, SessionPage, SessionPosition,
-    Timestamp,
+    AdvanceRequest, Cursor, EndBatch, EndReason, EndedBatch, LateRetryRequest, LogEntry, LogPage,
+    Revocation, RevocationKey, SecretHash, Session, SessionId, SessionLimit, SessionPage,
+    SessionPosition, Timestamp,
 };
+
+/// The time after which callers give up a call of a store.
+///
+/// A store that answers later counts as unavailable. A store that sets timeouts of its own (for connections, locks or
+/// replicas) keeps them shorter, so that the error names the cause.
+pub const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +48,7 @@ impl StoreError {
 
 /// A session and the time by the store's clock at which it was read.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub struct SessionSnapshot {
     /// The row.
     pub session: Session,
     /// The store's time.
@@ -51,14 +57,14 @@ pub struct Loaded {
 
 /// Which session to end.
 #[derive(Clone, Copy, Debug)]
-pub enum Which<'a> {
+pub enum SessionSelector<'a> {
     /// This one, whoever's it is.
-    One {
+    ById {
         /// The session.
         id: SessionId,
     },
     /// This one, if the secret that was presented is its own.
-    Presented {
+    ByToken {
         /// The session.
         id: SessionId,
         /// The hash of the secret that was presented.
@@ -134,8 +140,8 @@ pub trait RevocationLog: Send + Sync + 'static {
 
 /// Where sessions are kept.
 ///
-/// What a store is asked with ([`Which`], [`LogEntry`], [`RevocationKey`]) and has to keep
-/// ([`SessionParts`](crate::SessionParts)) is complete on purpose: a store that forgets a case does not compile.
+/// What a store is asked with ([`SessionSelector`], [`LogEntry`], [`RevocationKey`]) and has to keep
+/// ([`SessionRecord`](crate::SessionRecord)) is complete on purpose: a store that forgets a case does not compile.
 ///
 /// # Contract
 ///
@@ -174,7 +180,7 @@ pub trait SessionStore: RevocationLog {
     /// # Errors
     ///
     /// [`StoreError`] when the store cannot be asked.
-    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError>;
+    async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError>;
 
     /// Moves a session to its next generation in one conditional write, and returns the new row.
     ///
@@ -185,12 +191,12 @@ pub trait SessionStore: RevocationLog {
     /// is `None`. It sets `rotated_at` to the store's time, `idle_until` to that time plus `idle` but not
     /// beyond `expires_at`, and raises `access_until`, never lowering it. Of several at a time one wins.
     ///
-    /// [`SessionParts::advance`](crate::SessionParts::advance) is this condition and effect for a row in memory.
+    /// [`SessionRecord::advance`](crate::SessionRecord::advance) is this condition and effect for a row in memory.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when it is not certain whether it happened.
-    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError>;
+    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError>;
 
     /// Counts a late retry in one conditional write, and returns the row.
     ///
@@ -201,13 +207,13 @@ pub trait SessionStore: RevocationLog {
     /// `late_retry` to the new run and `rotated_at` to the store's time, which opens a window for repetitions,
     /// and raises `access_until`. It does not slide the idle expiry.
     ///
-    /// [`SessionParts::retry_late`](crate::SessionParts::retry_late) is this condition and effect for a row in
+    /// [`SessionRecord::retry_late`](crate::SessionRecord::retry_late) is this condition and effect for a row in
     /// memory.
     ///
     /// # Errors
     ///
     /// [`StoreError`] when it is not certain whether it happened.
-    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError>;
+    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError>;
 
     /// Ends a session, and appends a [`Revocation::Session`] until its `access_until`, in one transaction.
     /// Returns that entry.
@@ -220,7 +226,7 @@ pub trait SessionStore: RevocationLog {
     /// [`StoreError`] when it is not certain whether it happened.
     async fn end(
         &self,
-        which: &Which<'_>,
+        selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError>;
 
@@ -294,24 +300,24 @@ impl<T: SessionStore + ?Sized> SessionStore for Arc<T> {
         (**self).insert(new, limit).await
     }
 
-    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
         (**self).load(id).await
     }
 
-    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
         (**self).advance(step).await
     }
 
-    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
         (**self).late_retry(retry).await
     }
 
     async fn end(
         &self,
-        which: &Which<'_>,
+        selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError> {
-        (**self).end(which, reason).await
+        (**self).end(selector, reason).await
     }
 
     async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {

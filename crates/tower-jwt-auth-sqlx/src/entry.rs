@@ -28,7 +28,7 @@ impl TryFrom<&LogEntry> for EntryRow {
         let until = entry.until().unix_millis();
         match entry {
             LogEntry::Revocation(revocation) => {
-                let (kind, issuer, name) = revocation.names();
+                let (kind, issuer, name) = revocation.target();
                 Ok(Self {
                     kind: kind.as_str(),
                     issuer: to_table(issuer).into_owned(),
@@ -71,8 +71,9 @@ where
         return Ok(Some(LogEntry::Heartbeat(Heartbeat { node, beat, at: until })));
     }
     let issuer = text("issuer")?;
-    let known = RevocationKind::from_name(&kind)
-        .ok_or_else(|| StoreError::corrupt(format!("a log entry is of the kind {kind:?}")))?;
+    let known: RevocationKind = kind
+        .parse()
+        .map_err(|_| StoreError::corrupt(format!("a log entry is of the kind {kind:?}")))?;
     let revocation = match known {
         RevocationKind::Token => Revocation::Token { issuer, jti: name, until },
         RevocationKind::Session => Revocation::Session { issuer, sid: name, until },

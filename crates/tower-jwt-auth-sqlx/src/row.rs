@@ -6,8 +6,7 @@ use std::time::Duration;
 use sqlx::query::Query;
 use sqlx::{ColumnIndex, Database, Decode, Encode, Row, Type};
 use tower_jwt_auth_core::{
-    Device, EndReason, Ended, LateRetryRun, SecretHash, Session, SessionParts, StoreError,
-    Timestamp,
+    ClientInfo, Ended, LateRetryRun, SecretHash, Session, SessionRecord, StoreError, Timestamp,
 };
 
 use crate::error::store_error;
@@ -71,7 +70,7 @@ type Filled<'q, DB> = Query<'q, DB, <DB as Database>::Arguments>;
 /// Binds all parts of a session in the order of its columns.
 pub(crate) fn bind_session<'q, DB>(
     query: Filled<'q, DB>,
-    parts: &SessionParts,
+    parts: &SessionRecord,
 ) -> Result<Filled<'q, DB>, StoreError>
 where
     DB: Database,
@@ -82,7 +81,7 @@ where
     for<'t> Vec<u8>: Encode<'t, DB> + Type<DB>,
 {
     let text = |text: &str| to_table(text).into_owned();
-    let SessionParts { device, ended, .. } = parts;
+    let SessionRecord { client_info, ended, .. } = parts;
     Ok(query
         .bind(parts.id.to_string())
         .bind(text(&parts.issuer))
@@ -102,8 +101,8 @@ where
         .bind(text(&parts.client_id))
         .bind(text(&parts.scope))
         .bind(text(&parts.claims))
-        .bind(device.user_agent().map(text))
-        .bind(device.address().map(text)))
+        .bind(client_info.user_agent().map(text))
+        .bind(client_info.address().map(text)))
 }
 
 /// The session of this row.
@@ -140,20 +139,20 @@ where
     let ended = ended_at
         .map(|at| {
             let reason = optional("end_reason")?.unwrap_or_default();
-            let reason = EndReason::from_name(&reason).ok_or_else(|| {
-                StoreError::corrupt(format!("a session was ended for {reason:?}"))
-            })?;
+            let reason = reason
+                .parse()
+                .map_err(|_| StoreError::corrupt(format!("a session was ended for {reason:?}")))?;
             Ok::<_, StoreError>(Ended { at: Timestamp::from_unix_millis(at), reason })
         })
         .transpose()?;
-    let mut device = Device::default();
+    let mut client_info = ClientInfo::default();
     if let Some(user_agent) = optional("user_agent")? {
-        device = device.with_user_agent(user_agent);
+        client_info = client_info.with_user_agent(user_agent);
     }
     if let Some(address) = optional("address")? {
-        device = device.with_address(address);
+        client_info = client_info.with_address(address);
     }
-    Ok(Session::from_parts(SessionParts {
+    Ok(Session::from_record(SessionRecord {
         id: text("id")?.parse().map_err(StoreError::corrupt)?,
         issuer: text("issuer")?,
         subject: text("subject")?,
@@ -170,6 +169,6 @@ where
         client_id: text("client_id")?,
         scope: text("scope")?,
         claims: text("claims")?,
-        device,
+        client_info,
     }))
 }

@@ -10,8 +10,8 @@ use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
 use tower_jwt_auth::{
-    ConfigError, FollowPolicy, Issuer, JwtAuthLayer, LogoutService, OriginPolicy, RefreshCookie,
-    RefreshService, SessionStore, Sessions,
+    ConfigError, Issuer, JwtAuthLayer, LogoutService, OriginPolicy, RefreshCookie, RefreshService,
+    SessionStore, Sessions, SyncOptions,
 };
 
 use crate::config::{Config, StartError};
@@ -41,7 +41,7 @@ pub(crate) struct App {
 /// The application as configured, on its store and with its keys.
 pub(crate) async fn build(config: &Config) -> Result<Router, StartError> {
     let keys = config.keys().map_or_else(Keys::generate, Keys::load_or_make)?;
-    let follow = FollowPolicy::default().with_heartbeat(config.heartbeat());
+    let follow = SyncOptions::default().with_heartbeat(config.heartbeat());
     let follow = follow.map_err(|source| StartError::new("cannot use HEARTBEAT", source))?;
     let store = config.store().connect().await?;
     if config.store().is_durable() && config.keys().is_none() {
@@ -62,7 +62,7 @@ fn set_up(
     config: &Config,
     keys: Keys,
     store: Arc<dyn SessionStore>,
-    follow: FollowPolicy,
+    follow: SyncOptions,
 ) -> Result<App, ConfigError> {
     let issuer = Issuer::new(ISSUER, AUDIENCE, keys.signing_key)?
         .with_access_lifetime(config.access_lifetime())?;

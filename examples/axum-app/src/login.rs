@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tower_jwt_auth::{Device, SignIn};
+use tower_jwt_auth::{ClientInfo, SignIn};
 
 use crate::app::App;
 use crate::error::ApiError;
@@ -40,11 +40,11 @@ pub(crate) async fn login(
     };
 
     // Behind a proxy the address is in a header that the proxy sets, and only that proxy may be believed.
-    let address = Device::default().with_address(peer.ip().to_string());
+    let address = ClientInfo::default().with_address(peer.ip().to_string());
     // The browser forgets the sessions of its cookies now, so the server is to forget them too.
     let who = SignIn::new(user.subject, Profile { name: user.name.to_owned() })
         .with_scope(user.scope)
-        .with_device(address)
+        .with_client_info(address)
         .with_request(&headers, &app.cookie);
     let tokens = app.sessions.start(who).await?;
     tracing::info!(subject = user.subject, address = %peer.ip(), "signed in");

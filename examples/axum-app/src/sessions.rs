@@ -38,7 +38,7 @@ struct Entry {
 impl Entry {
     fn new(session: &Session, current: Option<&str>) -> Self {
         let id = session.id().to_string();
-        let device = session.device();
+        let device = session.client_info();
         Self {
             current: current == Some(id.as_str()),
             id,

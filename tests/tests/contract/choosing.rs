@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use tower_jwt_auth::{
-    EndReason, LogoutService, RefreshRefusal, Revocation, Session, SessionId, SessionStore,
+    EndReason, LogoutService, RefreshRejection, Revocation, Session, SessionId, SessionStore,
     Sessions, Tokens,
 };
 use tower_jwt_auth_tests::forge::decode;
@@ -94,7 +94,7 @@ async fn dead_and_live(world: &World, over: Over) -> (String, Tokens) {
             world.sibling().logout(&token).await;
         }
         Over::Replaced => {
-            return (token.clone(), world.sign_in_as(World::alice().replacing(&token)).await);
+            return (token.clone(), world.sign_in_as(World::alice().replacing_token(&token)).await);
         }
         Over::Idle => world.advance(31 * DAY),
         Over::PastItsEnd => world.advance(91 * DAY),
@@ -173,7 +173,7 @@ async fn cookies_of_sessions_that_are_all_over_are_refused_and_left_alone() {
     let tokens = [ended.refresh().as_str(), idle.refresh().as_str()];
     for answer in [refresh(&world, &tokens).await, logout_everywhere(&world, &tokens).await] {
         answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-        assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Idle), "of the last one");
+        assert_eq!(answer.extensions.get(), Some(&RefreshRejection::Idle), "of the last one");
         assert_eq!(answer.set_cookie(), None);
     }
 }
@@ -191,7 +191,7 @@ async fn two_live_sessions_beside_one_that_is_over_are_refused_and_nothing_happe
         logout_others(&world, &all).await,
     ] {
         answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-        assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Ambiguous));
+        assert_eq!(answer.extensions.get(), Some(&RefreshRejection::Ambiguous));
         assert_eq!(answer.set_cookie(), None);
     }
     let rows = world.sessions.list("alice", None).await.unwrap().sessions;
@@ -209,7 +209,7 @@ async fn a_token_that_is_ahead_of_the_store_counts_as_one_of_a_live_session() {
     let next = ahead.refresh(mine.refresh().as_str()).await;
     let answer = refresh(&world, &[next.cookie_value().unwrap(), planted.refresh().as_str()]).await;
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-    assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Ambiguous));
+    assert_eq!(answer.extensions.get(), Some(&RefreshRejection::Ambiguous));
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn more_sessions_than_a_browser_can_have_are_refused_without_asking_for_ea
     let asked = world.store.asked();
     let answer = refresh(&world, &tokens).await;
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-    assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Ambiguous));
+    assert_eq!(answer.extensions.get(), Some(&RefreshRejection::Ambiguous));
     assert_eq!(world.store.asked(), asked);
     tokens.drain(..2);
     assert_eq!(refresh(&world, &tokens).await.status, StatusCode::OK, "eight are judged");
@@ -291,7 +291,7 @@ async fn the_same_cookie_over_and_over_at_a_sign_in_is_one_question_to_the_store
     let old = world.sign_in().await;
     let mut who = World::alice();
     for _ in 0..200 {
-        who = who.replacing(old.refresh().as_str());
+        who = who.replacing_token(old.refresh().as_str());
     }
     let asked = world.store.asked();
     let _tokens = world.sign_in_as(who).await;
@@ -315,7 +315,7 @@ async fn a_spent_token_beside_a_live_one_ends_its_session() {
     let answer = send_to(world.refresh_service(), request("POST", &[("cookie", &header)])).await;
     assert_eq!(answer.status, StatusCode::OK, "the other one counts");
     let ended = world.store.load(victim.refresh().session_id()).await.unwrap().unwrap().session;
-    assert_eq!(ended.parts().ended.map(|ended| ended.reason), Some(EndReason::Reuse));
+    assert_eq!(ended.record().ended.map(|ended| ended.reason), Some(EndReason::Reuse));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use tower_jwt_auth::{
-    ConfigError, LogoutService, OriginPolicy, RefreshCookie, RefreshRefusal, SameSite,
+    ConfigError, LogoutService, OriginPolicy, RefreshCookie, RefreshRejection, SameSite,
 };
 use tower_jwt_auth_tests::world::{request, send_to};
 use tower_jwt_auth_tests::{Answer, World};
@@ -23,7 +23,6 @@ async fn refresh_and_logout(world: &World) -> [Answer; 2] {
     [refreshed, logged_out]
 }
 
-// Line 45.
 #[tokio::test]
 async fn the_default_cookie_is_host_bound_http_only_secure_and_strict() {
     let world = World::new();
@@ -39,7 +38,6 @@ async fn the_default_cookie_is_host_bound_http_only_secure_and_strict() {
     }
 }
 
-// Line 45.
 #[tokio::test]
 async fn a_configured_cookie_is_set_and_cleared_as_configured() {
     let mut world = World::new();
@@ -60,7 +58,6 @@ async fn a_configured_cookie_is_set_and_cleared_as_configured() {
     }
 }
 
-// Line 45.
 #[tokio::test]
 async fn the_development_profile_alone_is_not_secure() {
     let mut world = World::new();
@@ -72,7 +69,6 @@ async fn the_development_profile_alone_is_not_secure() {
     assert_eq!(attributes(&set), expected);
 }
 
-// Line 45.
 #[tokio::test]
 async fn max_age_is_what_is_left_and_not_a_constant() {
     let world = World::new();
@@ -84,7 +80,6 @@ async fn max_age_is_what_is_left_and_not_a_constant() {
     assert!(attributes(&replayed).contains(&format!("Max-Age={left}")), "{replayed:?}");
 }
 
-// Line 46.
 #[test]
 fn cookies_that_browsers_would_drop_are_refused_at_build_time() {
     let secure = || RefreshCookie::secure("/auth").unwrap();
@@ -115,7 +110,6 @@ fn cookies_that_browsers_would_drop_are_refused_at_build_time() {
     assert!(RefreshCookie::host().with_name("__Host-other").is_ok());
 }
 
-// Line 47.
 #[tokio::test]
 async fn cookies_with_a_bad_signature_are_passed_over() {
     let world = World::new();
@@ -133,7 +127,6 @@ async fn cookies_with_a_bad_signature_are_passed_over() {
     assert_eq!(answer.status, StatusCode::OK, "HTTP/2 may split the header");
 }
 
-// Line 47.
 #[tokio::test]
 async fn two_sessions_in_cookies_are_refused_in_either_order_and_nothing_happens() {
     let world = World::new();
@@ -145,14 +138,14 @@ async fn two_sessions_in_cookies_are_refused_in_either_order_and_nothing_happens
         let answer =
             send_to(world.refresh_service(), request("POST", &[("cookie", &header)])).await;
         answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-        assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Ambiguous));
+        assert_eq!(answer.extensions.get(), Some(&RefreshRejection::Ambiguous));
     }
     for tokens in [mine, planted] {
         assert_eq!(world.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
     }
 }
 
-// Line 47: one session under two paths is one session.
+// One session under two paths is one session.
 #[tokio::test]
 async fn two_cookies_of_one_session_use_the_younger_token() {
     let world = World::new();
@@ -168,7 +161,6 @@ async fn two_cookies_of_one_session_use_the_younger_token() {
     assert_eq!(listed[0].generation(), 2, "rotated, not retried");
 }
 
-// Line 49.
 #[tokio::test]
 async fn cross_site_requests_are_refused_before_the_cookie_is_looked_at() {
     let world = World::new();
@@ -210,7 +202,6 @@ async fn cross_site_requests_are_refused_before_the_cookie_is_looked_at() {
     assert_eq!(row.generation(), 0, "nothing changed");
 }
 
-// Line 49.
 #[tokio::test]
 async fn requests_of_ones_own_pages_and_of_listed_origins_are_accepted() {
     let world = World::new();
@@ -239,7 +230,7 @@ async fn requests_of_ones_own_pages_and_of_listed_origins_are_accepted() {
     }
 }
 
-// Line 49: behind a proxy that rewrites `Host`.
+// Behind a proxy that rewrites `Host`.
 #[tokio::test]
 async fn a_public_origin_is_compared_instead_of_the_host() {
     let world = World::new();

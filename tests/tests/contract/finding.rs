@@ -87,7 +87,6 @@ fn assert_cross_site(answer: &Answer) {
     assert_eq!(reason(answer), AuthError::CrossSite);
 }
 
-// Line 1.
 #[tokio::test]
 async fn a_request_without_credentials_gets_401_a_bare_challenge_and_no_error_code() {
     let world = World::new();
@@ -95,7 +94,6 @@ async fn a_request_without_credentials_gets_401_a_bare_challenge_and_no_error_co
     assert_without_credentials(&world.send(request("POST", &[])).await);
 }
 
-// Line 1.
 #[tokio::test]
 async fn the_challenge_names_the_configured_realm() {
     let mut world = World::new();
@@ -106,7 +104,6 @@ async fn the_challenge_names_the_configured_realm() {
     assert!(answer.challenge().unwrap().starts_with(r#"Bearer realm="the \"shop\"", error="#));
 }
 
-// Line 2.
 #[tokio::test]
 async fn another_scheme_is_no_credentials_and_anonymous_in_optional_mode() {
     let world = World::new();
@@ -130,7 +127,6 @@ async fn another_scheme_is_no_credentials_and_anonymous_in_optional_mode() {
     }
 }
 
-// Line 3.
 #[tokio::test]
 async fn what_is_not_bearer_and_one_token_is_a_bad_request_in_both_modes() {
     let world = World::new();
@@ -165,7 +161,6 @@ async fn what_is_not_bearer_and_one_token_is_a_bad_request_in_both_modes() {
     }
 }
 
-// Line 4.
 #[tokio::test]
 async fn the_scheme_is_bearer_in_any_case() {
     let world = World::new();
@@ -177,7 +172,6 @@ async fn the_scheme_is_bearer_in_any_case() {
     }
 }
 
-// Line 5.
 #[tokio::test]
 async fn two_authorization_headers_are_a_bad_request_whatever_they_say() {
     let world = World::new();
@@ -193,7 +187,6 @@ async fn two_authorization_headers_are_a_bad_request_whatever_they_say() {
     }
 }
 
-// Line 5.
 #[tokio::test]
 async fn a_header_and_a_query_parameter_at_once_are_a_bad_request() {
     let world = with_query();
@@ -207,7 +200,6 @@ async fn a_header_and_a_query_parameter_at_once_are_a_bad_request() {
     assert_bad_request(&world.send(at(&twice, &[])).await, RequestError::SeveralTokens);
 }
 
-// Line 5.
 #[tokio::test]
 async fn of_a_header_and_a_cookie_the_header_is_judged_and_the_cookie_is_not() {
     let world = with_cookies();
@@ -227,7 +219,6 @@ async fn of_a_header_and_a_cookie_the_header_is_judged_and_the_cookie_is_not() {
     refused.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
 }
 
-// Line 5.
 #[tokio::test]
 async fn two_cookies_of_the_name_are_a_bad_request() {
     let world = with_cookies();
@@ -239,7 +230,6 @@ async fn two_cookies_of_the_name_are_a_bad_request() {
     }
 }
 
-// Line 6.
 #[tokio::test]
 async fn what_is_not_turned_on_is_not_looked_at() {
     let world = World::new();
@@ -262,7 +252,6 @@ async fn what_is_not_turned_on_is_not_looked_at() {
     assert_let_in(&world.send(at("/?access_token=a&access_token=b", &beside)).await, ALICE);
 }
 
-// Line 6.
 #[tokio::test]
 async fn a_token_in_the_body_is_not_looked_at() {
     let world = with_query();
@@ -272,7 +261,6 @@ async fn a_token_in_the_body_is_not_looked_at() {
     assert_without_credentials(&world.send(request).await);
 }
 
-// Line 6.
 #[tokio::test]
 async fn a_query_parameter_is_judged_where_turned_on() {
     let world = with_query();
@@ -291,7 +279,6 @@ async fn a_query_parameter_is_judged_where_turned_on() {
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
 }
 
-// Line 6.
 #[tokio::test]
 async fn a_cookie_is_judged_where_turned_on() {
     let world = with_cookies();
@@ -313,7 +300,7 @@ async fn a_cookie_is_judged_where_turned_on() {
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
 }
 
-// Lines 1 and 6: what a cookie that was cleared leaves in some clients.
+// What a cookie that was cleared leaves in some clients.
 #[tokio::test]
 async fn an_empty_cookie_is_no_credentials() {
     let world = with_cookies();
@@ -329,7 +316,6 @@ async fn an_empty_cookie_is_no_credentials() {
 const PREFLIGHT: [(&str, &str); 2] =
     [("origin", "https://app.example"), ("access-control-request-method", "POST")];
 
-// Line 8.
 #[tokio::test]
 async fn preflights_pass_only_where_turned_on() {
     let world = World::new();
@@ -339,7 +325,6 @@ async fn preflights_pass_only_where_turned_on() {
     assert_let_in(&world.send(request("OPTIONS", &PREFLIGHT)).await, "anonymous");
 }
 
-// Line 8.
 #[tokio::test]
 async fn a_plain_options_never_passes() {
     let mut world = World::new();
@@ -352,7 +337,6 @@ async fn a_plain_options_never_passes() {
     }
 }
 
-// Line 8.
 #[tokio::test]
 async fn a_preflight_passes_without_an_identity_even_with_a_token() {
     let mut world = World::new();
@@ -366,7 +350,6 @@ async fn a_preflight_passes_without_an_identity_even_with_a_token() {
     assert_ne!(answer.status, StatusCode::OK, "a requirement is not passed by");
 }
 
-// Line 9.
 #[tokio::test]
 async fn in_optional_mode_no_credentials_are_anonymous_and_good_ones_are_not() {
     let world = World::new();
@@ -376,7 +359,6 @@ async fn in_optional_mode_no_credentials_are_anonymous_and_good_ones_are_not() {
     assert_let_in(&answer, ALICE);
 }
 
-// Line 9.
 #[tokio::test]
 async fn in_optional_mode_bad_expired_and_revoked_tokens_are_refused_and_never_anonymous() {
     let world = World::new();
@@ -398,7 +380,6 @@ async fn in_optional_mode_bad_expired_and_revoked_tokens_are_refused_and_never_a
     refused(&other, TokenError::Expired).await;
 }
 
-// Line 9.
 #[tokio::test]
 async fn in_optional_mode_a_bad_cookie_or_query_parameter_is_refused_too() {
     let source = TokenSource::authorization_header().or_cookie(COOKIE).unwrap();
@@ -413,7 +394,6 @@ async fn in_optional_mode_a_bad_cookie_or_query_parameter_is_refused_too() {
     assert_cross_site(&send_optional(&world, request("POST", &headers)).await);
 }
 
-// Line 9.
 #[tokio::test]
 async fn what_an_outer_layer_found_is_not_the_inner_ones_word() {
     let world = World::new();
@@ -461,7 +441,6 @@ fn token_of_length(length: usize, world: &World, forge: &Forge) -> String {
     panic!("no token has {length} bytes");
 }
 
-// Line 10.
 #[tokio::test]
 async fn a_token_beyond_8_kib_is_a_bad_request_though_all_else_is_right() {
     let secret = [7; 32];
@@ -493,7 +472,6 @@ async fn a_token_beyond_8_kib_is_a_bad_request_though_all_else_is_right() {
     }
 }
 
-// Line 10.
 #[tokio::test]
 async fn an_oversized_header_is_refused_before_anything_of_it_is_decoded() {
     let world = World::new();
@@ -522,7 +500,6 @@ const FOREIGN: [&[(&str, &str)]; 9] = [
     &[("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site")],
 ];
 
-// Line 48.
 #[tokio::test]
 async fn a_token_in_a_cookie_needs_the_same_origin_for_unsafe_methods() {
     let world = with_cookies();
@@ -543,7 +520,6 @@ async fn a_token_in_a_cookie_needs_the_same_origin_for_unsafe_methods() {
     }
 }
 
-// Line 48.
 #[tokio::test]
 async fn reading_with_a_token_in_a_cookie_is_exempt() {
     let world = with_cookies();
@@ -554,7 +530,6 @@ async fn reading_with_a_token_in_a_cookie_is_exempt() {
     }
 }
 
-// Line 48.
 #[tokio::test]
 async fn a_websocket_upgrade_with_a_token_in_a_cookie_is_not_exempt() {
     let world = with_cookies();
@@ -578,7 +553,6 @@ async fn a_websocket_upgrade_with_a_token_in_a_cookie_is_not_exempt() {
     assert_let_in(&send_cookie(&world, "GET", &kept).await, ALICE);
 }
 
-// Line 48.
 #[tokio::test]
 async fn a_token_that_the_clients_code_put_there_is_exempt() {
     let mut world = with_cookies();
@@ -595,7 +569,6 @@ async fn a_token_that_the_clients_code_put_there_is_exempt() {
     }
 }
 
-// Line 48.
 #[tokio::test]
 async fn listed_origins_may_send_the_cookie_and_no_others() {
     let mut world = with_cookies();
@@ -616,7 +589,6 @@ async fn listed_origins_may_send_the_cookie_and_no_others() {
     assert_cross_site(&send_cookie(&world, "POST", &host).await);
 }
 
-// Line 48.
 #[tokio::test]
 async fn the_null_origin_is_trusted_only_where_that_is_said() {
     let mut world = with_cookies();
@@ -658,7 +630,7 @@ async fn grpc_refusals_have_no_body() {
     assert!(answer.status == StatusCode::FORBIDDEN && answer.body.is_empty());
 }
 
-// Line 50: what the inner service may log of a request's headers.
+// What the inner service may log of a request's headers.
 #[tokio::test]
 async fn credentials_are_marked_sensitive_when_they_reach_the_inner_service() {
     let mut world = with_cookies();
@@ -700,7 +672,6 @@ async fn who_if_any(identity: Option<Identity<Profile>>) -> String {
     identity.map_or("nobody".to_owned(), |identity| identity.subject().to_owned())
 }
 
-// Line 9.
 #[tokio::test]
 async fn a_handler_that_takes_an_option_sees_nobody_and_somebody() {
     let world = World::new();
@@ -713,7 +684,6 @@ async fn a_handler_that_takes_an_option_sees_nobody_and_somebody() {
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
 }
 
-// Lines 1 and 9.
 #[tokio::test]
 async fn a_handler_that_needs_an_identity_refuses_nobody_with_a_bare_challenge() {
     let world = World::new();
@@ -733,10 +703,10 @@ async fn a_handler_that_needs_an_identity_refuses_nobody_with_a_bare_challenge()
 fn assert_no_layer(answer: &Answer) {
     answer.assert_refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
     assert!(answer.challenge().is_none());
-    assert_eq!(reason(answer), AuthError::NoLayer);
+    assert_eq!(reason(answer), AuthError::MissingLayer);
 }
 
-// Line 1: what was left unprotected must not look protected.
+// What was left unprotected must not look protected.
 #[tokio::test]
 async fn a_handler_outside_of_the_layer_or_of_its_claims_answers_500_and_never_200() {
     let world = World::new();
@@ -755,7 +725,6 @@ async fn a_handler_outside_of_the_layer_or_of_its_claims_answers_500_and_never_2
     assert_no_layer(&send_to(wrong, request("GET", &headers)).await);
 }
 
-// Line 24.
 #[tokio::test]
 async fn a_requirement_outside_of_its_layer_answers_500_and_never_200() {
     let world = World::new();
@@ -776,7 +745,6 @@ async fn a_requirement_outside_of_its_layer_answers_500_and_never_200() {
     }
 }
 
-// Lines 1, 9, 24 and 25.
 #[tokio::test]
 async fn a_requirement_refuses_an_anonymous_request_with_a_bare_challenge() {
     let world = World::new();

@@ -9,7 +9,7 @@ use http::StatusCode;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, yield_now};
 use tower_jwt_auth::{
-    HookError, RefreshContext, RefreshHook, RefreshRefusal, Renewal, RotationPolicy, SignIn,
+    HookError, RefreshContext, RefreshHook, RefreshRejection, Renewal, RotationPolicy, SignIn,
 };
 use tower_jwt_auth_tests::world::{request, send_to};
 use tower_jwt_auth_tests::{Answer, Profile, World};
@@ -109,7 +109,7 @@ async fn the_store_and_the_hook_are_asked_once_for_all_of_them() {
     assert_eq!(gate.asked(), 2);
     world.logout(&successor).await;
     let refused = world.refresh(tokens.refresh().as_str()).await;
-    assert_eq!(refused.extensions.get(), Some(&RefreshRefusal::Revoked));
+    assert_eq!(refused.extensions.get(), Some(&RefreshRejection::Revoked));
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn a_refusal_is_the_answer_to_all_of_them() {
     gate.open();
     for answer in sent.join_all().await {
         answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-        assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::ByApplication));
+        assert_eq!(answer.extensions.get(), Some(&RefreshRejection::ByApplication));
     }
     assert_eq!(gate.asked(), 1);
 }
@@ -218,7 +218,7 @@ async fn nobody_waits_for_a_refresh_that_began_a_window_ago() {
     world.advance(1);
     let third = send(&world, tokens.refresh().as_str(), 1).await;
     let third = third.join_all().await;
-    assert_eq!(third[0].extensions.get(), Some(&RefreshRefusal::Reuse));
+    assert_eq!(third[0].extensions.get(), Some(&RefreshRejection::Reuse));
     gate.open();
     // The session ended while the hook was asked.
     for sent in [first, second] {
@@ -247,7 +247,7 @@ async fn clones_with_another_hook_ask_their_own() {
     let tokens = world.sign_in().await;
     let sent = send(&world, tokens.refresh().as_str(), 1).await;
     let refused = strict.refresh(tokens.refresh().as_str()).await;
-    assert_eq!(refused.extensions.get(), Some(&RefreshRefusal::ByApplication));
+    assert_eq!(refused.extensions.get(), Some(&RefreshRejection::ByApplication));
     gate.open();
     assert_eq!(statuses(&sent.join_all().await), [StatusCode::UNAUTHORIZED]);
 }

@@ -201,7 +201,6 @@ fn resigned(token: &str, signature: &[u8]) -> String {
 
 // ---------------------------------------------------------------- Encoding
 
-// Line 11.
 #[tokio::test]
 async fn a_token_of_other_than_three_segments_is_refused() {
     let bench = Bench::own().await;
@@ -229,7 +228,6 @@ async fn a_token_of_other_than_three_segments_is_refused() {
     }
 }
 
-// Line 11.
 #[tokio::test]
 async fn an_empty_segment_is_refused() {
     let bench = Bench::own().await;
@@ -263,7 +261,6 @@ fn special_texts(draft: &Draft) -> (String, String) {
     (fill(draft.header_json()), fill(draft.claims_json()))
 }
 
-// Line 11.
 #[tokio::test]
 async fn padding_and_other_alphabets_are_refused_though_the_signature_is_over_them() {
     let bench = Bench::own().await;
@@ -305,7 +302,6 @@ fn non_canonical(segment: &str) -> String {
     format!("{rest}{}", char::from(ALPHABET[value + 1]))
 }
 
-// Line 11.
 #[tokio::test]
 async fn non_canonical_trailing_bits_are_refused_though_the_signature_is_over_them() {
     let bench = Bench::own().await;
@@ -320,7 +316,6 @@ async fn non_canonical_trailing_bits_are_refused_though_the_signature_is_over_th
     bench.refuses_token(&non_canonical(&token), TokenError::Encoding).await;
 }
 
-// Line 11.
 #[tokio::test]
 async fn what_is_no_json_object_is_refused_though_it_is_signed() {
     let bench = Bench::own().await;
@@ -368,7 +363,6 @@ async fn what_is_no_json_object_is_refused_though_it_is_signed() {
     }
 }
 
-// Line 11.
 #[tokio::test]
 async fn bytes_that_are_no_utf_8_are_refused_though_they_are_signed() {
     let bench = Bench::own().await;
@@ -388,7 +382,6 @@ async fn bytes_that_are_no_utf_8_are_refused_though_they_are_signed() {
     assert!([StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&status), "judged somehow");
 }
 
-// Line 11.
 #[tokio::test]
 async fn json_that_is_nested_deeply_is_judged_and_breaks_nothing() {
     let bench = Bench::own().await;
@@ -401,7 +394,6 @@ async fn json_that_is_nested_deeply_is_judged_and_breaks_nothing() {
     }
 }
 
-// Line 11.
 #[tokio::test]
 async fn no_character_can_be_exchanged_for_any_other() {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/";
@@ -420,7 +412,6 @@ async fn no_character_can_be_exchanged_for_any_other() {
     bench.accepts_token(std::str::from_utf8(&changed).unwrap()).await;
 }
 
-// Lines 11 and 12.
 #[tokio::test]
 async fn no_bit_can_be_flipped_whatever_the_key() {
     for algorithm in [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA] {
@@ -442,7 +433,6 @@ async fn no_bit_can_be_flipped_whatever_the_key() {
     }
 }
 
-// Lines 11 and 12.
 #[tokio::test]
 async fn a_token_that_is_cut_short_or_goes_on_is_refused() {
     let bench = Bench::own().await;
@@ -460,7 +450,6 @@ async fn a_token_that_is_cut_short_or_goes_on_is_refused() {
 
 // ---------------------------------------------------------------- Signatures
 
-// Line 12, for all algorithms.
 #[tokio::test]
 async fn another_implementation_verifies_our_tokens_with_every_algorithm() {
     for algorithm in Algorithm::ALL.iter().copied() {
@@ -474,7 +463,6 @@ async fn another_implementation_verifies_our_tokens_with_every_algorithm() {
     }
 }
 
-// Line 12, for all algorithms.
 #[tokio::test]
 async fn tokens_of_another_implementation_are_accepted_and_those_of_another_key_are_not() {
     for algorithm in Algorithm::ALL.iter().copied() {
@@ -487,7 +475,6 @@ async fn tokens_of_another_implementation_are_accepted_and_those_of_another_key_
     }
 }
 
-// Line 12.
 #[tokio::test]
 async fn published_keys_are_all_that_another_service_needs() {
     for algorithm in Algorithm::ALL.iter().copied().filter(|algorithm| !is_hmac(*algorithm)) {
@@ -507,7 +494,6 @@ async fn published_keys_are_all_that_another_service_needs() {
     assert_eq!(answer.body, r#"{"keys":[]}"#, "a secret is not published");
 }
 
-// Line 12.
 #[tokio::test]
 async fn the_signature_of_another_token_or_of_other_text_is_refused() {
     let bench = Bench::own().await;
@@ -527,7 +513,6 @@ async fn the_signature_of_another_token_or_of_other_text_is_refused() {
     refuses(&bench.forge.signature(&decoded)).await;
 }
 
-// Line 12.
 #[tokio::test]
 async fn a_signature_of_the_wrong_length_is_refused() {
     for algorithm in [Algorithm::HS256, Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA] {
@@ -562,7 +547,6 @@ fn der_integer(bytes: &[u8]) -> Vec<u8> {
     [&[2, u8::try_from(value.len()).unwrap()], &value[..]].concat()
 }
 
-// Line 12.
 #[tokio::test]
 async fn an_ecdsa_signature_in_der_is_refused() {
     for algorithm in [Algorithm::ES256, Algorithm::ES384] {
@@ -578,7 +562,6 @@ async fn an_ecdsa_signature_in_der_is_refused() {
     }
 }
 
-// Line 12.
 #[tokio::test]
 async fn an_ed25519_signature_with_the_group_order_added_is_refused() {
     const ORDER: [u8; 32] = [
@@ -599,7 +582,6 @@ async fn an_ed25519_signature_with_the_group_order_added_is_refused() {
 
 // ---------------------------------------------------------------- Algorithms and keys
 
-// Line 13.
 #[tokio::test]
 async fn no_algorithm_at_all_is_refused_in_any_case_with_and_without_a_signature() {
     for algorithm in [Algorithm::HS256, Algorithm::EdDSA] {
@@ -625,7 +607,6 @@ async fn no_algorithm_at_all_is_refused_in_any_case_with_and_without_a_signature
     }
 }
 
-// Line 13.
 #[tokio::test]
 async fn names_of_algorithms_are_matched_with_regard_to_case_and_to_the_letter() {
     let bench = Bench::own().await;
@@ -634,7 +615,6 @@ async fn names_of_algorithms_are_matched_with_regard_to_case_and_to_the_letter()
     }
 }
 
-// Line 13.
 #[tokio::test]
 async fn an_algorithm_that_the_key_is_not_for_is_refused() {
     for (own, other) in [
@@ -666,7 +646,6 @@ async fn an_algorithm_that_the_key_is_not_for_is_refused() {
     }
 }
 
-// Line 13.
 #[tokio::test]
 async fn a_public_key_is_no_secret() {
     for algorithm in [Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256, Algorithm::ES256] {
@@ -705,7 +684,6 @@ async fn a_public_key_is_no_secret() {
     }
 }
 
-// Line 13.
 #[tokio::test]
 async fn a_public_key_is_no_secret_either_where_a_secret_is_trusted_beside_it() {
     let pem = key!("ed25519-public");
@@ -723,7 +701,6 @@ async fn a_public_key_is_no_secret_either_where_a_secret_is_trusted_beside_it() 
     bench.refuses(&ed25519, TokenError::Signature).await;
 }
 
-// Line 14.
 #[tokio::test]
 async fn critical_extensions_are_refused_whatever_they_are() {
     let bench = Bench::own().await;
@@ -752,7 +729,6 @@ async fn critical_extensions_are_refused_whatever_they_are() {
     bench.accepts(&bench.draft().claim("crit", json!(["x"]))).await;
 }
 
-// Line 14.
 #[tokio::test]
 async fn keys_in_the_header_are_never_used_and_never_fetched() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -805,7 +781,6 @@ fn secret_key(algorithm: Algorithm, secret: &[u8], key_id: &str) -> VerifyingKey
     VerifyingKey::from_secret(algorithm, secret).unwrap().with_key_id(key_id)
 }
 
-// Line 13.
 #[tokio::test]
 async fn a_missing_key_id_is_accepted_only_where_one_key_fits() {
     let bench = Bench::own().await;
@@ -830,7 +805,6 @@ async fn a_missing_key_id_is_accepted_only_where_one_key_fits() {
     bench.refuses(&bench.draft().without_header("kid"), TokenError::UnknownKey).await;
 }
 
-// Line 13.
 #[tokio::test]
 async fn the_key_id_names_the_one_key_that_is_tried() {
     let bench = trusting_keys([
@@ -855,7 +829,6 @@ async fn the_key_id_names_the_one_key_that_is_tried() {
     }
 }
 
-// Line 13.
 #[tokio::test]
 async fn keys_of_one_name_are_told_apart_by_their_algorithm() {
     let bench = trusting_keys([
@@ -889,7 +862,6 @@ const OTHER_TYPES: [&str; 12] = [
     "logout+jwt",
 ];
 
-// Line 15.
 #[tokio::test]
 async fn the_type_is_at_jwt_with_or_without_prefix_in_any_case() {
     for bench in [Bench::own().await, Bench::foreign(|trusted| trusted).await] {
@@ -907,7 +879,6 @@ async fn the_type_is_at_jwt_with_or_without_prefix_in_any_case() {
     }
 }
 
-// Line 15.
 #[tokio::test]
 async fn a_plain_jwt_is_accepted_where_it_is_allowed_by_name_and_no_other_type_is() {
     let bench = Bench::foreign(TrustedIssuer::dangerous_allow_plain_jwt_type).await;
@@ -922,7 +893,6 @@ async fn a_plain_jwt_is_accepted_where_it_is_allowed_by_name_and_no_other_type_i
 
 // ---------------------------------------------------------------- Duplicates
 
-// Line 16.
 #[tokio::test]
 async fn a_member_name_that_comes_twice_in_the_header_is_refused() {
     let bench = Bench::own().await;
@@ -955,7 +925,6 @@ async fn a_member_name_that_comes_twice_in_the_header_is_refused() {
     bench.refuses_token(&token, TokenError::Json(TokenPart::Header)).await;
 }
 
-// Line 16.
 #[tokio::test]
 async fn a_member_name_that_comes_twice_in_the_claims_is_refused() {
     let bench = Bench::own().await;
@@ -993,7 +962,6 @@ async fn a_member_name_that_comes_twice_in_the_claims_is_refused() {
     bench.refuses_token(&token, TokenError::Json(TokenPart::Claims)).await;
 }
 
-// Line 16.
 #[tokio::test]
 async fn a_name_that_comes_twice_is_refused_where_the_application_has_no_claims_of_its_own() {
     let world = World::with_key(signing_key(Algorithm::HS256).with_key_id(KEY_ID));
@@ -1038,7 +1006,6 @@ impl<'de> serde::Deserialize<'de> for Careless {
     }
 }
 
-// Lines 16 to 21.
 #[tokio::test]
 async fn an_application_that_stops_reading_early_hides_no_claim_from_judgement() {
     let world = World::with_key(signing_key(Algorithm::HS256).with_key_id(KEY_ID));
@@ -1070,7 +1037,6 @@ async fn an_application_that_stops_reading_early_hides_no_claim_from_judgement()
 
 const START_SECONDS: i64 = 1_700_000_000;
 
-// Line 17.
 #[tokio::test]
 async fn a_token_of_our_own_expires_five_seconds_after_its_exp_to_the_millisecond() {
     let bench = Bench::own().await;
@@ -1084,7 +1050,6 @@ async fn a_token_of_our_own_expires_five_seconds_after_its_exp_to_the_millisecon
     }
 }
 
-// Line 17.
 #[tokio::test]
 async fn a_token_that_we_issued_expires_when_it_says() {
     let world = World::new();
@@ -1098,7 +1063,6 @@ async fn a_token_that_we_issued_expires_when_it_says() {
     assert_eq!(reason(&answer), TokenError::Expired.into());
 }
 
-// Line 17.
 #[tokio::test]
 async fn the_leeway_of_a_foreign_issuer_is_what_was_configured() {
     let with = |seconds| {
@@ -1125,7 +1089,6 @@ async fn the_leeway_of_a_foreign_issuer_is_what_was_configured() {
     }
 }
 
-// Line 17.
 #[tokio::test]
 async fn leeway_is_bounded() {
     let trusted = || {
@@ -1140,7 +1103,6 @@ async fn leeway_is_bounded() {
     }
 }
 
-// Line 17.
 #[tokio::test]
 async fn an_exp_that_is_missing_or_no_number_is_refused() {
     let bench = Bench::own().await;
@@ -1154,7 +1116,6 @@ async fn an_exp_that_is_missing_or_no_number_is_refused() {
 const NO_DATES: [&str; 8] =
     ["null", "true", r#""1700000300""#, r#""2030-01-01""#, r#""""#, "[1700000300]", "{}", "[]"];
 
-// Line 17.
 #[tokio::test]
 async fn fractional_dates_count_to_the_millisecond() {
     let bench = Bench::own().await;
@@ -1186,7 +1147,6 @@ async fn fractional_dates_count_to_the_millisecond() {
     }
 }
 
-// Line 17.
 #[tokio::test]
 async fn dates_of_any_size_are_judged_and_not_panicked_on() {
     let bench = Bench::own().await;
@@ -1231,7 +1191,6 @@ async fn dates_of_any_size_are_judged_and_not_panicked_on() {
     bench.accepts_token(&bench.forge.token(&header, &claims)).await;
 }
 
-// Line 18.
 #[tokio::test]
 async fn dates_in_the_future_are_refused_beyond_five_seconds_to_the_millisecond() {
     let bench = Bench::own().await;
@@ -1251,7 +1210,6 @@ async fn dates_in_the_future_are_refused_beyond_five_seconds_to_the_millisecond(
     }
 }
 
-// Line 18.
 #[tokio::test]
 async fn dates_that_are_no_numbers_are_refused() {
     let bench = Bench::own().await;
@@ -1265,7 +1223,6 @@ async fn dates_that_are_no_numbers_are_refused() {
     }
 }
 
-// Line 18.
 #[tokio::test]
 async fn an_nbf_need_not_be_there_and_an_iat_must() {
     let bench = Bench::own().await;
@@ -1277,7 +1234,6 @@ async fn an_nbf_need_not_be_there_and_an_iat_must() {
 
 // ---------------------------------------------------------------- Names
 
-// Line 19.
 #[tokio::test]
 async fn an_issuer_that_is_missing_or_differs_in_anything_is_refused() {
     for bench in [Bench::own().await, Bench::foreign(|trusted| trusted).await] {
@@ -1313,7 +1269,6 @@ async fn an_issuer_that_is_missing_or_differs_in_anything_is_refused() {
     bench.accepts_token(&bench.forge.token(&bench.draft.header_json(), &claims)).await;
 }
 
-// Line 20.
 #[tokio::test]
 async fn any_audience_of_several_will_do_and_no_other() {
     for bench in [Bench::own().await, Bench::foreign(|trusted| trusted).await] {
@@ -1355,7 +1310,6 @@ async fn any_audience_of_several_will_do_and_no_other() {
 
 const NO_TEXT: [&str; 6] = ["null", "1", "true", r#"["alice"]"#, "{}", "[]"];
 
-// Line 21.
 #[tokio::test]
 async fn a_subject_that_is_missing_empty_or_no_text_is_refused() {
     for bench in [
@@ -1372,7 +1326,6 @@ async fn a_subject_that_is_missing_empty_or_no_text_is_refused() {
     }
 }
 
-// Line 21.
 #[tokio::test]
 async fn a_token_of_our_own_must_have_its_name_session_and_client() {
     let bench = Bench::own().await;
@@ -1387,7 +1340,6 @@ async fn a_token_of_our_own_must_have_its_name_session_and_client() {
     }
 }
 
-// Line 21.
 #[tokio::test]
 async fn a_foreign_token_must_have_what_was_configured() {
     // With a session or without; the rest of RFC 9068 §2.2 is asked for.
@@ -1418,7 +1370,6 @@ async fn a_foreign_token_must_have_what_was_configured() {
     }
 }
 
-// Line 21.
 #[tokio::test]
 async fn the_applications_own_claims_must_fit_its_type() {
     let bench = Bench::own().await;
@@ -1429,7 +1380,6 @@ async fn the_applications_own_claims_must_fit_its_type() {
 
 const OTHER_ISSUER: &str = "https://other.example";
 
-// Lines 12 and 19.
 #[tokio::test]
 async fn of_several_issuers_each_is_judged_by_its_own_keys_audience_and_leeway() {
     let trust = |issuer: &str, audience: &str, secret: &[u8]| {
@@ -1464,7 +1414,6 @@ async fn of_several_issuers_each_is_judged_by_its_own_keys_audience_and_leeway()
     assert!(error.to_string().contains("trusted twice"), "{error}");
 }
 
-// Lines 12 and 19.
 #[tokio::test]
 async fn a_key_that_only_another_issuer_has_is_unknown() {
     let trust = |issuer: &str, secret: &[u8], key_id: &str| {
@@ -1481,7 +1430,6 @@ async fn a_key_that_only_another_issuer_has_is_unknown() {
     bench.accepts_token(&others.sign(&Forge::hs256(&OTHER_SECRET))).await;
 }
 
-// Lines 11 to 21.
 #[tokio::test]
 async fn clients_are_told_the_same_whatever_is_wrong_with_a_token() {
     let bench = Bench::own().await;
@@ -1505,7 +1453,6 @@ async fn clients_are_told_the_same_whatever_is_wrong_with_a_token() {
 
 // ---------------------------------------------------------------- Configuration
 
-// Line 22.
 #[test]
 fn secrets_shorter_than_their_hash_are_refused() {
     for (algorithm, least) in
@@ -1534,7 +1481,6 @@ fn secrets_shorter_than_their_hash_are_refused() {
     assert!(matches!(error, ConfigError::DuplicateKeyId { .. }), "{error}");
 }
 
-// Line 22.
 #[test]
 fn rsa_keys_below_2048_bits_are_refused_and_told_what_they_need() {
     let algorithms = Algorithm::ALL.iter().copied().filter(|algorithm| kind(*algorithm) == "RSA");
@@ -1598,7 +1544,6 @@ fn assert_wrong_key(error: &ConfigError, wrong_for: Algorithm) {
     assert!(text.contains(kind(wrong_for)), "{text}");
 }
 
-// Line 22.
 #[test]
 fn keys_of_another_kind_than_the_algorithm_are_refused() {
     for algorithm in Algorithm::ALL.iter().copied() {
@@ -1644,7 +1589,7 @@ const CERTIFICATES: [(Algorithm, &[u8]); 4] = [
     (Algorithm::EdDSA, key!("ed25519-certificate")),
 ];
 
-// Line 22: its dates and names would be left unread.
+// Its dates and names would be left unread.
 #[test]
 fn a_certificate_is_no_key_in_pem() {
     for (algorithm, pem) in CERTIFICATES {
@@ -1653,7 +1598,6 @@ fn a_certificate_is_no_key_in_pem() {
     }
 }
 
-// Line 22.
 #[test]
 fn a_certificate_is_no_key_in_der() {
     for (algorithm, pem) in CERTIFICATES {
@@ -1663,7 +1607,6 @@ fn a_certificate_is_no_key_in_der() {
     }
 }
 
-// Line 22.
 #[test]
 fn a_certificate_before_a_public_key_is_not_taken_for_it() {
     let both = [key!("rsa-certificate") as &[u8], key!("rsa-other-public")].concat();
@@ -1673,7 +1616,6 @@ fn a_certificate_before_a_public_key_is_not_taken_for_it() {
     }
 }
 
-// Line 22.
 #[test]
 fn a_private_key_before_a_public_key_is_not_taken_for_it() {
     let both = [key!("rsa") as &[u8], key!("rsa-other-public")].concat();
@@ -1683,7 +1625,6 @@ fn a_private_key_before_a_public_key_is_not_taken_for_it() {
     }
 }
 
-// Line 22.
 #[test]
 fn one_rsa_key_is_the_same_in_all_its_forms() {
     for algorithm in [Algorithm::RS256, Algorithm::PS512] {
@@ -1697,7 +1638,6 @@ fn one_rsa_key_is_the_same_in_all_its_forms() {
     }
 }
 
-// Line 22.
 #[test]
 fn sets_that_would_be_ambiguous_or_empty_are_refused() {
     let error = KeySet::new([]).unwrap_err();
@@ -1716,7 +1656,7 @@ fn sets_that_would_be_ambiguous_or_empty_are_refused() {
     assert_eq!(KeySet::from_jwks(r#"{"keys":[]}"#).unwrap_err(), ConfigError::NoKey);
 }
 
-// Line 22: one odd key must not take the others with it (RFC 7517 §5), and must not be used either.
+// One odd key must not take the others with it (RFC 7517 §5), and must not be used either.
 #[test]
 fn published_keys_that_are_malformed_or_not_for_signatures_are_passed_over() {
     let jwk = |algorithm: Algorithm| {
@@ -1777,7 +1717,6 @@ fn published_keys_that_are_malformed_or_not_for_signatures_are_passed_over() {
     }
 }
 
-// Line 22.
 #[test]
 fn names_and_times_that_cannot_be_meant_are_refused() {
     let key = || signing_key(Algorithm::HS256);
@@ -1801,7 +1740,6 @@ fn names_and_times_that_cannot_be_meant_are_refused() {
     }
 }
 
-// Line 24.
 #[tokio::test]
 async fn what_is_no_scope_cannot_be_required() {
     let world = World::new();
@@ -1831,7 +1769,6 @@ fn assert_insufficient(answer: &Answer, scope: &str) {
     assert_eq!(reason(answer), AuthError::Scope { scope: scope.into() });
 }
 
-// Line 24.
 #[tokio::test]
 async fn a_missing_scope_is_403_and_named() {
     let bench = Bench::own().await;
@@ -1847,7 +1784,6 @@ async fn a_missing_scope_is_403_and_named() {
     bench.refuses(&mistyped, TokenError::Mistyped("scope")).await;
 }
 
-// Line 24.
 #[tokio::test]
 async fn of_several_scopes_all_are_needed() {
     let bench = Bench::own().await;
@@ -1862,7 +1798,6 @@ async fn of_several_scopes_all_are_needed() {
     }
 }
 
-// Line 24.
 #[tokio::test]
 async fn a_scope_is_granted_by_its_whole_name_in_its_case_only() {
     let bench = Bench::own().await;
@@ -1877,7 +1812,6 @@ async fn a_scope_is_granted_by_its_whole_name_in_its_case_only() {
     assert_eq!(call_for_scope(&bench, "read", &more).await.status, StatusCode::OK);
 }
 
-// Line 24.
 #[tokio::test]
 async fn a_bad_token_is_401_and_not_403_whatever_scope_it_claims() {
     let bench = Bench::own().await;
@@ -1904,10 +1838,9 @@ fn assert_too_old(answer: &Answer) {
     let challenge = answer.challenge().unwrap();
     assert!(challenge.starts_with("Bearer "), "{challenge}");
     assert!(challenge.ends_with(r#", max_age="100""#), "{challenge}");
-    assert_eq!(reason(answer), AuthError::LoginTooOld { max_age: MAX_AGE });
+    assert_eq!(reason(answer), AuthError::StaleLogin { max_age: MAX_AGE });
 }
 
-// Line 25.
 #[tokio::test]
 async fn a_login_is_too_old_from_the_allowed_age_on_to_the_millisecond() {
     let bench = Bench::own().await;
@@ -1923,7 +1856,6 @@ async fn a_login_is_too_old_from_the_allowed_age_on_to_the_millisecond() {
     }
 }
 
-// Line 25.
 #[tokio::test]
 async fn a_token_that_does_not_tell_when_the_login_was_is_too_old() {
     let bench = Bench::own().await;
@@ -1932,7 +1864,6 @@ async fn a_token_that_does_not_tell_when_the_login_was_is_too_old() {
     assert_too_old(&call_for_freshness(&bench.auth, &token).await);
 }
 
-// Line 25.
 #[tokio::test]
 async fn a_refreshed_token_is_not_fresh_and_a_new_login_is() {
     let world = World::new();
@@ -1957,7 +1888,6 @@ async fn a_refreshed_token_is_not_fresh_and_a_new_login_is() {
     assert_too_old(&call_for_freshness(&world.auth, earlier.access().as_str()).await);
 }
 
-// Line 25.
 #[tokio::test]
 async fn a_bad_token_is_invalid_and_not_too_old() {
     let bench = Bench::own().await;

@@ -79,7 +79,6 @@ async fn assert_refused_at_both(world: &World, token: &str, tokens: &Tokens) {
     assert_let_in(world, tokens.access().as_str()).await;
 }
 
-// Line 28.
 #[tokio::test]
 async fn a_refresh_token_is_refused_at_a_protected_route() {
     for world in [World::new(), world_with(&ACCESS_SECRET), world_with(&REFRESH_SECRET)] {
@@ -91,7 +90,6 @@ async fn a_refresh_token_is_refused_at_a_protected_route() {
     }
 }
 
-// Line 28.
 #[tokio::test]
 async fn an_access_token_is_refused_at_the_refresh_endpoint_and_the_store_is_not_asked() {
     for world in [World::new(), world_with(&ACCESS_SECRET), world_with(&REFRESH_SECRET)] {
@@ -106,7 +104,6 @@ async fn an_access_token_is_refused_at_the_refresh_endpoint_and_the_store_is_not
     }
 }
 
-// Line 28.
 #[tokio::test]
 async fn a_token_of_unknown_kind_is_refused_at_both() {
     for secret in [ACCESS_SECRET, REFRESH_SECRET] {
@@ -132,7 +129,6 @@ async fn a_token_of_unknown_kind_is_refused_at_both() {
     }
 }
 
-// Line 28.
 #[tokio::test]
 async fn a_kind_is_not_changed_by_its_type_alone() {
     for secret in [ACCESS_SECRET, REFRESH_SECRET] {
@@ -145,7 +141,6 @@ async fn a_kind_is_not_changed_by_its_type_alone() {
     }
 }
 
-// Line 28.
 #[tokio::test]
 async fn a_refresh_token_that_the_access_key_signed_is_refused_at_both() {
     for secret in [ACCESS_SECRET, REFRESH_SECRET] {
@@ -170,7 +165,6 @@ async fn a_refresh_token_that_the_access_key_signed_is_refused_at_both() {
     }
 }
 
-// Line 28.
 #[tokio::test]
 async fn an_access_token_that_the_refresh_secret_or_its_derived_key_signed_is_refused_at_both() {
     let world = world_with(&ACCESS_SECRET);
@@ -192,7 +186,6 @@ async fn an_access_token_that_the_refresh_secret_or_its_derived_key_signed_is_re
     assert_let_in(&world, &nameless.sign(&Forge::hs256(&ACCESS_SECRET))).await;
 }
 
-// Line 28.
 #[tokio::test]
 async fn with_one_secret_for_both_the_kinds_are_still_signed_with_different_keys() {
     let world = world_with(&REFRESH_SECRET);
@@ -213,7 +206,6 @@ async fn with_one_secret_for_both_the_kinds_are_still_signed_with_different_keys
     assert_eq!(world.refresh(&refresh.sign(&derived)).await.status, StatusCode::OK);
 }
 
-// Line 28.
 #[tokio::test]
 async fn a_refresh_token_that_has_the_claims_of_an_access_token_too_is_neither() {
     let world = world_with(&REFRESH_SECRET);
@@ -235,7 +227,6 @@ async fn a_refresh_token_that_has_the_claims_of_an_access_token_too_is_neither()
     assert_let_in(&world, &named.sign(&Forge::hs256(&REFRESH_SECRET))).await;
 }
 
-// Line 28.
 #[tokio::test]
 async fn a_refresh_token_is_judged_as_strictly_as_an_access_token() {
     let world = world_with(&ACCESS_SECRET);

@@ -9,7 +9,6 @@ use tower_jwt_auth::{
 };
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, Profile, World};
 
-// Line 52.
 #[tokio::test]
 async fn beyond_the_cap_the_oldest_session_ends() {
     let world = World::new().with_sessions(|s| s.with_session_limit(SessionLimit::end_oldest(2)));
@@ -25,13 +24,12 @@ async fn beyond_the_cap_the_oldest_session_ends() {
         assert_eq!(world.call(tokens.access().as_str()).await.status, StatusCode::OK);
     }
     let ended = world.store.load(first.refresh().session_id()).await.unwrap().unwrap();
-    assert_eq!(ended.session.parts().ended.unwrap().reason, EndReason::Limit);
+    assert_eq!(ended.session.record().ended.unwrap().reason, EndReason::Limit);
 }
 
-// Line 52.
 #[tokio::test]
 async fn beyond_the_cap_a_sign_in_is_refused_where_that_is_configured() {
-    let world = World::new().with_sessions(|s| s.with_session_limit(SessionLimit::refuse(2)));
+    let world = World::new().with_sessions(|s| s.with_session_limit(SessionLimit::reject_new(2)));
     let first = world.sign_in().await;
     world.advance(1);
     let _second = world.sign_in().await;
@@ -44,7 +42,7 @@ async fn beyond_the_cap_a_sign_in_is_refused_where_that_is_configured() {
     assert!(world.sessions.start(World::alice()).await.is_ok());
 }
 
-// Line 52: the count is taken after the insert.
+// The count is taken after the insert.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sign_ins_at_once_do_not_slip_below_the_cap() {
     let world = World::new().with_sessions(|s| s.with_session_limit(SessionLimit::end_oldest(3)));

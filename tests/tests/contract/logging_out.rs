@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tower_jwt_auth::{
-    EndReason, LogoutService, RefreshRefusal, Revocation, RotationPolicy, Session, SessionLimit,
+    EndReason, LogoutService, RefreshRejection, Revocation, RotationPolicy, Session, SessionLimit,
     SessionStore, Sessions, Tokens,
 };
 use tower_jwt_auth_tests::world::{request, send_to};
@@ -26,7 +26,7 @@ async fn both(world: &World, token: &str) -> [Answer; 2] {
     [world.logout_everywhere(token).await, logout_others(world, token).await]
 }
 
-fn assert_refused(answer: &Answer, refusal: RefreshRefusal) {
+fn assert_refused(answer: &Answer, refusal: RefreshRejection) {
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
     assert_eq!(answer.extensions.get(), Some(&refusal));
     assert_eq!(answer.set_cookie(), None, "a 401 never touches the cookie");
@@ -60,8 +60,8 @@ async fn a_spent_token_ends_its_own_session_alone() {
             true => logout_others(&world, spent).await,
             false => world.logout_everywhere(spent).await,
         };
-        assert_refused(&answer, RefreshRefusal::Reuse);
-        let ended = row(&world, &stolen).await.into_parts().ended;
+        assert_refused(&answer, RefreshRejection::Reuse);
+        let ended = row(&world, &stolen).await.into_record().ended;
         assert_eq!(ended.map(|ended| ended.reason), Some(EndReason::Reuse));
         assert_eq!(world.refresh(&last).await.status, StatusCode::UNAUTHORIZED);
         assert_eq!(world.refresh(other.refresh().as_str()).await.status, StatusCode::OK);
@@ -77,9 +77,12 @@ async fn a_strict_policy_holds_for_logouts_too() {
     let (first, other) = (world.sign_in().await, world.sign_in().await);
     world.refresh(first.refresh().as_str()).await;
     world.advance(60);
-    assert_refused(&world.logout_everywhere(first.refresh().as_str()).await, RefreshRefusal::Reuse);
-    assert!(row(&world, &first).await.parts().ended.is_some());
-    assert!(row(&world, &other).await.parts().ended.is_none());
+    assert_refused(
+        &world.logout_everywhere(first.refresh().as_str()).await,
+        RefreshRejection::Reuse,
+    );
+    assert!(row(&world, &first).await.record().ended.is_some());
+    assert!(row(&world, &other).await.record().ended.is_none());
 }
 
 #[tokio::test]
@@ -88,10 +91,10 @@ async fn a_token_that_was_revoked_by_name_ends_nothing() {
     let (revoked, other) = (world.sign_in().await, world.sign_in().await);
     revoke_by_name(&world, &revoked).await;
     for answer in both(&world, revoked.refresh().as_str()).await {
-        assert_refused(&answer, RefreshRefusal::Revoked);
+        assert_refused(&answer, RefreshRejection::Revoked);
     }
     for tokens in [&revoked, &other] {
-        assert!(row(&world, tokens).await.parts().ended.is_none());
+        assert!(row(&world, tokens).await.record().ended.is_none());
     }
 }
 
@@ -105,10 +108,10 @@ async fn a_token_whose_successor_was_revoked_by_name_ends_nothing() {
         revoke_by_name(&world, &successor).await;
         world.advance(pause);
         for answer in both(&world, first.refresh().as_str()).await {
-            assert_refused(&answer, RefreshRefusal::Revoked);
+            assert_refused(&answer, RefreshRejection::Revoked);
         }
         for tokens in [&first, &other] {
-            assert!(row(&world, tokens).await.parts().ended.is_none());
+            assert!(row(&world, tokens).await.record().ended.is_none());
         }
     }
 }
@@ -120,12 +123,12 @@ async fn a_token_of_a_session_that_is_over_ends_nothing() {
     world.advance(31 * 24 * 3600);
     let other = world.sign_in().await;
     for answer in both(&world, over.refresh().as_str()).await {
-        assert_refused(&answer, RefreshRefusal::Idle);
+        assert_refused(&answer, RefreshRejection::Idle);
     }
-    assert!(row(&world, &other).await.parts().ended.is_none());
+    assert!(row(&world, &other).await.record().ended.is_none());
     world.advance(60 * 24 * 3600);
     for answer in both(&world, over.refresh().as_str()).await {
-        assert_refused(&answer, RefreshRefusal::Expired);
+        assert_refused(&answer, RefreshRejection::Expired);
     }
 }
 
@@ -155,7 +158,7 @@ async fn the_session_that_goes_on_is_not_changed_by_the_question() {
         let answer = logout_others(&world, mine.refresh().as_str()).await;
         assert_eq!(answer.status, StatusCode::NO_CONTENT);
         assert_eq!(row(&world, &mine).await, before);
-        assert!(row(&world, &other).await.parts().ended.is_some());
+        assert!(row(&world, &other).await.record().ended.is_some());
     }
 }
 
@@ -177,9 +180,9 @@ async fn the_question_is_judged_by_the_time_of_the_store() {
     world.advance(30 * 24 * 3600);
     let other = world.sign_in().await;
     for answer in both(&behind, over.refresh().as_str()).await {
-        assert_refused(&answer, RefreshRefusal::Idle);
+        assert_refused(&answer, RefreshRejection::Idle);
     }
-    assert!(row(&world, &other).await.parts().ended.is_none());
+    assert!(row(&world, &other).await.record().ended.is_none());
 }
 
 /// More sessions than a batch ends, and the tokens of the first one.
@@ -277,7 +280,7 @@ async fn one_request_costs_a_bounded_number_of_questions() {
     let asked = world.store.asked();
     let logout = LogoutService::this_session(&world.sessions, world.cookie.clone());
     let too_many = send_to(logout.clone(), request("POST", &[("cookie", &header)])).await;
-    assert_refused(&too_many, RefreshRefusal::Ambiguous);
+    assert_refused(&too_many, RefreshRejection::Ambiguous);
     assert_eq!(world.store.asked(), asked);
 
     world.sessions.end_all("alice").await.unwrap();

@@ -50,7 +50,7 @@ async fn debug_and_display_show_no_secret() {
         format!("{:?} {:?} {:?}", world.auth, world.cookie, world.refresh_service()),
         format!(
             "{:?} {identity:?} {session:?}",
-            World::alice().replacing(tokens.refresh().as_str())
+            World::alice().replacing_token(tokens.refresh().as_str())
         ),
         format!("{:?}", Verifier::<()>::new(world.sessions.issuer())),
         format!("{:?}", JwtAuthLayer::for_sessions(&world.sessions).optional()),

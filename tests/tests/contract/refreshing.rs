@@ -8,9 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use tower_jwt_auth::{
-    Clock as _, Device, HookError, Issuer, ManualClock, MemoryStore, RefreshContext, RefreshHook,
-    RefreshKind, RefreshRefusal, RefreshSecrets, Renewal, RotationPolicy, SessionStore, Sessions,
-    SigningKey,
+    ClientInfo, Clock as _, HookError, Issuer, ManualClock, MemoryStore, RefreshContext,
+    RefreshHook, RefreshKind, RefreshRejection, RefreshSecrets, Renewal, RotationPolicy,
+    SessionStore, Sessions, SigningKey,
 };
 use tower_jwt_auth_tests::forge::decode;
 use tower_jwt_auth_tests::world::{REFRESH_SECRET, request, send_to};
@@ -23,13 +23,12 @@ fn generation(answer: &Answer) -> u64 {
     decode(answer.cookie_value().expect("a cookie"), 1)["gen"].as_u64().unwrap()
 }
 
-fn assert_over(answer: &Answer, refusal: RefreshRefusal) {
+fn assert_over(answer: &Answer, refusal: RefreshRejection) {
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
     assert_eq!(answer.extensions.get(), Some(&refusal));
     assert_eq!(answer.set_cookie(), None, "a 401 never touches the cookie");
 }
 
-// Line 36.
 #[tokio::test]
 async fn only_post_is_allowed() {
     let world = World::new();
@@ -45,7 +44,6 @@ async fn only_post_is_allowed() {
     assert_eq!(world.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
 }
 
-// Line 36.
 #[tokio::test]
 async fn no_cookie_is_401_with_a_bare_challenge() {
     let world = World::new();
@@ -58,7 +56,6 @@ async fn no_cookie_is_401_with_a_bare_challenge() {
     assert_eq!(answer.json()["error"], "missing_token");
 }
 
-// Line 36.
 #[tokio::test]
 async fn what_is_no_refresh_token_of_ours_is_401_and_the_store_is_not_asked() {
     let world = World::new();
@@ -92,14 +89,13 @@ async fn what_is_no_refresh_token_of_ours_is_401_and_the_store_is_not_asked() {
     let asked = world.store.asked();
     for bad in bad {
         let answer = world.refresh(&bad).await;
-        assert_over(&answer, RefreshRefusal::Invalid);
+        assert_over(&answer, RefreshRejection::Invalid);
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
     assert_eq!(world.store.asked(), asked, "a bad signature costs no question");
     assert_eq!(world.refresh(&good).await.status, StatusCode::OK, "and ends nothing");
 }
 
-// Line 36.
 #[tokio::test]
 async fn every_character_of_a_refresh_token_counts() {
     let world = World::new();
@@ -109,12 +105,11 @@ async fn every_character_of_a_refresh_token_counts() {
         let mut bad = good.as_bytes().to_vec();
         bad[at] = if bad[at] == b'A' { b'B' } else { b'A' };
         let answer = world.refresh(std::str::from_utf8(&bad).unwrap()).await;
-        assert_over(&answer, RefreshRefusal::Invalid);
+        assert_over(&answer, RefreshRejection::Invalid);
     }
     assert_eq!(world.refresh(good).await.status, StatusCode::OK);
 }
 
-// Line 37.
 #[tokio::test]
 async fn success_gives_new_tokens_and_spends_the_old_one() {
     let world = World::new();
@@ -142,7 +137,6 @@ async fn success_gives_new_tokens_and_spends_the_old_one() {
     assert_ne!(&decode(answer.cookie_value().unwrap(), 1)["jti"], old_jti);
 }
 
-// Line 38.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_refreshes_at_once_have_one_successor() {
     let world = World::new();
@@ -213,7 +207,6 @@ async fn any_number_of_tabs_that_refresh_again_and_again_stay_signed_in() {
     }
 }
 
-// Line 38, over two nodes.
 #[tokio::test]
 async fn any_node_answers_a_retry_with_the_same_successor() {
     let world = World::new();
@@ -239,11 +232,10 @@ async fn the_access_token_of_a_replay_expires_with_the_winners() {
     world.advance(60);
     let late = world.refresh(tokens.refresh().as_str()).await;
     assert_eq!(late.json()["expires_in"], 300);
-    let row = world.sessions.list("alice", None).await.unwrap().sessions.remove(0).into_parts();
+    let row = world.sessions.list("alice", None).await.unwrap().sessions.remove(0).into_record();
     assert_eq!(exp(&late), row.access_until.unix_seconds());
 }
 
-// Line 39.
 #[tokio::test]
 async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {
     let world = World::new();
@@ -261,7 +253,6 @@ async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {
     }
 }
 
-// Line 39.
 #[tokio::test]
 async fn a_lost_answer_locks_nobody_out_however_late_it_is_noticed() {
     let world = World::new();
@@ -291,11 +282,10 @@ async fn a_late_retry_is_granted_once_a_generation() {
     let late = world.refresh(tokens.refresh().as_str()).await;
     assert_eq!(generation(&late), 1);
     world.advance(10);
-    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRefusal::Reuse);
-    assert_over(&world.refresh(late.cookie_value().unwrap()).await, RefreshRefusal::Revoked);
+    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRejection::Reuse);
+    assert_over(&world.refresh(late.cookie_value().unwrap()).await, RefreshRejection::Revoked);
 }
 
-// Line 40.
 #[tokio::test]
 async fn a_late_retry_in_two_generations_running_ends_the_session() {
     let world = World::new();
@@ -308,11 +298,10 @@ async fn a_late_retry_in_two_generations_running_ends_the_session() {
     world.advance(11);
     let second = world.refresh(first).await;
     world.advance(11);
-    assert_over(&world.refresh(first).await, RefreshRefusal::Reuse);
-    assert_over(&world.refresh(second.cookie_value().unwrap()).await, RefreshRefusal::Revoked);
+    assert_over(&world.refresh(first).await, RefreshRejection::Reuse);
+    assert_over(&world.refresh(second.cookie_value().unwrap()).await, RefreshRejection::Revoked);
 }
 
-// Line 40.
 #[tokio::test]
 async fn an_honest_generation_between_two_late_retries_forgives() {
     let world = World::new();
@@ -341,7 +330,7 @@ async fn more_late_retries_running_are_granted_where_the_policy_says_so() {
         world.advance(11);
         let late = world.refresh(&token).await;
         if running == 4 {
-            assert_over(&late, RefreshRefusal::Reuse);
+            assert_over(&late, RefreshRejection::Reuse);
             return;
         }
         token = late.cookie_value().unwrap().to_owned();
@@ -349,7 +338,6 @@ async fn more_late_retries_running_are_granted_where_the_policy_says_so() {
     }
 }
 
-// Line 40.
 #[tokio::test]
 async fn anything_older_than_the_generation_before_ends_the_session_even_in_the_window() {
     let world = World::new();
@@ -358,16 +346,15 @@ async fn anything_older_than_the_generation_before_ends_the_session_even_in_the_
     world.advance(10);
     let second = world.refresh(first.cookie_value().unwrap()).await;
     assert_eq!(generation(&second), 2);
-    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRefusal::Reuse);
+    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRejection::Reuse);
     let successor = world.refresh(second.cookie_value().unwrap()).await;
-    assert_over(&successor, RefreshRefusal::Revoked);
+    assert_over(&successor, RefreshRejection::Revoked);
     for answer in [first, second] {
         let refused = world.call(&answer.access_token()).await;
         refused.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
     }
 }
 
-// Line 40.
 #[tokio::test]
 async fn a_strict_policy_grants_no_late_retry() {
     let world = World::new().with_sessions(|s| s.with_policy(RotationPolicy::strict()).unwrap());
@@ -376,7 +363,7 @@ async fn a_strict_policy_grants_no_late_retry() {
     world.advance(9);
     assert_eq!(world.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
     world.advance(1);
-    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRefusal::Reuse);
+    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRejection::Reuse);
 }
 
 #[tokio::test]
@@ -387,10 +374,9 @@ async fn without_a_grace_window_nothing_is_forgiven() {
     let first = world.refresh(tokens.refresh().as_str()).await;
     let second = world.refresh(first.cookie_value().unwrap()).await;
     assert_eq!(generation(&second), 2, "every refresh rotates");
-    assert_over(&world.refresh(first.cookie_value().unwrap()).await, RefreshRefusal::Reuse);
+    assert_over(&world.refresh(first.cookie_value().unwrap()).await, RefreshRejection::Reuse);
 }
 
-// Line 41.
 #[tokio::test]
 async fn the_idle_expiry_slides_and_the_absolute_end_does_not() {
     let world = World::new();
@@ -411,11 +397,10 @@ async fn the_idle_expiry_slides_and_the_absolute_end_does_not() {
     assert_eq!(last.status, StatusCode::OK);
     world.advance(1);
     let asked = world.store.asked();
-    assert_over(&world.refresh(last.cookie_value().unwrap()).await, RefreshRefusal::Expired);
+    assert_over(&world.refresh(last.cookie_value().unwrap()).await, RefreshRejection::Expired);
     assert_eq!(world.store.asked(), asked, "the token itself says so");
 }
 
-// Line 41.
 #[tokio::test]
 async fn an_idle_session_is_over_and_replays_do_not_keep_it_alive() {
     let world = World::new();
@@ -428,8 +413,8 @@ async fn an_idle_session_is_over_and_replays_do_not_keep_it_alive() {
     world.advance(4);
     assert_eq!(world.refresh(successor).await.status, StatusCode::OK);
     world.advance(1);
-    assert_over(&world.refresh(successor).await, RefreshRefusal::Idle);
-    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRefusal::Idle);
+    assert_over(&world.refresh(successor).await, RefreshRejection::Idle);
+    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRejection::Idle);
 }
 
 /// Does as it is told: 0 goes on, 1 changes the claims, 2 refuses, 3 fails.
@@ -459,7 +444,6 @@ fn hooked() -> (World, Arc<AtomicU8>) {
     (World::new().with_sessions(|s| s.with_refresh_hook(hook)), told)
 }
 
-// Line 42.
 #[tokio::test]
 async fn the_hook_changes_the_next_access_token_and_no_other() {
     let (world, told) = hooked();
@@ -475,21 +459,19 @@ async fn the_hook_changes_the_next_access_token_and_no_other() {
     assert_eq!(decode(&next.access_token(), 1)["scope"], "read write");
 }
 
-// Line 42.
 #[tokio::test]
 async fn a_hook_that_refuses_ends_the_session() {
     let (world, told) = hooked();
     let tokens = world.sign_in().await;
     told.store(2, Ordering::SeqCst);
     let answer = world.refresh(tokens.refresh().as_str()).await;
-    assert_over(&answer, RefreshRefusal::ByApplication);
+    assert_over(&answer, RefreshRejection::ByApplication);
     let refused = world.call(tokens.access().as_str()).await;
     refused.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
     told.store(0, Ordering::SeqCst);
-    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRefusal::Revoked);
+    assert_over(&world.refresh(tokens.refresh().as_str()).await, RefreshRejection::Revoked);
 }
 
-// Line 42.
 #[tokio::test]
 async fn a_hook_that_fails_is_503_with_the_successor() {
     let (world, told) = hooked();
@@ -506,7 +488,7 @@ async fn a_hook_that_fails_is_503_with_the_successor() {
     assert_eq!(generation(&next), 2);
 }
 
-// Line 42: a hook that refuses while the store is down must be asked again, not be forgotten.
+// A hook that refuses while the store is down must be asked again, not be forgotten.
 #[tokio::test]
 async fn a_refusal_that_the_store_did_not_take_is_503() {
     let (world, told) = hooked();
@@ -517,7 +499,7 @@ async fn a_refusal_that_the_store_did_not_take_is_503() {
     assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
     world.store.heal();
     let answer = world.refresh(failed.cookie_value().unwrap()).await;
-    assert_over(&answer, RefreshRefusal::ByApplication);
+    assert_over(&answer, RefreshRejection::ByApplication);
 }
 
 /// Remembers what it was asked.
@@ -547,7 +529,7 @@ async fn the_hook_knows_how_the_token_was_answered_and_which_client_asks() {
     let world = World::new().with_sessions(|s| s.with_refresh_hook(witness.clone()));
     let tokens = world.sign_in().await;
     let refresh = async |agent: &str| {
-        let client = Device::default().with_user_agent(agent);
+        let client = ClientInfo::default().with_user_agent(agent);
         let _ = world.sessions.refresh_from(tokens.refresh().as_str(), &client).await.unwrap();
     };
     refresh("first").await;
@@ -592,9 +574,9 @@ async fn each_refresh_leaves_an_event_with_session_subject_and_client() {
 #[tokio::test]
 async fn a_retry_from_another_user_agent_or_address_is_a_warning() {
     let world = World::new();
-    let home = Device::default().with_user_agent("Browser/1").with_address("192.0.2.1");
+    let home = ClientInfo::default().with_user_agent("Browser/1").with_address("192.0.2.1");
     for other in [home.clone().with_user_agent("Thief/1"), home.clone().with_address("192.0.2.2")] {
-        let tokens = world.sign_in_as(World::alice().with_device(home.clone())).await;
+        let tokens = world.sign_in_as(World::alice().with_client_info(home.clone())).await;
         let session = tokens.refresh().session_id().to_string();
         for client in [&home, &home, &other] {
             let token = tokens.refresh().as_str();
@@ -611,8 +593,8 @@ async fn a_retry_from_another_user_agent_or_address_is_a_warning() {
 #[tokio::test]
 async fn a_retry_without_a_user_agent_is_a_warning_where_the_session_has_one() {
     let world = World::new();
-    let home = Device::default().with_user_agent("Browser/1");
-    let tokens = world.sign_in_as(World::alice().with_device(home)).await;
+    let home = ClientInfo::default().with_user_agent("Browser/1");
+    let tokens = world.sign_in_as(World::alice().with_client_info(home)).await;
     let session = tokens.refresh().session_id().to_string();
     for _ in 0..2 {
         world.refresh(tokens.refresh().as_str()).await;
@@ -644,7 +626,6 @@ async fn a_store_clock_that_is_set_back_leaves_no_session_in_its_window() {
     }
 }
 
-// Lines 34 and 44.
 #[tokio::test]
 async fn a_store_out_of_reach_is_503_and_the_cookie_stays() {
     let world = World::new();
@@ -659,7 +640,6 @@ async fn a_store_out_of_reach_is_503_and_the_cookie_stays() {
     assert_eq!(world.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
 }
 
-// Line 44.
 #[tokio::test]
 async fn a_store_error_at_any_step_leaves_the_session_usable() {
     for method in ["advance", "load", "late_retry"] {
@@ -682,7 +662,7 @@ async fn a_store_error_at_any_step_leaves_the_session_usable() {
     }
 }
 
-// Line 44: the write happened, the answer was lost.
+// The write happened, the answer was lost.
 #[tokio::test]
 async fn a_rotation_whose_answer_was_lost_can_be_retried() {
     let world = World::new();
@@ -695,7 +675,6 @@ async fn a_rotation_whose_answer_was_lost_can_be_retried() {
     assert_eq!(generation(&next), 1, "the same successor");
 }
 
-// Line 44.
 #[tokio::test]
 async fn a_sign_in_that_the_store_did_not_take_leaves_nothing() {
     let world = World::new();
@@ -705,7 +684,7 @@ async fn a_sign_in_that_the_store_did_not_take_leaves_nothing() {
     assert!(world.sessions.list("alice", None).await.unwrap().sessions.is_empty());
 }
 
-// Line 37: lifetimes are settable.
+// Lifetimes are settable.
 #[tokio::test]
 async fn lifetimes_are_as_configured() {
     let world = World::new();

@@ -7,13 +7,13 @@ use async_trait::async_trait;
 use http::StatusCode;
 use tokio::sync::Notify;
 use tower_jwt_auth::{
-    HookError, LogoutService, RefreshContext, RefreshHook, RefreshRefusal, Renewal, Revocation,
+    HookError, LogoutService, RefreshContext, RefreshHook, RefreshRejection, Renewal, Revocation,
     SessionError, SignIn, TokenStatus, Verifier,
 };
 use tower_jwt_auth_tests::world::send_to;
 use tower_jwt_auth_tests::{Fault, ISSUER, Profile, World};
 
-// Line 34: time is paused, and runs ahead while everything waits.
+// Time is paused, and runs ahead while everything waits.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_503_like_one_that_fails() {
     let world = World::new();
@@ -62,7 +62,7 @@ impl RefreshHook<Profile> for Gate {
     }
 }
 
-// Line 30: a tab that closes does not undo the logout that it began.
+// A tab that closes does not undo the logout that it began.
 #[tokio::test]
 async fn a_client_that_leaves_does_not_cancel_its_logout() {
     use tower::Service;
@@ -74,7 +74,7 @@ async fn a_client_that_leaves_does_not_cancel_its_logout() {
     world.until_refused(tokens.access().as_str()).await;
 }
 
-// Line 42: nor does it keep a session alive that the application has refused.
+// Nor does it keep a session alive that the application has refused.
 #[tokio::test]
 async fn a_client_that_leaves_does_not_escape_the_hook() {
     use tower::Service;
@@ -107,11 +107,11 @@ async fn a_refresh_that_was_overtaken_by_a_logout_hands_out_nothing() {
     gate.open.notify_one();
     let answer = refreshing.await.unwrap();
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-    assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Revoked));
+    assert_eq!(answer.extensions.get(), Some(&RefreshRejection::Revoked));
     assert_eq!(answer.set_cookie(), None);
 }
 
-// Line 29: a refresh token that was revoked by name is not handed out again to its predecessor.
+// A refresh token that was revoked by name is not handed out again to its predecessor.
 #[tokio::test]
 async fn a_retry_does_not_bring_a_revoked_successor_back() {
     let world = World::new();
@@ -129,7 +129,7 @@ async fn a_retry_does_not_bring_a_revoked_successor_back() {
         for token in [tokens.refresh().as_str(), successor.refresh().as_str()] {
             let answer = world.refresh(token).await;
             answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-            assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Revoked));
+            assert_eq!(answer.extensions.get(), Some(&RefreshRejection::Revoked));
         }
     }
 }
@@ -153,7 +153,7 @@ async fn revoking_a_subject_reaches_tokens_that_name_a_session() {
     assert_eq!(world.call(later.access().as_str()).await.status, StatusCode::OK);
 }
 
-// Line 30: many cookies cost no more than few.
+// Many cookies cost no more than few.
 #[tokio::test]
 async fn the_same_cookie_over_and_over_is_one_question_to_the_store() {
     let world = World::new();
@@ -209,7 +209,6 @@ impl RefreshHook<Profile> for Hangs {
     }
 }
 
-// Line 42.
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_hangs_is_503_with_the_successor() {
     let world = World::new().with_sessions(|s| s.with_refresh_hook(Hangs));
@@ -235,7 +234,7 @@ impl RefreshHook<Profile> for BadScope {
     }
 }
 
-// Line 42's neighbour: what trying again does not mend is not told to be tried again, and ends nothing.
+// What trying again does not mend is not told to be tried again, and ends nothing.
 #[tokio::test]
 async fn a_fault_of_the_service_is_500_and_the_session_goes_on() {
     let world = World::new().with_sessions(|s| s.with_refresh_hook(BadScope));
@@ -289,7 +288,7 @@ async fn access_tokens_may_live_for_seconds() {
     assert_eq!(replayed.access().expires_in(), Duration::from_secs(2));
 }
 
-// Line 30: a logout that is answered holds here, also where another node, or a call whose answer was lost, had
+// A logout that is answered holds here, also where another node, or a call whose answer was lost, had
 // ended the session.
 #[tokio::test]
 async fn a_second_logout_makes_this_node_know_what_it_did_not_do() {
@@ -310,7 +309,7 @@ async fn a_second_logout_makes_this_node_know_what_it_did_not_do() {
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
 }
 
-// Line 30: planted cookies do not hide the user's own.
+// Planted cookies do not hide the user's own.
 #[tokio::test]
 async fn logout_ends_every_session_whose_cookie_came_along() {
     let world = World::new();

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use tower_jwt_auth::{
-    Device, EndReason, LogoutService, RefreshRefusal, Revocation, SessionStore, Timestamp,
+    ClientInfo, EndReason, LogoutService, RefreshRejection, Revocation, SessionStore, Timestamp,
 };
 use tower_jwt_auth_tests::forge::decode;
 use tower_jwt_auth_tests::world::send_to;
@@ -12,7 +12,6 @@ fn assert_dead(answer: &Answer) {
     answer.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
 }
 
-// Line 29.
 #[tokio::test]
 async fn a_revoked_access_token_is_dead_on_the_next_request_and_no_other_is() {
     let world = World::new();
@@ -30,7 +29,7 @@ async fn a_revoked_access_token_is_dead_on_the_next_request_and_no_other_is() {
     assert_eq!(world.call(&refreshed.access_token()).await.status, StatusCode::OK);
 }
 
-// Line 29, for refresh tokens: revoked by `jti`, refused without a question to the store.
+// Revoked by `jti`, refused without a question to the store.
 #[tokio::test]
 async fn a_revoked_refresh_token_is_dead_at_once() {
     let world = World::new();
@@ -47,11 +46,11 @@ async fn a_revoked_refresh_token_is_dead_at_once() {
     let asked = world.store.asked();
     let answer = world.refresh(tokens.refresh().as_str()).await;
     assert_dead(&answer);
-    assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::Revoked));
+    assert_eq!(answer.extensions.get(), Some(&RefreshRejection::Revoked));
     assert_eq!(world.store.asked(), asked);
 }
 
-// Line 29: another node that follows the same log.
+// Another node that follows the same log.
 #[tokio::test]
 async fn a_revocation_reaches_the_other_node() {
     let world = World::new();
@@ -64,7 +63,6 @@ async fn a_revocation_reaches_the_other_node() {
     sibling.until_refused(tokens.access().as_str()).await;
 }
 
-// Line 30.
 #[tokio::test]
 async fn logout_ends_the_session_and_clears_the_cookie_it_set() {
     let world = World::new();
@@ -89,10 +87,9 @@ async fn logout_ends_the_session_and_clears_the_cookie_it_set() {
     assert_dead(&world.call(&set.access_token()).await);
     assert_dead(&world.refresh(set.cookie_value().unwrap()).await);
     let ended = world.store.load(tokens.refresh().session_id()).await.unwrap().unwrap().session;
-    assert_eq!(ended.into_parts().ended.unwrap().reason, EndReason::Logout);
+    assert_eq!(ended.into_record().ended.unwrap().reason, EndReason::Logout);
 }
 
-// Line 30.
 #[tokio::test]
 async fn logout_takes_a_refresh_token_of_any_generation_and_age() {
     for refreshes in [1, 5] {
@@ -112,7 +109,6 @@ async fn logout_takes_a_refresh_token_of_any_generation_and_age() {
     assert_eq!(world.logout(tokens.refresh().as_str()).await.status, StatusCode::NO_CONTENT);
 }
 
-// Line 30.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn logout_wins_against_a_tab_that_refreshes_at_the_same_moment() {
     for _ in 0..50 {
@@ -133,7 +129,6 @@ async fn logout_wins_against_a_tab_that_refreshes_at_the_same_moment() {
     }
 }
 
-// Line 30.
 #[tokio::test]
 async fn logout_twice_or_without_a_valid_cookie_is_204() {
     let world = World::new();
@@ -154,7 +149,6 @@ async fn logout_twice_or_without_a_valid_cookie_is_204() {
     assert_eq!(answer.header("allow"), Some("POST"));
 }
 
-// Line 31.
 #[tokio::test]
 async fn logging_out_everywhere_ends_all_sessions_of_the_subject_and_no_one_elses() {
     let world = World::new();
@@ -178,7 +172,7 @@ async fn logging_out_everywhere_ends_all_sessions_of_the_subject_and_no_one_else
     assert_eq!(world.refresh(again.refresh().as_str()).await.status, StatusCode::OK);
 }
 
-// Line 31: without a valid token it would be a silent non-event.
+// Without a valid token it would be a silent non-event.
 #[tokio::test]
 async fn logging_out_everywhere_needs_the_token_of_a_live_session() {
     let world = World::new();
@@ -197,7 +191,7 @@ async fn logging_out_everywhere_needs_the_token_of_a_live_session() {
     assert_eq!(world.call(second.access().as_str()).await.status, StatusCode::OK);
 }
 
-// Line 31's neighbour: all others.
+// All others.
 #[tokio::test]
 async fn logging_out_all_others_keeps_this_session_and_its_cookie() {
     let world = World::new();
@@ -212,7 +206,6 @@ async fn logging_out_all_others_keeps_this_session_and_its_cookie() {
     assert_dead(&world.refresh(second.refresh().as_str()).await);
 }
 
-// Line 32.
 #[tokio::test]
 async fn reuse_kills_the_successor_and_all_access_tokens_and_they_stay_dead() {
     let world = World::new();
@@ -243,7 +236,7 @@ async fn reuse_kills_the_successor_and_all_access_tokens_and_they_stay_dead() {
     }));
 }
 
-// Line 32 and design §4: someone who holds the signing secret but never held a token of the session.
+// Someone who holds the signing secret but never held a token of the session.
 #[tokio::test]
 async fn a_token_with_another_secret_of_the_session_is_refused_and_ends_nothing() {
     use tower_jwt_auth_tests::Forge;
@@ -267,7 +260,7 @@ async fn a_token_with_another_secret_of_the_session_is_refused_and_ends_nothing(
         let token = forge.token(&header.to_string(), &forged.to_string());
         let answer = world.refresh(&token).await;
         assert_dead(&answer);
-        assert_eq!(answer.extensions.get(), Some(&RefreshRefusal::WrongSecret));
+        assert_eq!(answer.extensions.get(), Some(&RefreshRejection::WrongSecret));
         assert_eq!(world.logout(&token).await.status, StatusCode::NO_CONTENT);
         assert_dead(&world.logout_everywhere(&token).await);
     }
@@ -284,7 +277,6 @@ pub(crate) fn forged_id(sid: &[u8], generation: u64, sec: &[u8]) -> String {
     tower_jwt_auth_tests::forge::encode(&hash[..16])
 }
 
-// Line 34.
 #[tokio::test]
 async fn revoking_while_the_store_is_out_of_reach_is_an_error() {
     let world = World::new();
@@ -312,7 +304,7 @@ async fn revoking_while_the_store_is_out_of_reach_is_an_error() {
     assert_eq!(world.logout(tokens.refresh().as_str()).await.status, StatusCode::NO_CONTENT);
 }
 
-// Lines 34 and design §5: a list that is behind asks the store; a store out of reach is 503, not 401.
+// A list that is behind asks the store; a store out of reach is 503, not 401.
 #[tokio::test]
 async fn a_stale_list_asks_the_store_and_fails_closed() {
     let world = World::new();
@@ -344,12 +336,11 @@ async fn a_stale_list_asks_the_store_and_fails_closed() {
     assert_eq!(world.call(other.access().as_str()).await.status, StatusCode::OK);
 }
 
-// Line 35.
 #[tokio::test]
 async fn sessions_are_listed_and_ended_one_by_one_by_their_owner_only() {
     let world = World::new();
-    let device = Device::default().with_user_agent("Browser/1").with_address("192.0.2.1");
-    let first = world.sign_in_as(World::alice().with_device(device.clone())).await;
+    let device = ClientInfo::default().with_user_agent("Browser/1").with_address("192.0.2.1");
+    let first = world.sign_in_as(World::alice().with_client_info(device.clone())).await;
     world.advance(60);
     let second = world.sign_in().await;
     world.advance(60);
@@ -358,7 +349,7 @@ async fn sessions_are_listed_and_ended_one_by_one_by_their_owner_only() {
     let listed = world.sessions.list("alice", None).await.unwrap().sessions;
     let ids: Vec<_> = listed.iter().map(tower_jwt_auth::Session::id).collect();
     assert_eq!(ids, [first.refresh().session_id(), second.refresh().session_id()]);
-    assert_eq!(listed[0].device(), &device);
+    assert_eq!(listed[0].client_info(), &device);
     let times = |n: usize| {
         let session = &listed[n];
         (
@@ -383,15 +374,15 @@ async fn sessions_are_listed_and_ended_one_by_one_by_their_owner_only() {
 async fn a_sign_in_can_replace_the_session_whose_cookie_came_along() {
     let world = World::new();
     let first = world.sign_in().await;
-    let second = world.sign_in_as(World::alice().replacing(first.refresh().as_str())).await;
+    let second = world.sign_in_as(World::alice().replacing_token(first.refresh().as_str())).await;
     assert_dead(&world.call(first.access().as_str()).await);
     assert_eq!(world.call(second.access().as_str()).await.status, StatusCode::OK);
     assert_eq!(world.sessions.list("alice", None).await.unwrap().sessions.len(), 1);
-    let third = world.sign_in_as(World::alice().replacing("garbage")).await;
+    let third = world.sign_in_as(World::alice().replacing_token("garbage")).await;
     assert_eq!(world.call(third.access().as_str()).await.status, StatusCode::OK);
 }
 
-// Line 33's part that is here: a configured life that was shortened since.
+// A configured life that was shortened since.
 #[tokio::test]
 async fn a_long_token_made_before_lifetimes_were_shortened_stays_dead() {
     use tower_jwt_auth::{Issuer, JwtAuthLayer, RefreshSecrets, Sessions};

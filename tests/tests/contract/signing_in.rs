@@ -1,7 +1,7 @@
 //! What a login takes from its request.
 
 use http::StatusCode;
-use tower_jwt_auth::{Device, RefreshCookie};
+use tower_jwt_auth::{ClientInfo, RefreshCookie};
 use tower_jwt_auth_tests::World;
 use tower_jwt_auth_tests::world::request;
 
@@ -29,17 +29,17 @@ async fn a_sign_in_with_its_request_ends_every_session_whose_cookie_came_along()
 
 #[tokio::test]
 async fn a_sign_in_with_its_request_notes_the_user_agent_and_keeps_the_address() {
-    let known = Device::default().with_user_agent("unknown").with_address("192.0.2.7");
+    let known = ClientInfo::default().with_user_agent("unknown").with_address("192.0.2.7");
     for (headers, user_agent) in
         [(&[("user-agent", "Browser/1")][..], "Browser/1"), (&[], "unknown")]
     {
         let world = World::new();
         let login = request("POST", headers);
-        let who = World::alice().with_device(known.clone());
+        let who = World::alice().with_client_info(known.clone());
         let _tokens =
             world.sign_in_as(who.with_request(login.headers(), &RefreshCookie::host())).await;
         let listed = world.sessions.list("alice", None).await.unwrap().sessions;
-        assert_eq!(listed[0].device().user_agent(), Some(user_agent));
-        assert_eq!(listed[0].device().address(), Some("192.0.2.7"));
+        assert_eq!(listed[0].client_info().user_agent(), Some(user_agent));
+        assert_eq!(listed[0].client_info().address(), Some("192.0.2.7"));
     }
 }

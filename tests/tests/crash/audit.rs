@@ -32,7 +32,7 @@ pub(crate) async fn audit(store: &dyn SessionStore, ledger: &Shared) {
     let mut ended = BTreeSet::new();
     for sid in &sids {
         let row = load(store, sid).await;
-        if row.as_ref().is_some_and(|row| row.parts().ended.is_some()) {
+        if row.as_ref().is_some_and(|row| row.record().ended.is_some()) {
             ended.insert(sid.clone());
         }
         compare(ledger, sid, row.as_ref());
@@ -44,7 +44,7 @@ pub(crate) async fn audit(store: &dyn SessionStore, ledger: &Shared) {
     // A sign-in that nobody got an answer to may be ended too.
     for sid in logged.difference(&ended) {
         let row = load(store, sid).await;
-        if row.is_none_or(|row| row.parts().ended.is_none()) {
+        if row.is_none_or(|row| row.record().ended.is_none()) {
             lock(ledger).wrong(sid, "it is in the log and has not ended");
         }
     }
@@ -69,7 +69,7 @@ fn compare(ledger: &Shared, sid: &str, row: Option<&Session>) {
         let wrong = format!("the row has {}, {handed_out} was handed out", row.generation());
         ledger.wrong(sid, &wrong);
     }
-    match row.parts().ended {
+    match row.record().ended {
         None if logged_out => ledger.wrong(sid, "its logout was acknowledged, and is undone"),
         Some(_) if !leaving => ledger.wrong(sid, "it has ended, and nobody asked for that"),
         _ => {}
@@ -78,7 +78,7 @@ fn compare(ledger: &Shared, sid: &str, row: Option<&Session>) {
 
 async fn load(store: &dyn SessionStore, sid: &str) -> Option<Session> {
     let id = sid.parse().unwrap();
-    answer(async || store.load(id).await).await.map(|loaded| loaded.session)
+    answer(async || store.load(id).await).await.map(|snapshot| snapshot.session)
 }
 
 /// The sessions in the whole log.

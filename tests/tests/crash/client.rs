@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use tokio::sync::RwLock;
 use tokio::time::sleep;
 use tower_jwt_auth::{
-    RefreshError, RefreshRefusal, SessionError, Sessions, SignIn, StoreError, Tokens,
+    RefreshError, RefreshRejection, SessionError, Sessions, SignIn, StoreError, Tokens,
 };
 use tower_jwt_auth_tests::Profile;
 
@@ -157,7 +157,7 @@ impl Client {
     /// As a thief would, or a tab that was asleep.
     async fn come_back_to(&mut self, ended: &Held) {
         let answer = match self.any_node().refresh(&ended.token).await {
-            Err(RefreshError::Refused(RefreshRefusal::Ended | RefreshRefusal::Revoked)) => {
+            Err(RefreshError::Rejected(RefreshRejection::Ended | RefreshRejection::Revoked)) => {
                 return self.tell(What::StaysEnded);
             }
             Err(RefreshError::Unavailable { .. }) => return self.tell(What::TryLater),

@@ -41,7 +41,7 @@ pub(crate) async fn is_given_the_successor(store: Arc<dyn SessionStore>, held: &
     let id = second.refresh().session_id();
     let row = answer(async || store.load(id).await).await.unwrap().session;
     let run = LateRetryRun { generation: 0, length: 1 };
-    assert_eq!((row.generation(), row.parts().late_retry), (1, Some(run)), "it was a late retry");
+    assert_eq!((row.generation(), row.record().late_retry), (1, Some(run)), "it was a late retry");
     let again = refresh(&patient, held).await;
     assert!(again.refresh().as_str() == lost, "there are two successors");
     sleep(SHORT).await;

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::time::sleep;
-use tower_jwt_auth::{JwtAuthLayer, RefreshError, RefreshRefusal, SessionStore, Sessions};
+use tower_jwt_auth::{JwtAuthLayer, RefreshError, RefreshRejection, SessionStore, Sessions};
 use tower_jwt_auth_tests::Profile;
 use tower_jwt_auth_tests::world::call_behind;
 
@@ -75,7 +75,9 @@ async fn logouts_hold(new: &Sessions<Profile>, old: &[Sessions<Profile>], ledger
         }
         for (generation, token) in refresh.iter().enumerate().filter(|_| logged_out) {
             match new.refresh(token).await {
-                Err(RefreshError::Refused(RefreshRefusal::Revoked | RefreshRefusal::Ended)) => {}
+                Err(RefreshError::Rejected(
+                    RefreshRejection::Revoked | RefreshRejection::Ended,
+                )) => {}
                 answer => {
                     let answer = answer.map(drop);
                     let wrong = format!("its generation {generation} is answered with {answer:?}");

@@ -70,48 +70,54 @@ impl Row {
         !self.is_ended && now < self.idle_until && now < self.expires_at
     }
 
-    fn judge(&self, rules: &Rules, presented: u64, now: Millis) -> Verdict {
+    fn judge(&self, rules: &Rules, presented: u64, now: Millis) -> RotationOutcome {
         if !self.is_live(now) || presented > self.generation {
-            return Verdict::Refused;
+            return RotationOutcome::Rejected;
         }
         let age = self.generation - presented;
         if age >= 2 {
-            return Verdict::Reuse;
+            return RotationOutcome::Reuse;
         }
         if self.generation > 0 && (now - self.rotated_at).abs() < rules.grace {
-            return Verdict::Replay;
+            return RotationOutcome::Replay;
         }
         if age == 0 {
-            return Verdict::Rotate;
+            return RotationOutcome::Rotate;
         }
         let run = match self.late {
-            Some((last, _)) if last == presented => return Verdict::Reuse,
+            Some((last, _)) if last == presented => return RotationOutcome::Reuse,
             Some((last, length)) if last + 1 == presented => length + 1,
             _ => 1,
         };
         if rules.grace > 0 && run <= rules.late_retries {
-            Verdict::Late(presented, run)
+            RotationOutcome::Late(presented, run)
         } else {
-            Verdict::Reuse
+            RotationOutcome::Reuse
         }
     }
 
-    fn after(&self, rules: &Rules, verdict: Verdict, now: Millis, node_now: Millis) -> Self {
+    fn after(
+        &self,
+        rules: &Rules,
+        verdict: RotationOutcome,
+        now: Millis,
+        node_now: Millis,
+    ) -> Self {
         let mut row = self.clone();
         match verdict {
-            Verdict::Rotate => {
+            RotationOutcome::Rotate => {
                 row.generation += 1;
                 row.rotated_at = now;
                 row.idle_until = row.expires_at.min(now + rules.idle);
                 row.access_until = row.access_until.max(rules.access_expiry(node_now));
             }
-            Verdict::Late(generation, run) => {
+            RotationOutcome::Late(generation, run) => {
                 row.rotated_at = now;
                 row.late = Some((generation, run));
                 row.access_until = row.access_until.max(rules.access_expiry(node_now));
             }
-            Verdict::Reuse => row.is_ended = true,
-            Verdict::Replay | Verdict::Refused => {}
+            RotationOutcome::Reuse => row.is_ended = true,
+            RotationOutcome::Replay | RotationOutcome::Rejected => {}
         }
         row
     }
@@ -122,12 +128,12 @@ impl Row {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum RotationOutcome {
     Rotate,
     Replay,
     Late(u64, u32),
     Reuse,
-    Refused,
+    Rejected,
 }
 
 /// A row whose times lie between those of two.
@@ -179,7 +185,7 @@ impl Span {
         // The token's own `exp` is in whole seconds, and the node looks at it by its own clock.
         let exp = whole_seconds(self.earliest.expires_at);
         if node.1 >= exp {
-            verdicts.push(Verdict::Refused);
+            verdicts.push(RotationOutcome::Rejected);
         }
         if node.0 < exp {
             verdicts.push(self.earliest.judge(rules, ask.presented, to + rules.slack));
@@ -198,7 +204,7 @@ impl Span {
             }
             if !ask.must_fail {
                 let answer = match verdict {
-                    Verdict::Reuse | Verdict::Refused => Answer::Refused,
+                    RotationOutcome::Reuse | RotationOutcome::Rejected => Answer::Rejected,
                     _ => Answer::Tokens(next.earliest.generation),
                 };
                 outcomes.push((answer, next));
@@ -230,7 +236,7 @@ impl Span {
         // A node that learns of the end while it refreshes refuses, whatever it has written.
         for (pair, after) in all.clone() {
             let refused = |answer| match answer {
-                Answer::Tokens(_) => Answer::Refused,
+                Answer::Tokens(_) => Answer::Rejected,
                 other => other,
             };
             if after.is_ended() {
@@ -259,6 +265,6 @@ pub(crate) struct Ask {
 pub(crate) enum Answer {
     /// The tokens of this generation.
     Tokens(u64),
-    Refused,
+    Rejected,
     Unavailable,
 }

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use tower_jwt_auth::{RefreshError, RefreshRefusal, Tokens};
+use tower_jwt_auth::{RefreshError, RefreshRejection, Tokens};
 
 use crate::clients::{Access, Knowledge};
 use crate::reference::{Answer, Ask, Moment, Span};
@@ -34,11 +34,11 @@ impl Run {
         client.expected = expected;
         let end = &mut client.end[refresh.node];
         *end = (*end).max(match &answer {
-            Err(RefreshError::Refused(RefreshRefusal::Reuse | RefreshRefusal::Ended)) => {
+            Err(RefreshError::Rejected(RefreshRejection::Reuse | RefreshRejection::Ended)) => {
                 Knowledge::Answered
             }
             // Perhaps by the store's word, which the node keeps no note of.
-            Err(RefreshError::Refused(RefreshRefusal::Revoked)) => Knowledge::Found,
+            Err(RefreshError::Rejected(RefreshRejection::Revoked)) => Knowledge::Found,
             _ => Knowledge::None,
         });
         self.take(session, answer, at)
@@ -86,8 +86,8 @@ impl Run {
             (Answer::Tokens(_), true) => "replay",
             // Looked for in the row.
             (Answer::Tokens(_), false) => "tokens",
-            (Answer::Refused, true) => "refusal",
-            (Answer::Refused, false) => "reuse",
+            (Answer::Rejected, true) => "refusal",
+            (Answer::Rejected, false) => "reuse",
             (Answer::Unavailable, _) => "unavailable refresh",
         });
     }
@@ -98,7 +98,7 @@ impl Run {
         if !client.is_removed {
             return span.refresh(&self.rules, ask);
         }
-        let mut outcomes = vec![(Answer::Refused, span.clone())];
+        let mut outcomes = vec![(Answer::Rejected, span.clone())];
         if ask.may_fail {
             outcomes.push((Answer::Unavailable, span));
         }
@@ -150,7 +150,7 @@ fn fitting<A: PartialEq + std::fmt::Debug>(
 fn told(answer: &Result<Tokens, RefreshError>) -> Result<Answer, TestCaseError> {
     match answer {
         Ok(tokens) => Ok(Answer::Tokens(tokens.refresh().generation())),
-        Err(RefreshError::Refused(_)) => Ok(Answer::Refused),
+        Err(RefreshError::Rejected(_)) => Ok(Answer::Rejected),
         Err(RefreshError::Unavailable { .. }) => Ok(Answer::Unavailable),
         Err(other) => Err(TestCaseError::fail(format!("a refresh failed: {other:?}"))),
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tower_jwt_auth::{
-    FollowPolicy, Issuer, JwtAuthLayer, RefreshSecrets, RotationPolicy, SessionLimit, SessionStore,
-    Sessions, SigningKey,
+    Issuer, JwtAuthLayer, RefreshSecrets, RotationPolicy, SessionLimit, SessionStore, Sessions,
+    SigningKey, SyncOptions,
 };
 use tower_jwt_auth_tests::world::REFRESH_SECRET;
 use tower_jwt_auth_tests::{AUDIENCE, Fault, FaultyStore, ISSUER, Profile};
@@ -74,8 +74,8 @@ impl Run {
             let issuer = Issuer::new(ISSUER, AUDIENCE, KEY.clone()).unwrap();
             let issuer = issuer.with_clock(clocks.of_node(number));
             let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
-            let follow = FollowPolicy::default().with_heartbeat(often).unwrap();
-            let follow = follow.with_reread(often * 10).unwrap();
+            let follow = SyncOptions::default().with_heartbeat(often).unwrap();
+            let follow = follow.with_full_resync_interval(often * 10).unwrap();
             let sessions = Sessions::new_with(issuer, secrets, faulty.clone(), follow).unwrap();
             let sessions = sessions.with_policy(policy.clone()).unwrap();
             let sessions = sessions.with_session_limit(SessionLimit::end_oldest(rules.most));
@@ -186,9 +186,9 @@ impl Run {
         let now = self.clocks.now();
         let mut seen = Vec::new();
         for client in &mut self.clients {
-            let loaded = self.store.load(client.id).await.unwrap();
+            let snapshot = self.store.load(client.id).await.unwrap();
             let expected = std::mem::take(&mut client.expected);
-            let Some(loaded) = loaded else {
+            let Some(snapshot) = snapshot else {
                 let before = &client.row;
                 let over = before.idle_until.min(before.expires_at);
                 let over = if before.is_ended { before.access_until } else { over };
@@ -198,7 +198,7 @@ impl Run {
                 seen.push("removal");
                 continue;
             };
-            let row = row_of(&loaded.session);
+            let row = row_of(&snapshot.session);
             let is_expected = expected.iter().any(|span| span.holds(&row, &self.rules));
             prop_assert!(is_expected, "a row is {row:?}, where the rule says {expected:?}");
             let before = &client.row;

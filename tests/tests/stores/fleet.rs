@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tower_jwt_auth::{
-    FollowPolicy, Issuer, JwtAuthLayer, RefreshSecrets, RevocationList, Sessions, SignIn,
-    SigningKey, Verifier,
+    Issuer, JwtAuthLayer, RefreshSecrets, RevocationList, Sessions, SignIn, SigningKey,
+    SyncOptions, Verifier,
 };
 use tower_jwt_auth_core::{LogPage, Revocation, RevocationLog, SessionStore};
 use tower_jwt_auth_redis::RedisStore;
@@ -54,7 +54,7 @@ impl Node {
         let issuer = Issuer::new(ISSUER, AUDIENCE, key.clone()).unwrap();
         let issuer = issuer.with_access_lifetime(access_lifetime).unwrap();
         let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
-        let follow = FollowPolicy::default().with_heartbeat(Duration::from_millis(200)).unwrap();
+        let follow = SyncOptions::default().with_heartbeat(Duration::from_millis(200)).unwrap();
         let sessions = Sessions::new_with(issuer, secrets, Arc::clone(&store), follow).unwrap();
         let auth = JwtAuthLayer::for_sessions(&sessions);
         sessions.revocations().ready().await;
@@ -66,7 +66,6 @@ impl Node {
     }
 }
 
-// Line 33.
 #[tokio::test]
 async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifetimes() {
     let key = SigningKey::generate().unwrap();
@@ -86,7 +85,7 @@ async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifet
         let (log, _) = read(&new.store, None).await;
         let entry = log
             .iter()
-            .find(|entry| entry.names().2 == signed_in.refresh().session_id().to_string());
+            .find(|entry| entry.target().2 == signed_in.refresh().session_id().to_string());
         let exp = tower_jwt_auth_core::Timestamp::from(std::time::SystemTime::now()) + HOUR;
         let until = entry.map(Revocation::until).unwrap();
         assert!(exp.since(until) < Duration::from_secs(60), "as long as the long token lives");
@@ -98,7 +97,6 @@ async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifet
     }
 }
 
-// Line 29.
 #[tokio::test]
 async fn what_one_node_revokes_the_others_refuse_and_a_verifier_that_only_follows_too() {
     let key = SigningKey::generate().unwrap();

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use tower_jwt_auth_core::{
-    Advance, Cursor, Device, EndBatch, EndReason, LateRetry, LateRetryRun, LogEntry, LogPage,
-    Revocation, RevocationLog, SecretHash, Session, SessionId, SessionLimit, SessionParts,
-    SessionStore, StoreError, Timestamp, TokenId, Which,
+    AdvanceRequest, ClientInfo, Cursor, EndBatch, EndReason, LateRetryRequest, LateRetryRun,
+    LogEntry, LogPage, Revocation, RevocationLog, SecretHash, Session, SessionId, SessionLimit,
+    SessionRecord, SessionSelector, SessionStore, StoreError, Timestamp, TokenId,
 };
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -16,7 +16,7 @@ pub(crate) const HASH: SecretHash = SecretHash::from_bytes([7; 32]);
 /// A session of this subject that is good for a day.
 pub(crate) fn session(subject: &str) -> Session {
     let now = Timestamp::from(std::time::SystemTime::now());
-    Session::from_parts(SessionParts {
+    Session::from_record(SessionRecord {
         id: SessionId::random().unwrap(),
         issuer: "https://issuer.example".into(),
         subject: subject.into(),
@@ -33,19 +33,19 @@ pub(crate) fn session(subject: &str) -> Session {
         client_id: "web".into(),
         scope: String::new(),
         claims: "{}".into(),
-        device: Device::default(),
+        client_info: ClientInfo::default(),
     })
 }
 
 /// The next step of this session.
-pub(crate) fn step(session: &Session) -> Advance {
-    Advance {
+pub(crate) fn step(session: &Session) -> AdvanceRequest {
+    AdvanceRequest {
         id: session.id(),
         secret_hash: HASH,
         from_generation: session.generation(),
         grace: Duration::ZERO,
         idle: HOUR,
-        access_until: session.parts().access_until,
+        access_until: session.record().access_until,
     }
 }
 
@@ -122,14 +122,14 @@ pub(crate) async fn a_restore_ends_all(
         store.insert(new, any).await.unwrap();
     }
     // One that was in use when the backup was made, long ago: its newest token is of after that.
-    let mut parts = session("dave").into_parts();
+    let mut parts = session("dave").into_record();
     parts.rotated_at = parts.rotated_at - 20 * HOUR;
     parts.access_until = parts.rotated_at + HOUR;
-    let used = Session::from_parts(parts);
+    let used = Session::from_record(parts);
     store.insert(&used, any).await.unwrap();
     let over = session("carol");
     store.insert(&over, any).await.unwrap();
-    store.end(&Which::One { id: over.id() }, EndReason::Reuse).await.unwrap();
+    store.end(&SessionSelector::ById { id: over.id() }, EndReason::Reuse).await.unwrap();
     let before = store.load(over.id()).await.unwrap().unwrap().session;
     let (_, end) = read(store, None).await;
 
@@ -138,11 +138,11 @@ pub(crate) async fn a_restore_ends_all(
     let (log, _) = read(store, None).await;
     for ended in [&live[0], &live[1], &used] {
         let row = store.load(ended.id()).await.unwrap().unwrap().session;
-        assert!(row.parts().ended.is_some());
-        assert!(log.contains(&row.parts().revocation()));
+        assert!(row.record().ended.is_some());
+        assert!(log.contains(&row.record().revocation()));
     }
     let row = store.load(used.id()).await.unwrap().unwrap();
-    let left = row.session.parts().access_until.since(row.now);
+    let left = row.session.record().access_until.since(row.now);
     assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR, "{left:?}");
     let after = store.load(over.id()).await.unwrap().unwrap().session;
     assert_eq!(after, before, "what was over stays as it was");
@@ -166,8 +166,8 @@ pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
     let id = SessionId::from_bytes([9; 16]);
     let session = store.load(id).await.unwrap().unwrap().session;
     let one = LateRetryRun { generation: 3, length: 1 };
-    assert_eq!((session.subject(), session.parts().late_retry), ("alice", Some(one)));
-    let retry = LateRetry {
+    assert_eq!((session.subject(), session.record().late_retry), ("alice", Some(one)));
+    let retry = LateRetryRequest {
         id,
         secret_hash: HASH,
         generation: 4,
@@ -176,10 +176,10 @@ pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
         access_until: Timestamp::UNIX_EPOCH,
     };
     assert!(store.late_retry(&retry).await.unwrap().is_none(), "the second one running");
-    let retry = LateRetry { max_running: 2, ..retry };
+    let retry = LateRetryRequest { max_running: 2, ..retry };
     let retried = store.late_retry(&retry).await.unwrap().unwrap();
     let two = LateRetryRun { generation: 4, length: 2 };
-    assert_eq!(retried.parts().late_retry, Some(two));
+    assert_eq!(retried.record().late_retry, Some(two));
     assert_eq!(store.advance(&step(&retried)).await.unwrap().unwrap().generation(), 6);
 }
 

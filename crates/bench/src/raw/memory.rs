@@ -2,14 +2,14 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tower_jwt_auth::store::SessionParts;
+use tower_jwt_auth::store::SessionRecord;
 use tower_jwt_auth::{Clock as _, Session, SessionId, SystemClock};
 
 use super::ROWS;
 use crate::load::{Client, run_for};
 use crate::{Failure, sample};
 
-type Rows = Arc<Mutex<HashMap<SessionId, SessionParts>>>;
+type Rows = Arc<Mutex<HashMap<SessionId, SessionRecord>>>;
 
 /// A map under one lock.
 pub(crate) struct RawMemory {
@@ -21,7 +21,7 @@ impl RawMemory {
     pub(super) fn prepare() -> Result<Self, Failure> {
         let sessions: Vec<_> = (0..ROWS).map(sample::session).collect::<Result<_, _>>()?;
         let ids = sessions.iter().map(Session::id).collect();
-        let rows = sessions.into_iter().map(|session| (session.id(), session.into_parts()));
+        let rows = sessions.into_iter().map(|session| (session.id(), session.into_record()));
         Ok(Self { rows: Arc::new(Mutex::new(rows.collect())), ids })
     }
 

@@ -6,17 +6,17 @@ use super::*;
 pub async fn ending_appends_an_entry_until_the_last_access_token(store: Store) {
     let session = insert(&store, |_| {}).await;
     let (_, end) = read_all(&store, None, 1000).await;
-    let which = Which::One { id: session.id() };
-    let entry = store.end(&which, EndReason::Logout).await.unwrap();
+    let selector = SessionSelector::ById { id: session.id() };
+    let entry = store.end(&selector, EndReason::Logout).await.unwrap();
     let expected = Revocation::Session {
-        issuer: session.parts().issuer.clone(),
+        issuer: session.record().issuer.clone(),
         sid: session.id().to_string(),
-        until: session.parts().access_until,
+        until: session.record().access_until,
     };
     assert_eq!(entry.as_ref(), Some(&expected));
     let (seen, _) = read_all(&store, Some(end), 1000).await;
     assert!(seen.contains(&expected), "{seen:?}");
-    let ended = row(&store, session.id()).await.into_parts().ended.unwrap();
+    let ended = row(&store, session.id()).await.into_record().ended.unwrap();
     assert_eq!(ended.reason, EndReason::Logout);
     assert!(ended.at >= session.created_at());
 }
@@ -24,44 +24,44 @@ pub async fn ending_appends_an_entry_until_the_last_access_token(store: Store) {
 #[doc(hidden)]
 pub async fn ending_twice_is_told_once(store: Store) {
     let session = insert(&store, |_| {}).await;
-    let which = Which::One { id: session.id() };
-    assert!(store.end(&which, EndReason::Logout).await.unwrap().is_some());
+    let selector = SessionSelector::ById { id: session.id() };
+    assert!(store.end(&selector, EndReason::Logout).await.unwrap().is_some());
     let first = row(&store, session.id()).await;
-    assert!(store.end(&which, EndReason::Reuse).await.unwrap().is_none());
+    assert!(store.end(&selector, EndReason::Reuse).await.unwrap().is_none());
     assert_eq!(row(&store, session.id()).await, first, "the first reason stays");
 }
 
 #[doc(hidden)]
 pub async fn ending_an_expired_session_still_revokes_its_access_tokens(store: Store) {
     let session = insert(&store, |s| s.idle_until = s.rotated_at - HOUR).await;
-    let which = Which::One { id: session.id() };
-    let entry = store.end(&which, EndReason::Logout).await.unwrap().unwrap();
-    assert_eq!(entry.until(), session.parts().access_until);
+    let selector = SessionSelector::ById { id: session.id() };
+    let entry = store.end(&selector, EndReason::Logout).await.unwrap().unwrap();
+    assert_eq!(entry.until(), session.record().access_until);
 }
 
 #[doc(hidden)]
 pub async fn ending_by_a_presented_token_needs_the_sessions_secret(store: Store) {
     let session = insert(&store, |_| {}).await;
-    let forged = Which::Presented { id: session.id(), secret_hash: OTHER_HASH };
+    let forged = SessionSelector::ByToken { id: session.id(), secret_hash: OTHER_HASH };
     assert!(store.end(&forged, EndReason::Logout).await.unwrap().is_none());
     assert_eq!(row(&store, session.id()).await, session);
-    let own = Which::Presented { id: session.id(), secret_hash: HASH };
+    let own = SessionSelector::ByToken { id: session.id(), secret_hash: HASH };
     assert!(store.end(&own, EndReason::Logout).await.unwrap().is_some());
 }
 
 #[doc(hidden)]
 pub async fn ending_reaches_only_the_subjects_own_sessions(store: Store) {
     let [first, second, stranger, namesake] = neighbours(&store).await;
-    let (issuer, subject) = (&*first.parts().issuer, first.subject());
+    let (issuer, subject) = (&*first.record().issuer, first.subject());
 
-    let not_theirs = Which::Owned { issuer, subject, id: stranger.id() };
+    let not_theirs = SessionSelector::Owned { issuer, subject, id: stranger.id() };
     assert!(store.end(&not_theirs, EndReason::Logout).await.unwrap().is_none());
-    let theirs = Which::Owned { issuer, subject, id: second.id() };
+    let theirs = SessionSelector::Owned { issuer, subject, id: second.id() };
     assert!(store.end(&theirs, EndReason::Logout).await.unwrap().is_some());
     assert_eq!(row(&store, first.id()).await, first);
 
     assert_eq!(end_all(&store, &first, None, 100).await.len(), 1, "one was left");
-    assert!(row(&store, first.id()).await.parts().ended.is_some());
+    assert!(row(&store, first.id()).await.record().ended.is_some());
     assert_eq!(row(&store, stranger.id()).await, stranger);
     assert_eq!(row(&store, namesake.id()).await, namesake);
 }
@@ -70,8 +70,8 @@ pub async fn ending_reaches_only_the_subjects_own_sessions(store: Store) {
 pub async fn ending_all_others_keeps_one(store: Store) {
     let [first, second, stranger, namesake] = neighbours(&store).await;
     let ended = end_all(&store, &first, Some(first.id()), 100).await;
-    assert_eq!(ended, [second.parts().revocation()]);
-    assert!(row(&store, second.id()).await.parts().ended.is_some());
+    assert_eq!(ended, [second.record().revocation()]);
+    assert!(row(&store, second.id()).await.record().ended.is_some());
     for kept in [&first, &stranger, &namesake] {
         assert_eq!(row(&store, kept.id()).await, *kept);
     }
@@ -87,7 +87,7 @@ pub async fn many_sessions_are_ended_in_batches_the_oldest_first(store: Store) {
         sessions.push(next);
     }
     let (_, end) = read_all(&store, None, 1000).await;
-    let (issuer, subject) = (&*first.parts().issuer, first.subject());
+    let (issuer, subject) = (&*first.record().issuer, first.subject());
     let reason = EndReason::Logout;
     let mut batch =
         EndBatch { issuer, subject, keep: None, after: None, through: None, limit: 3, reason };
@@ -106,12 +106,12 @@ pub async fn many_sessions_are_ended_in_batches_the_oldest_first(store: Store) {
         revocations.extend(more.revocations);
         batch.after = more.next;
     }
-    let expected: Vec<_> = sessions.iter().map(|s| s.parts().revocation()).collect();
+    let expected: Vec<_> = sessions.iter().map(|s| s.record().revocation()).collect();
     assert_eq!(revocations, expected);
     let (seen, _) = read_all(&store, Some(end), 1000).await;
     assert!(expected.iter().all(|entry| seen.contains(entry)), "they are in the log");
     for session in &sessions {
-        let ended = row(&store, session.id()).await.into_parts().ended;
+        let ended = row(&store, session.id()).await.into_record().ended;
         assert_eq!(ended.map(|ended| ended.reason), Some(reason));
     }
     assert_eq!(row(&store, later.id()).await, later);
@@ -127,7 +127,7 @@ pub async fn a_session_that_is_added_between_two_batches_goes_on(store: Store) {
         (s.idle_until, s.expires_at, s.access_until) = (past, past, past);
     })
     .await;
-    let (issuer, subject) = (&*first.parts().issuer, first.subject());
+    let (issuer, subject) = (&*first.record().issuer, first.subject());
     let reason = EndReason::Logout;
     let mut batch =
         EndBatch { issuer, subject, keep: None, after: None, through: None, limit: 1, reason };
@@ -148,9 +148,9 @@ pub async fn a_batch_passes_over_what_has_ended_and_ends_what_has_expired(store:
     let first = insert(&store, |s| s.idle_until = s.rotated_at - HOUR).await;
     let ended = beside(&first, HOUR);
     store.insert(&ended, ANY).await.unwrap();
-    store.end(&Which::One { id: ended.id() }, EndReason::Reuse).await.unwrap();
+    store.end(&SessionSelector::ById { id: ended.id() }, EndReason::Reuse).await.unwrap();
     let ended = row(&store, ended.id()).await;
-    assert_eq!(end_all(&store, &first, None, 1).await, [first.parts().revocation()]);
+    assert_eq!(end_all(&store, &first, None, 1).await, [first.record().revocation()]);
     assert_eq!(row(&store, ended.id()).await, ended, "the first reason stays");
     assert!(end_all(&store, &first, None, 1).await.is_empty());
 }
@@ -179,22 +179,23 @@ pub async fn of_batches_at_the_same_time_each_session_is_ended_by_one(store: Sto
 pub async fn an_ended_session_never_advances_however_they_race(store: Store) {
     for _ in 0..20 {
         let session = insert(&store, |_| {}).await;
-        let step = Advance { access_until: session.parts().access_until + HOUR, ..step(&session) };
+        let step =
+            AdvanceRequest { access_until: session.record().access_until + HOUR, ..step(&session) };
         let advancing = tokio::spawn({
             let (store, step) = (store.clone(), step.clone());
             async move { store.advance(&step).await.unwrap() }
         });
-        let which = Which::One { id: session.id() };
-        let entry = store.end(&which, EndReason::Logout).await.unwrap();
+        let selector = SessionSelector::ById { id: session.id() };
+        let entry = store.end(&selector, EndReason::Logout).await.unwrap();
         let advanced = advancing.await.unwrap();
         // Whichever came first, the entry covers the latest token that was made.
         let latest = match &advanced {
-            Some(row) => row.parts().access_until,
-            None => session.parts().access_until,
+            Some(row) => row.record().access_until,
+            None => session.record().access_until,
         };
         assert_eq!(entry.as_ref().map(Revocation::until), Some(latest));
         let next = row(&store, session.id()).await;
-        let step = Advance { from_generation: next.generation(), ..step };
+        let step = AdvanceRequest { from_generation: next.generation(), ..step };
         assert!(store.advance(&step).await.unwrap().is_none());
     }
 }

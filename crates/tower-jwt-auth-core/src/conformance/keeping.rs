@@ -5,14 +5,14 @@ use super::*;
 #[doc(hidden)]
 pub async fn the_list_shows_live_sessions_in_the_order_in_which_they_were_added(store: Store) {
     let first = insert(&store, |_| {}).await;
-    let same_owner = |s: &mut SessionParts| {
-        s.issuer.clone_from(&first.parts().issuer);
-        s.subject.clone_from(&first.parts().subject);
+    let same_owner = |s: &mut SessionRecord| {
+        s.issuer.clone_from(&first.record().issuer);
+        s.subject.clone_from(&first.record().subject);
     };
     // By nodes whose clocks are behind and ahead.
     let mut added = Vec::new();
     for behind in [2 * HOUR, Duration::ZERO, HOUR] {
-        let change = |s: &mut SessionParts| {
+        let change = |s: &mut SessionRecord| {
             same_owner(s);
             s.created_at = s.created_at - behind;
         };
@@ -31,12 +31,12 @@ pub async fn the_list_shows_live_sessions_in_the_order_in_which_they_were_added(
         assert!(!session.is_live(now(&store).await));
     }
     let ended = insert(&store, same_owner).await;
-    store.end(&Which::One { id: ended.id() }, EndReason::Logout).await.unwrap();
+    store.end(&SessionSelector::ById { id: ended.id() }, EndReason::Logout).await.unwrap();
     let expected = [std::slice::from_ref(&first), &*added].concat();
     assert_eq!(list(&store, &first).await, expected);
 
     // In pages, the last of which says so.
-    let (issuer, subject) = (&*first.parts().issuer, first.subject());
+    let (issuer, subject) = (&*first.record().issuer, first.subject());
     let (mut pages, mut after) = (Vec::new(), None);
     loop {
         let page = store.list(issuer, subject, after, 2).await.unwrap();
@@ -55,7 +55,7 @@ pub async fn the_list_shows_live_sessions_in_the_order_in_which_they_were_added(
 
 #[doc(hidden)]
 pub async fn purging_sessions_keeps_what_matters(store: Store) {
-    let ancient = |s: &mut SessionParts| {
+    let ancient = |s: &mut SessionRecord| {
         let ago = 1000 * 24 * HOUR;
         for time in [&mut s.created_at, &mut s.rotated_at, &mut s.idle_until, &mut s.expires_at] {
             *time = *time - ago;
@@ -71,7 +71,7 @@ pub async fn purging_sessions_keeps_what_matters(store: Store) {
     })
     .await;
     let ended = insert(&store, |_| {}).await;
-    store.end(&Which::One { id: ended.id() }, EndReason::Logout).await.unwrap();
+    store.end(&SessionSelector::ById { id: ended.id() }, EndReason::Logout).await.unwrap();
 
     let older_than = 900 * 24 * HOUR;
     assert_eq!(store.purge_sessions(older_than, 0).await.unwrap(), 0, "no more than asked");

@@ -62,7 +62,7 @@ pub async fn the_log_is_asked_for_each_kind_of_key(store: Store) {
     let now = now(&store).await.floor_to_second();
     let until = now + HOUR;
     let session = insert(&store, |s| s.issuer = issuer.into()).await;
-    store.end(&Which::One { id: session.id() }, EndReason::Logout).await.unwrap();
+    store.end(&SessionSelector::ById { id: session.id() }, EndReason::Logout).await.unwrap();
     let subject =
         Revocation::Subject { issuer: issuer.into(), sub: "bob".into(), issued_before: now, until };
     let entries = [token(issuer, "spent", until), subject].map(LogEntry::Revocation);

@@ -6,7 +6,7 @@ use super::*;
 async fn insert_after_window(
     store: &Store,
     generation: u64,
-    change: impl FnOnce(&mut SessionParts),
+    change: impl FnOnce(&mut SessionRecord),
 ) -> Session {
     insert(store, |s| {
         s.generation = generation;
@@ -29,10 +29,14 @@ fn run(generation: u64, length: u32) -> Option<LateRetryRun> {
     Some(LateRetryRun { generation, length })
 }
 
-async fn verdict(store: &Store, id: SessionId, generation: u64) -> Verdict {
-    let loaded = store.load(id).await.unwrap().unwrap();
+async fn verdict(store: &Store, id: SessionId, generation: u64) -> RotationOutcome {
+    let snapshot = store.load(id).await.unwrap().unwrap();
     let policy = RotationPolicy::default().with_grace(GRACE);
-    loaded.session.present(&Presented { generation, secret_hash: HASH }, loaded.now, &policy)
+    snapshot.session.evaluate(
+        &PresentedToken { generation, secret_hash: HASH },
+        snapshot.now,
+        &policy,
+    )
 }
 
 #[doc(hidden)]
@@ -43,13 +47,13 @@ pub async fn an_advance_moves_one_generation_and_slides_the_idle_expiry(store: S
     let latest = now(&store).await;
     assert_eq!(row(&store, before.id()).await, after, "what is returned is what was written");
 
-    let parts = after.into_parts();
+    let parts = after.into_record();
     assert!(earliest <= parts.rotated_at && parts.rotated_at <= latest, "by the store's clock");
-    let expected = SessionParts {
+    let expected = SessionRecord {
         generation: 4,
         rotated_at: parts.rotated_at,
         idle_until: parts.rotated_at + 3 * HOUR,
-        ..before.into_parts()
+        ..before.into_record()
     };
     assert_eq!(parts, expected, "nothing else changes");
 }
@@ -58,20 +62,21 @@ pub async fn an_advance_moves_one_generation_and_slides_the_idle_expiry(store: S
 pub async fn an_advance_never_slides_beyond_the_absolute_end(store: Store) {
     let session = insert(&store, |s| s.expires_at = s.rotated_at + HOUR + HOUR / 2).await;
     let after = store.advance(&step(&session)).await.unwrap().unwrap();
-    assert_eq!(after.parts().idle_until, session.parts().expires_at);
-    assert_eq!(after.parts().expires_at, session.parts().expires_at);
+    assert_eq!(after.record().idle_until, session.record().expires_at);
+    assert_eq!(after.record().expires_at, session.record().expires_at);
 }
 
 #[doc(hidden)]
 pub async fn an_advance_raises_and_never_lowers_access_until(store: Store) {
     let session = insert(&store, |_| {}).await;
-    let later = session.parts().access_until + HOUR;
-    let raise = Advance { access_until: later, ..step(&session) };
+    let later = session.record().access_until + HOUR;
+    let raise = AdvanceRequest { access_until: later, ..step(&session) };
     let raised = store.advance(&raise).await.unwrap().unwrap();
-    assert_eq!(raised.parts().access_until, later);
-    let lower = Advance { access_until: later - 2 * HOUR, grace: Duration::ZERO, ..step(&raised) };
+    assert_eq!(raised.record().access_until, later);
+    let lower =
+        AdvanceRequest { access_until: later - 2 * HOUR, grace: Duration::ZERO, ..step(&raised) };
     let same = store.advance(&lower).await.unwrap().unwrap();
-    assert_eq!(same.parts().access_until, later);
+    assert_eq!(same.record().access_until, later);
 }
 
 #[doc(hidden)]
@@ -81,12 +86,12 @@ pub async fn an_advance_that_does_not_apply_changes_nothing(store: Store) {
     let idle = insert(&store, |s| s.idle_until = s.rotated_at - millisecond).await;
     let expired = insert(&store, |s| s.expires_at = s.rotated_at - millisecond).await;
     let ended = insert(&store, |_| {}).await;
-    store.end(&Which::One { id: ended.id() }, EndReason::Logout).await.unwrap();
+    store.end(&SessionSelector::ById { id: ended.id() }, EndReason::Logout).await.unwrap();
     let ended = row(&store, ended.id()).await;
     for (what, session, step) in [
-        ("an older generation", &live, Advance { from_generation: 2, ..step(&live) }),
-        ("a newer generation", &live, Advance { from_generation: 4, ..step(&live) }),
-        ("another secret", &live, Advance { secret_hash: OTHER_HASH, ..step(&live) }),
+        ("an older generation", &live, AdvanceRequest { from_generation: 2, ..step(&live) }),
+        ("a newer generation", &live, AdvanceRequest { from_generation: 4, ..step(&live) }),
+        ("another secret", &live, AdvanceRequest { secret_hash: OTHER_HASH, ..step(&live) }),
         ("idle", &idle, step(&idle)),
         ("expired", &expired, step(&expired)),
         ("ended", &ended, step(&ended)),
@@ -119,7 +124,7 @@ pub async fn an_advance_within_the_window_changes_nothing(store: Store) {
     })
     .await;
     assert!(store.advance(&step(&set_back)).await.unwrap().is_some());
-    let no_window = Advance { grace: Duration::ZERO, ..step(&within) };
+    let no_window = AdvanceRequest { grace: Duration::ZERO, ..step(&within) };
     assert!(store.advance(&no_window).await.unwrap().is_some());
 }
 
@@ -129,7 +134,7 @@ pub async fn of_many_advances_at_once_one_wins(store: Store) {
         let session = insert(&store, |_| {}).await;
         let mut racing = Vec::new();
         for _ in 0..50 {
-            let (store, step) = (store.clone(), Advance { grace, ..step(&session) });
+            let (store, step) = (store.clone(), AdvanceRequest { grace, ..step(&session) });
             racing.push(tokio::spawn(async move { store.advance(&step).await.unwrap() }));
         }
         let mut winners = 0;
@@ -144,66 +149,88 @@ pub async fn of_many_advances_at_once_one_wins(store: Store) {
 #[doc(hidden)]
 pub async fn rows_and_the_pure_rule_agree(store: Store) {
     let new = insert(&store, |_| {}).await;
-    assert_eq!(verdict(&store, new.id(), 0).await, Verdict::Rotate, "the first one");
+    assert_eq!(verdict(&store, new.id(), 0).await, RotationOutcome::Rotate, "the first one");
     assert!(store.advance(&step(&new)).await.unwrap().is_some());
-    assert_eq!(verdict(&store, new.id(), 0).await, Verdict::Replay, "one before, in the window");
-    assert_eq!(verdict(&store, new.id(), 1).await, Verdict::Replay, "current, in the window");
-    assert_eq!(verdict(&store, new.id(), 2).await, Verdict::Refused(Refusal::Ahead));
+    assert_eq!(
+        verdict(&store, new.id(), 0).await,
+        RotationOutcome::Replay,
+        "one before, in the window"
+    );
+    assert_eq!(
+        verdict(&store, new.id(), 1).await,
+        RotationOutcome::Replay,
+        "current, in the window"
+    );
+    assert_eq!(
+        verdict(&store, new.id(), 2).await,
+        RotationOutcome::Rejected(RotationRejection::Ahead)
+    );
 
     let within = insert_within_window(&store, 2).await;
-    assert_eq!(verdict(&store, within.id(), 0).await, Verdict::Reuse, "two before, in the window");
+    assert_eq!(
+        verdict(&store, within.id(), 0).await,
+        RotationOutcome::Reuse,
+        "two before, in the window"
+    );
     let after = insert_after_window(&store, 2, |_| {}).await;
-    assert_eq!(verdict(&store, after.id(), 2).await, Verdict::Rotate, "current, later");
-    assert_eq!(verdict(&store, after.id(), 1).await, Verdict::LateRetry, "one before, later");
-    assert_eq!(verdict(&store, after.id(), 0).await, Verdict::Reuse, "two before, later");
+    assert_eq!(verdict(&store, after.id(), 2).await, RotationOutcome::Rotate, "current, later");
+    assert_eq!(
+        verdict(&store, after.id(), 1).await,
+        RotationOutcome::LateRetry,
+        "one before, later"
+    );
+    assert_eq!(verdict(&store, after.id(), 0).await, RotationOutcome::Reuse, "two before, later");
     assert!(store.late_retry(&retry(&after)).await.unwrap().is_some());
-    assert_eq!(verdict(&store, after.id(), 1).await, Verdict::Replay, "a repetition");
-    assert_eq!(verdict(&store, after.id(), 2).await, Verdict::Replay, "its answer");
+    assert_eq!(verdict(&store, after.id(), 1).await, RotationOutcome::Replay, "a repetition");
+    assert_eq!(verdict(&store, after.id(), 2).await, RotationOutcome::Replay, "its answer");
 
-    store.end(&Which::One { id: after.id() }, EndReason::Reuse).await.unwrap();
-    assert_eq!(verdict(&store, after.id(), 2).await, Verdict::Refused(Refusal::Ended));
-    let ended = row(&store, after.id()).await.into_parts().ended;
+    store.end(&SessionSelector::ById { id: after.id() }, EndReason::Reuse).await.unwrap();
+    assert_eq!(
+        verdict(&store, after.id(), 2).await,
+        RotationOutcome::Rejected(RotationRejection::Ended)
+    );
+    let ended = row(&store, after.id()).await.into_record().ended;
     assert_eq!(ended.map(|ended| ended.reason), Some(EndReason::Reuse));
 }
 
 #[doc(hidden)]
 pub async fn a_late_retry_opens_a_window_and_slides_nothing(store: Store) {
     let session = insert_after_window(&store, 1, |_| {}).await;
-    let later = session.parts().access_until + HOUR;
+    let later = session.record().access_until + HOUR;
     let earliest = now(&store).await;
-    let retry = LateRetry { access_until: later, ..retry(&session) };
+    let retry = LateRetryRequest { access_until: later, ..retry(&session) };
     let granted = store.late_retry(&retry).await.unwrap().expect("it applies");
     let latest = now(&store).await;
     assert_eq!(row(&store, session.id()).await, granted, "what is returned is what was written");
 
-    let parts = granted.into_parts();
+    let parts = granted.into_record();
     assert!(earliest <= parts.rotated_at && parts.rotated_at <= latest, "by the store's clock");
-    let expected = SessionParts {
+    let expected = SessionRecord {
         late_retry: run(0, 1),
         rotated_at: parts.rotated_at,
         access_until: later,
-        ..session.into_parts()
+        ..session.into_record()
     };
     assert_eq!(parts, expected, "nothing else changes");
 }
 
 #[doc(hidden)]
 pub async fn a_late_retry_needs_no_clock_to_catch_up(store: Store) {
-    let set_back = |s: &mut SessionParts| {
+    let set_back = |s: &mut SessionRecord| {
         s.generation = 1;
         s.rotated_at = s.rotated_at + GRACE + MINUTE;
     };
     let session = insert(&store, set_back).await;
     let granted = store.late_retry(&retry(&session)).await.unwrap().expect("it applies");
-    assert!(granted.parts().rotated_at < session.parts().rotated_at, "by the store's clock");
+    assert!(granted.record().rotated_at < session.record().rotated_at, "by the store's clock");
 }
 
 #[doc(hidden)]
 pub async fn a_late_retry_is_granted_once_a_generation(store: Store) {
     let session = insert_after_window(&store, 1, |_| {}).await;
     let granted = store.late_retry(&retry(&session)).await.unwrap().unwrap();
-    let generous = LateRetry { max_running: 100, ..retry(&session) };
-    for again in [generous.clone(), LateRetry { grace: Duration::ZERO, ..generous }] {
+    let generous = LateRetryRequest { max_running: 100, ..retry(&session) };
+    for again in [generous.clone(), LateRetryRequest { grace: Duration::ZERO, ..generous }] {
         assert!(store.late_retry(&again).await.unwrap().is_none(), "{again:?}");
         assert_eq!(row(&store, session.id()).await, granted);
     }
@@ -224,10 +251,10 @@ pub async fn late_retries_are_counted_over_generations_running(store: Store) {
     ] {
         let what = format!("{max_running} {earlier:?}");
         let session = insert_after_window(&store, 5, |s| s.late_retry = earlier).await;
-        let retry = LateRetry { max_running, ..retry(&session) };
+        let retry = LateRetryRequest { max_running, ..retry(&session) };
         let granted = store.late_retry(&retry).await.unwrap();
         assert_eq!(granted.is_some(), expected.is_some(), "{what}");
-        let kept = row(&store, session.id()).await.into_parts().late_retry;
+        let kept = row(&store, session.id()).await.into_record().late_retry;
         assert_eq!(kept, expected.or(earlier), "{what}");
     }
 }
@@ -239,12 +266,12 @@ pub async fn a_late_retry_that_does_not_apply_changes_nothing(store: Store) {
     let idle = insert_after_window(&store, 5, |s| s.idle_until = s.rotated_at).await;
     let expired = insert_after_window(&store, 5, |s| s.expires_at = s.rotated_at).await;
     let ended = insert_after_window(&store, 5, |_| {}).await;
-    store.end(&Which::One { id: ended.id() }, EndReason::Logout).await.unwrap();
+    store.end(&SessionSelector::ById { id: ended.id() }, EndReason::Logout).await.unwrap();
     let ended = row(&store, ended.id()).await;
     for (what, session, retry) in [
-        ("the current generation", &live, LateRetry { generation: 5, ..retry(&live) }),
-        ("two generations back", &live, LateRetry { generation: 3, ..retry(&live) }),
-        ("another secret", &live, LateRetry { secret_hash: OTHER_HASH, ..retry(&live) }),
+        ("the current generation", &live, LateRetryRequest { generation: 5, ..retry(&live) }),
+        ("two generations back", &live, LateRetryRequest { generation: 3, ..retry(&live) }),
+        ("another secret", &live, LateRetryRequest { secret_hash: OTHER_HASH, ..retry(&live) }),
         ("within the window", &within, retry(&within)),
         ("idle", &idle, retry(&idle)),
         ("expired", &expired, retry(&expired)),
@@ -261,7 +288,7 @@ pub async fn of_many_late_retries_at_once_one_wins(store: Store) {
         let session = insert_after_window(&store, 1, |_| {}).await;
         let mut racing = Vec::new();
         for _ in 0..50 {
-            let (store, retry) = (store.clone(), LateRetry { grace, ..retry(&session) });
+            let (store, retry) = (store.clone(), LateRetryRequest { grace, ..retry(&session) });
             racing.push(tokio::spawn(async move { store.late_retry(&retry).await.unwrap() }));
         }
         let mut winners = 0;
@@ -269,7 +296,7 @@ pub async fn of_many_late_retries_at_once_one_wins(store: Store) {
             winners += usize::from(racer.await.unwrap().is_some());
         }
         assert_eq!(winners, 1);
-        assert_eq!(row(&store, session.id()).await.into_parts().late_retry, run(0, 1));
+        assert_eq!(row(&store, session.id()).await.into_record().late_retry, run(0, 1));
     }
 }
 

@@ -11,13 +11,14 @@ pub async fn a_session_is_read_back_with_every_part(store: Store) {
         s.created_at = now - HOUR;
         s.rotated_at = now - Duration::from_millis(1234);
         s.auth_time = now - Duration::from_millis(3_599_001);
-        s.device = Device::default().with_user_agent("Möz/5.0 'x'").with_address("2001:db8::1");
+        s.client_info =
+            ClientInfo::default().with_user_agent("Möz/5.0 'x'").with_address("2001:db8::1");
     });
     store.insert(&full, ANY).await.unwrap();
-    let loaded = store.load(full.id()).await.unwrap().unwrap();
-    assert_eq!(loaded.session, full);
-    assert!(loaded.now >= now, "the store's time does not go back");
-    assert!(loaded.now.since(now) < HOUR);
+    let snapshot = store.load(full.id()).await.unwrap().unwrap();
+    assert_eq!(snapshot.session, full);
+    assert!(snapshot.now >= now, "the store's time does not go back");
+    assert!(snapshot.now.since(now) < HOUR);
 
     let bare = session(now, |s| {
         s.client_id = String::new();
@@ -37,11 +38,11 @@ pub async fn texts_of_any_characters_come_back_as_they_were(store: Store) {
                 text.push_str(odd);
             }
             s.claims = format!("{{\"name\":\"{}\"}}", "x".repeat(odd.len()));
-            s.device = Device::default().with_user_agent(odd).with_address(odd);
+            s.client_info = ClientInfo::default().with_user_agent(odd).with_address(odd);
         })
         .await;
         assert_eq!(row(&store, session.id()).await, session, "{odd:?}");
-        let issuer = &*session.parts().issuer;
+        let issuer = &*session.record().issuer;
         let listed = list(&store, &session).await;
         assert_eq!(listed, std::slice::from_ref(&session), "{odd:?}");
 
@@ -50,7 +51,7 @@ pub async fn texts_of_any_characters_come_back_as_they_were(store: Store) {
         let spent = token(issuer, odd, until);
         store.append(&[LogEntry::Revocation(spent.clone())]).await.unwrap();
         let ended = end_all(&store, &session, None, 100).await;
-        assert_eq!(ended, [session.parts().revocation()], "{odd:?}");
+        assert_eq!(ended, [session.record().revocation()], "{odd:?}");
         let (seen, _) = read_all(&store, Some(start), 1000).await;
         assert!(seen.contains(&spent) && seen.contains(&ended[0]), "{odd:?}");
         let key = RevocationKey::Token { issuer, jti: odd };
@@ -64,8 +65,8 @@ pub async fn an_unknown_session_is_none(store: Store) {
     assert!(store.load(unknown.id()).await.unwrap().is_none());
     assert!(store.advance(&step(&unknown)).await.unwrap().is_none());
     assert!(store.late_retry(&retry(&unknown)).await.unwrap().is_none());
-    let which = Which::One { id: unknown.id() };
-    assert!(store.end(&which, EndReason::Logout).await.unwrap().is_none());
+    let selector = SessionSelector::ById { id: unknown.id() };
+    assert!(store.end(&selector, EndReason::Logout).await.unwrap().is_none());
     assert!(list(&store, &unknown).await.is_empty());
     assert!(end_all(&store, &unknown, None, 100).await.is_empty());
 }
@@ -74,9 +75,9 @@ pub async fn an_unknown_session_is_none(store: Store) {
 pub async fn a_taken_name_is_a_conflict_and_changes_nothing(store: Store) {
     let first = insert(&store, |_| {}).await;
     let second = insert(&store, |_| {}).await;
-    let mut parts = second.clone().into_parts();
+    let mut parts = second.clone().into_record();
     parts.id = first.id();
-    let taken = store.insert(&Session::from_parts(parts), ANY).await;
+    let taken = store.insert(&Session::from_record(parts), ANY).await;
     assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
     assert_eq!(row(&store, first.id()).await, first);
     assert_eq!(list(&store, &second).await, std::slice::from_ref(&second));
@@ -86,16 +87,16 @@ pub async fn a_taken_name_is_a_conflict_and_changes_nothing(store: Store) {
 pub async fn a_limit_that_refuses_counts_live_sessions_of_the_subject(store: Store) {
     let [first, second, _, _] = neighbours(&store).await;
     let idle = beside(&first, HOUR);
-    let mut parts = idle.into_parts();
+    let mut parts = idle.into_record();
     parts.idle_until = parts.rotated_at - HOUR;
-    store.insert(&Session::from_parts(parts), ANY).await.unwrap();
+    store.insert(&Session::from_record(parts), ANY).await.unwrap();
 
     let third = beside(&first, HOUR);
-    let refused = store.insert(&third, SessionLimit::refuse(2)).await;
+    let refused = store.insert(&third, SessionLimit::reject_new(2)).await;
     assert!(matches!(refused, Err(StoreError::Limit)), "{refused:?}");
     assert!(store.load(third.id()).await.unwrap().is_none(), "nothing was added");
-    store.end(&Which::One { id: second.id() }, EndReason::Logout).await.unwrap();
-    assert!(store.insert(&third, SessionLimit::refuse(2)).await.unwrap().is_empty());
+    store.end(&SessionSelector::ById { id: second.id() }, EndReason::Logout).await.unwrap();
+    assert!(store.insert(&third, SessionLimit::reject_new(2)).await.unwrap().is_empty());
     assert_eq!(row(&store, first.id()).await, first);
 }
 
@@ -103,20 +104,20 @@ pub async fn a_limit_that_refuses_counts_live_sessions_of_the_subject(store: Sto
 pub async fn a_limit_that_ends_ends_the_oldest_and_never_the_new_one(store: Store) {
     let [first, second, stranger, namesake] = neighbours(&store).await;
     // By a node whose clock is behind, as the next one: they are newer all the same.
-    let mut parts = beside(&first, HOUR).into_parts();
+    let mut parts = beside(&first, HOUR).into_record();
     parts.created_at = parts.created_at - 3 * HOUR;
-    let third = Session::from_parts(parts);
+    let third = Session::from_record(parts);
     store.insert(&third, ANY).await.unwrap();
-    let mut parts = beside(&first, HOUR).into_parts();
+    let mut parts = beside(&first, HOUR).into_record();
     parts.created_at = parts.created_at - 2 * HOUR;
-    let new = Session::from_parts(parts);
+    let new = Session::from_record(parts);
     let (_, end) = read_all(&store, None, 1000).await;
     let ended = store.insert(&new, SessionLimit::end_oldest(2)).await.unwrap();
     assert_eq!(ended.len(), 2);
     let (seen, _) = read_all(&store, Some(end), 1000).await;
     assert!(ended.iter().all(|entry| seen.contains(entry)), "they are in the log");
     for over in [first, second] {
-        let ended = row(&store, over.id()).await.into_parts().ended.unwrap();
+        let ended = row(&store, over.id()).await.into_record().ended.unwrap();
         assert_eq!(ended.reason, EndReason::Limit);
     }
     for kept in [&third, &new, &stranger, &namesake] {
@@ -126,7 +127,7 @@ pub async fn a_limit_that_ends_ends_the_oldest_and_never_the_new_one(store: Stor
 
 #[doc(hidden)]
 pub async fn of_many_sign_ins_at_once_the_limit_stays(store: Store) {
-    for (limit, succeed) in [(SessionLimit::end_oldest(3), 20), (SessionLimit::refuse(3), 3)] {
+    for (limit, succeed) in [(SessionLimit::end_oldest(3), 20), (SessionLimit::reject_new(3), 3)] {
         let first = session(now(&store).await, |_| {});
         let mut racing = Vec::new();
         for _ in 0..20 {
@@ -151,7 +152,7 @@ pub async fn a_limit_that_comes_late_is_reached_in_bounded_steps(store: Store) {
     let before = list(&store, &first).await;
     let limit = SessionLimit::end_oldest(2);
     let ended = store.insert(&beside(&first, HOUR), limit).await.unwrap();
-    let oldest = before[..SessionLimit::MAX_ENDED].iter().map(|s| s.parts().revocation());
+    let oldest = before[..SessionLimit::MAX_ENDED].iter().map(|s| s.record().revocation());
     assert_eq!(ended, oldest.collect::<Vec<_>>());
     store.insert(&beside(&first, HOUR), limit).await.unwrap();
     assert_eq!(list(&store, &first).await.len(), 2);

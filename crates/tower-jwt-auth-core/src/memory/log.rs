@@ -69,14 +69,14 @@ impl Log {
         self.last += 1;
         self.until.insert((entry.until(), self.last));
         if let LogEntry::Revocation(revocation) = &entry {
-            self.names.entry(owned(revocation.names())).or_default().insert(self.last);
+            self.names.entry(owned(revocation.target())).or_default().insert(self.last);
         }
         self.entries.insert(self.last, entry);
     }
 
     fn remove(&mut self, number: u64) {
         if let Some(LogEntry::Revocation(revocation)) = self.entries.remove(&number) {
-            let name = owned(revocation.names());
+            let name = owned(revocation.target());
             if let Some(numbers) = self.names.get_mut(&name) {
                 numbers.remove(&number);
                 if numbers.is_empty() {
@@ -87,7 +87,7 @@ impl Log {
     }
 
     pub(super) fn covers(&self, key: &RevocationKey<'_>) -> bool {
-        let numbers = self.names.get(&owned(key.names())).into_iter().flatten();
+        let numbers = self.names.get(&owned(key.target())).into_iter().flatten();
         numbers.filter_map(|number| self.entries.get(number)).any(|entry| match entry {
             LogEntry::Revocation(revocation) => revocation.covers(key),
             LogEntry::Heartbeat(_) => false,

@@ -3,8 +3,8 @@ use std::ops::Bound::{Excluded, Unbounded};
 
 use super::log::Log;
 use crate::{
-    EndBatch, Ended, LogEntry, Revocation, SessionId, SessionParts, SessionPosition, Timestamp,
-    Which,
+    EndBatch, Ended, LogEntry, Revocation, SessionId, SessionPosition, SessionRecord,
+    SessionSelector, Timestamp,
 };
 
 /// Under one lock, so that every call is one transaction.
@@ -22,7 +22,7 @@ pub(super) struct State {
 
 struct Row {
     number: u64,
-    parts: SessionParts,
+    parts: SessionRecord,
 }
 
 impl State {
@@ -36,7 +36,7 @@ impl State {
         }
     }
 
-    pub(super) fn session(&self, id: SessionId) -> Option<&SessionParts> {
+    pub(super) fn session(&self, id: SessionId) -> Option<&SessionRecord> {
         self.sessions.get(&id).map(|row| &row.parts)
     }
 
@@ -45,7 +45,7 @@ impl State {
     }
 
     /// Adds a row under a name that is free.
-    pub(super) fn insert(&mut self, parts: SessionParts) {
+    pub(super) fn insert(&mut self, parts: SessionRecord) {
         self.added += 1;
         let (id, number) = (parts.id, self.added);
         let owner = (parts.issuer.clone(), parts.subject.clone());
@@ -70,8 +70,8 @@ impl State {
     pub(super) fn update(
         &mut self,
         id: SessionId,
-        change: impl FnOnce(&mut SessionParts) -> bool,
-    ) -> Option<&SessionParts> {
+        change: impl FnOnce(&mut SessionRecord) -> bool,
+    ) -> Option<&SessionRecord> {
         let row = &mut self.sessions.get_mut(&id)?.parts;
         let before = over_at(row);
         if !change(row) {
@@ -82,15 +82,17 @@ impl State {
         Some(row)
     }
 
-    pub(super) fn chosen(&self, which: &Which<'_>) -> Option<SessionId> {
-        let is_meant = |row: &&SessionParts| match which {
-            Which::One { .. } => true,
-            Which::Presented { secret_hash, .. } => row.secret_hash == *secret_hash,
-            Which::Owned { issuer, subject, .. } => {
+    pub(super) fn chosen(&self, selector: &SessionSelector<'_>) -> Option<SessionId> {
+        let is_meant = |row: &&SessionRecord| match selector {
+            SessionSelector::ById { .. } => true,
+            SessionSelector::ByToken { secret_hash, .. } => row.secret_hash == *secret_hash,
+            SessionSelector::Owned { issuer, subject, .. } => {
                 row.issuer == *issuer && row.subject == *subject
             }
         };
-        let (Which::One { id } | Which::Presented { id, .. } | Which::Owned { id, .. }) = which;
+        let (SessionSelector::ById { id }
+        | SessionSelector::ByToken { id, .. }
+        | SessionSelector::Owned { id, .. }) = selector;
         self.session(*id).filter(is_meant).map(|row| row.id)
     }
 
@@ -100,7 +102,7 @@ impl State {
         issuer: &str,
         subject: &str,
         after: Option<SessionPosition>,
-    ) -> impl Iterator<Item = (SessionPosition, &SessionParts)> {
+    ) -> impl Iterator<Item = (SessionPosition, &SessionRecord)> {
         let owner = (issuer.to_owned(), subject.to_owned());
         let after = after.map_or(Unbounded, |after| Excluded(after.number()));
         let ids =
@@ -137,7 +139,7 @@ impl State {
         subject: &str,
         after: Option<SessionPosition>,
         now: Timestamp,
-    ) -> impl Iterator<Item = (SessionPosition, &SessionParts)> {
+    ) -> impl Iterator<Item = (SessionPosition, &SessionRecord)> {
         self.owned(issuer, subject, after).filter(move |(_, row)| row.is_live(now))
     }
 
@@ -184,7 +186,7 @@ impl State {
 }
 
 /// When the session and everything made for it were over.
-fn over_at(row: &SessionParts) -> Timestamp {
+fn over_at(row: &SessionRecord) -> Timestamp {
     let over = row.ended.map_or(Timestamp::MAX, |ended| ended.at).min(row.valid_until());
     over.max(row.access_until)
 }

@@ -4,7 +4,7 @@ use crate::{SecretHash, Session, Timestamp};
 
 /// What a refresh token says of itself, once its signature has been checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Presented {
+pub struct PresentedToken {
     /// The generation that it names.
     pub generation: u64,
     /// The hash of the secret that it carries.
@@ -13,7 +13,7 @@ pub struct Presented {
 
 /// The outcome of a presented refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RotationOutcome {
     /// The token is the current one, and the grace window is over: the session moves to the next generation.
     Rotate,
     /// The session rotated within the grace window: the answer is the token of the current generation, and
@@ -25,12 +25,12 @@ pub enum Verdict {
     /// The token was spent: the session ends, because this client or another one is a thief.
     Reuse,
     /// The token opens nothing, and nothing is ended for it.
-    Refused(Refusal),
+    Rejected(RotationRejection),
 }
 
 /// Why a presented refresh token opens nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RotationRejection {
     /// The session has been ended.
     Ended,
     /// The session was not refreshed for too long.
@@ -66,58 +66,60 @@ impl Session {
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tower_jwt_auth_core::{Presented, RotationPolicy, Session, Verdict};
+    /// use tower_jwt_auth_core::{PresentedToken, RotationPolicy, Session, RotationOutcome};
     ///
-    /// fn judge_current(session: &Session) -> [Verdict; 2] {
-    ///     let row = session.parts();
-    ///     let current = Presented { generation: row.generation, secret_hash: row.secret_hash };
+    /// fn judge_current(session: &Session) -> [RotationOutcome; 2] {
+    ///     let row = session.record();
+    ///     let current = PresentedToken { generation: row.generation, secret_hash: row.secret_hash };
     ///     let policy = RotationPolicy::default();
     ///     let after = row.rotated_at + policy.grace();
-    ///     [after - Duration::from_millis(1), after].map(|now| session.present(&current, now, &policy))
+    ///     [after - Duration::from_millis(1), after].map(|now| session.evaluate(&current, now, &policy))
     /// }
-    /// # use tower_jwt_auth_core::{Device, SecretHash, SessionId, SessionParts, Timestamp};
+    /// # use tower_jwt_auth_core::{ClientInfo, SecretHash, SessionId, SessionRecord, Timestamp};
     /// # let at = Timestamp::from_unix_seconds;
-    /// # let session = Session::from_parts(SessionParts {
+    /// # let session = Session::from_record(SessionRecord {
     /// #     id: SessionId::from_bytes([1; 16]), issuer: "i".into(), subject: "s".into(),
     /// #     secret_hash: SecretHash::from_bytes([0; 32]), generation: 3, created_at: at(0),
     /// #     rotated_at: at(100), idle_until: at(1000), expires_at: at(2000), access_until: at(400),
     /// #     late_retry: None, ended: None, auth_time: at(0), client_id: "c".into(),
-    /// #     scope: String::new(), claims: "{}".into(), device: Device::default(),
+    /// #     scope: String::new(), claims: "{}".into(), client_info: ClientInfo::default(),
     /// # });
-    /// assert_eq!(judge_current(&session), [Verdict::Replay, Verdict::Rotate]);
+    /// assert_eq!(judge_current(&session), [RotationOutcome::Replay, RotationOutcome::Rotate]);
     /// ```
-    pub fn present(
+    pub fn evaluate(
         &self,
-        presented: &Presented,
+        presented: &PresentedToken,
         now: Timestamp,
         policy: &RotationPolicy,
-    ) -> Verdict {
-        let row = self.parts();
+    ) -> RotationOutcome {
+        let row = self.record();
         if presented.secret_hash != row.secret_hash {
-            return Verdict::Refused(Refusal::WrongSecret);
+            return RotationOutcome::Rejected(RotationRejection::WrongSecret);
         }
         if row.ended.is_some() {
-            return Verdict::Refused(Refusal::Ended);
+            return RotationOutcome::Rejected(RotationRejection::Ended);
         }
         if now >= row.expires_at {
-            return Verdict::Refused(Refusal::Expired);
+            return RotationOutcome::Rejected(RotationRejection::Expired);
         }
         if now >= row.idle_until {
-            return Verdict::Refused(Refusal::Idle);
+            return RotationOutcome::Rejected(RotationRejection::Idle);
         }
         let Some(behind) = row.generation.checked_sub(presented.generation) else {
-            return Verdict::Refused(Refusal::Ahead);
+            return RotationOutcome::Rejected(RotationRejection::Ahead);
         };
         match (behind, is_in_window(row, now, policy.grace())) {
-            (0 | 1, true) => Verdict::Replay,
-            (0, false) => Verdict::Rotate,
-            (1, false) if self.may_retry_late(presented.generation, policy) => Verdict::LateRetry,
-            _ => Verdict::Reuse,
+            (0 | 1, true) => RotationOutcome::Replay,
+            (0, false) => RotationOutcome::Rotate,
+            (1, false) if self.may_retry_late(presented.generation, policy) => {
+                RotationOutcome::LateRetry
+            }
+            _ => RotationOutcome::Reuse,
         }
     }
 
     fn may_retry_late(&self, generation: u64, policy: &RotationPolicy) -> bool {
-        LateRetryRun::after(self.parts().late_retry, generation)
+        LateRetryRun::after(self.record().late_retry, generation)
             .is_some_and(|run| run.length <= policy.late_retries())
     }
 }

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::*;
-use crate::{Device, EndReason, Ended, SecretHash, Session, SessionId, SessionParts, Timestamp};
+use crate::{
+    ClientInfo, EndReason, Ended, SecretHash, Session, SessionId, SessionRecord, Timestamp,
+};
 
 const HASH: SecretHash = SecretHash::from_bytes([1; 32]);
 const GRACE: Duration = Duration::from_secs(10);
@@ -16,8 +18,8 @@ fn just_before(time: Timestamp) -> Timestamp {
 }
 
 /// At generation 5 since second 1000, idle until 2000, over at 3000.
-fn parts(change: impl FnOnce(&mut SessionParts)) -> SessionParts {
-    let mut parts = SessionParts {
+fn parts(change: impl FnOnce(&mut SessionRecord)) -> SessionRecord {
+    let mut parts = SessionRecord {
         id: SessionId::from_bytes([9; 16]),
         issuer: "https://issuer.example".into(),
         subject: "alice".into(),
@@ -34,14 +36,14 @@ fn parts(change: impl FnOnce(&mut SessionParts)) -> SessionParts {
         client_id: "web".into(),
         scope: String::new(),
         claims: "{}".into(),
-        device: Device::default(),
+        client_info: ClientInfo::default(),
     };
     change(&mut parts);
     parts
 }
 
-fn session(change: impl FnOnce(&mut SessionParts)) -> Session {
-    Session::from_parts(parts(change))
+fn session(change: impl FnOnce(&mut SessionRecord)) -> Session {
+    Session::from_record(parts(change))
 }
 
 fn run(generation: u64, length: u32) -> Option<LateRetryRun> {
@@ -53,12 +55,12 @@ fn judge_by(
     session: &Session,
     generation: u64,
     now: Timestamp,
-) -> Verdict {
-    let presented = Presented { generation, secret_hash: HASH };
-    session.present(&presented, now, policy)
+) -> RotationOutcome {
+    let presented = PresentedToken { generation, secret_hash: HASH };
+    session.evaluate(&presented, now, policy)
 }
 
-fn judge(session: &Session, generation: u64, now: Timestamp) -> Verdict {
+fn judge(session: &Session, generation: u64, now: Timestamp) -> RotationOutcome {
     judge_by(&RotationPolicy::default(), session, generation, now)
 }
 
@@ -68,7 +70,11 @@ fn within_the_window_the_current_generation_and_the_one_before_are_replayed() {
     for generation in [4, 5] {
         let set_back = at(990) + Duration::from_millis(1);
         for now in [at(1000), just_before(at(1010)), set_back] {
-            assert_eq!(judge(&session, generation, now), Verdict::Replay, "{generation} {now:?}");
+            assert_eq!(
+                judge(&session, generation, now),
+                RotationOutcome::Replay,
+                "{generation} {now:?}"
+            );
         }
     }
 }
@@ -76,9 +82,9 @@ fn within_the_window_the_current_generation_and_the_one_before_are_replayed() {
 #[test]
 fn a_clock_that_was_set_back_by_more_than_the_window_opens_none() {
     let session = session(|_| {});
-    assert_eq!(judge(&session, 5, at(990)), Verdict::Rotate);
-    assert_eq!(judge(&session, 4, at(990)), Verdict::LateRetry);
-    let mut row = session.into_parts();
+    assert_eq!(judge(&session, 5, at(990)), RotationOutcome::Rotate);
+    assert_eq!(judge(&session, 4, at(990)), RotationOutcome::LateRetry);
+    let mut row = session.into_record();
     assert!(row.advance(&advance(&row.clone()), at(990)));
     assert_eq!(row.rotated_at, at(990));
 }
@@ -86,36 +92,36 @@ fn a_clock_that_was_set_back_by_more_than_the_window_opens_none() {
 #[test]
 fn after_the_window_the_current_generation_rotates_until_the_session_is_over() {
     let session = session(|_| {});
-    assert_eq!(judge(&session, 5, at(1010)), Verdict::Rotate, "the window is half open");
-    assert_eq!(judge(&session, 5, at(1999)), Verdict::Rotate);
-    assert_eq!(judge(&session, 5, at(2000)), Verdict::Refused(Refusal::Idle));
-    assert_eq!(judge(&session, 5, at(3000)), Verdict::Refused(Refusal::Expired));
+    assert_eq!(judge(&session, 5, at(1010)), RotationOutcome::Rotate, "the window is half open");
+    assert_eq!(judge(&session, 5, at(1999)), RotationOutcome::Rotate);
+    assert_eq!(judge(&session, 5, at(2000)), RotationOutcome::Rejected(RotationRejection::Idle));
+    assert_eq!(judge(&session, 5, at(3000)), RotationOutcome::Rejected(RotationRejection::Expired));
 }
 
 #[test]
 fn the_first_refresh_of_a_session_rotates_at_once() {
     let session = session(|s| s.generation = 0);
-    assert_eq!(judge(&session, 0, at(1000)), Verdict::Rotate);
+    assert_eq!(judge(&session, 0, at(1000)), RotationOutcome::Rotate);
 }
 
 #[test]
 fn after_the_window_the_generation_before_is_a_late_retry_once() {
-    assert_eq!(judge(&session(|_| {}), 4, at(1010)), Verdict::LateRetry);
+    assert_eq!(judge(&session(|_| {}), 4, at(1010)), RotationOutcome::LateRetry);
     let retried = session(|s| s.late_retry = run(4, 1));
-    assert_eq!(judge(&retried, 4, just_before(at(1010))), Verdict::Replay, "a repetition");
-    assert_eq!(judge(&retried, 4, at(1010)), Verdict::Reuse, "a second late retry");
+    assert_eq!(judge(&retried, 4, just_before(at(1010))), RotationOutcome::Replay, "a repetition");
+    assert_eq!(judge(&retried, 4, at(1010)), RotationOutcome::Reuse, "a second late retry");
 }
 
 #[test]
 fn late_retries_are_granted_in_so_many_generations_running_and_no_more() {
     for (allowed, earlier, verdict) in [
-        (1, run(3, 1), Verdict::Reuse),
-        (1, run(2, 1), Verdict::LateRetry),
-        (1, run(2, 7), Verdict::LateRetry),
-        (2, run(3, 1), Verdict::LateRetry),
-        (2, run(3, 2), Verdict::Reuse),
-        (3, run(3, 2), Verdict::LateRetry),
-        (0, None, Verdict::Reuse),
+        (1, run(3, 1), RotationOutcome::Reuse),
+        (1, run(2, 1), RotationOutcome::LateRetry),
+        (1, run(2, 7), RotationOutcome::LateRetry),
+        (2, run(3, 1), RotationOutcome::LateRetry),
+        (2, run(3, 2), RotationOutcome::Reuse),
+        (3, run(3, 2), RotationOutcome::LateRetry),
+        (0, None, RotationOutcome::Reuse),
     ] {
         let policy = RotationPolicy::default().with_late_retries(allowed);
         let session = session(|s| s.late_retry = earlier);
@@ -127,8 +133,8 @@ fn late_retries_are_granted_in_so_many_generations_running_and_no_more() {
 fn a_strict_policy_grants_no_late_retry() {
     let session = session(|_| {});
     let strict = RotationPolicy::strict();
-    assert_eq!(judge_by(&strict, &session, 4, just_before(at(1010))), Verdict::Replay);
-    assert_eq!(judge_by(&strict, &session, 4, at(1010)), Verdict::Reuse);
+    assert_eq!(judge_by(&strict, &session, 4, just_before(at(1010))), RotationOutcome::Replay);
+    assert_eq!(judge_by(&strict, &session, 4, at(1010)), RotationOutcome::Reuse);
 }
 
 #[test]
@@ -136,8 +142,8 @@ fn without_a_grace_window_nothing_is_forgiven() {
     let policy = RotationPolicy::default().with_grace(Duration::ZERO).with_late_retries(5);
     assert_eq!(policy.late_retries(), 0);
     let session = session(|_| {});
-    assert_eq!(judge_by(&policy, &session, 5, at(1000)), Verdict::Rotate);
-    assert_eq!(judge_by(&policy, &session, 4, at(1000)), Verdict::Reuse);
+    assert_eq!(judge_by(&policy, &session, 5, at(1000)), RotationOutcome::Rotate);
+    assert_eq!(judge_by(&policy, &session, 4, at(1000)), RotationOutcome::Reuse);
 }
 
 #[test]
@@ -145,7 +151,7 @@ fn anything_older_than_the_generation_before_is_reuse_also_in_the_window() {
     let session = session(|_| {});
     for generation in 0..=3 {
         for now in [at(1000), at(1010)] {
-            assert_eq!(judge(&session, generation, now), Verdict::Reuse);
+            assert_eq!(judge(&session, generation, now), RotationOutcome::Reuse);
         }
     }
 }
@@ -154,8 +160,11 @@ fn anything_older_than_the_generation_before_is_reuse_also_in_the_window() {
 fn a_generation_that_was_never_issued_ends_nothing() {
     let session = session(|_| {});
     for now in [at(1000), at(1500)] {
-        assert_eq!(judge(&session, 6, now), Verdict::Refused(Refusal::Ahead));
-        assert_eq!(judge(&session, u64::MAX, now), Verdict::Refused(Refusal::Ahead));
+        assert_eq!(judge(&session, 6, now), RotationOutcome::Rejected(RotationRejection::Ahead));
+        assert_eq!(
+            judge(&session, u64::MAX, now),
+            RotationOutcome::Rejected(RotationRejection::Ahead)
+        );
     }
 }
 
@@ -163,9 +172,9 @@ fn a_generation_that_was_never_issued_ends_nothing() {
 fn another_secret_ends_nothing_whatever_the_generation() {
     let session = session(|_| {});
     for generation in [0, 4, 5, 6] {
-        let presented = Presented { generation, secret_hash: SecretHash::from_bytes([2; 32]) };
-        let verdict = session.present(&presented, at(1000), &RotationPolicy::default());
-        assert_eq!(verdict, Verdict::Refused(Refusal::WrongSecret));
+        let presented = PresentedToken { generation, secret_hash: SecretHash::from_bytes([2; 32]) };
+        let verdict = session.evaluate(&presented, at(1000), &RotationPolicy::default());
+        assert_eq!(verdict, RotationOutcome::Rejected(RotationRejection::WrongSecret));
     }
 }
 
@@ -174,7 +183,10 @@ fn an_ended_session_is_refused_for_every_generation() {
     let ended = Some(Ended { at: at(1001), reason: EndReason::Logout });
     let session = session(|s| s.ended = ended);
     for generation in 0..=6 {
-        assert_eq!(judge(&session, generation, at(1002)), Verdict::Refused(Refusal::Ended));
+        assert_eq!(
+            judge(&session, generation, at(1002)),
+            RotationOutcome::Rejected(RotationRejection::Ended)
+        );
     }
     assert!(!session.is_live(at(1002)));
 }
@@ -185,16 +197,16 @@ fn generation_numbers_at_the_end_of_their_range_do_not_overflow() {
         s.generation = u64::MAX;
         s.late_retry = run(u64::MAX - 2, u32::MAX);
     });
-    assert_eq!(judge(&session, u64::MAX, at(1500)), Verdict::Rotate);
+    assert_eq!(judge(&session, u64::MAX, at(1500)), RotationOutcome::Rotate);
     let policy = RotationPolicy::default().with_late_retries(u32::MAX);
-    assert_eq!(judge_by(&policy, &session, u64::MAX - 1, at(1500)), Verdict::LateRetry);
-    let mut row = session.into_parts();
+    assert_eq!(judge_by(&policy, &session, u64::MAX - 1, at(1500)), RotationOutcome::LateRetry);
+    let mut row = session.into_record();
     assert!(!row.advance(&advance(&row), at(1500)), "there is no next generation");
     assert!(row.retry_late(&retry(&row, u32::MAX), at(1500)));
 }
 
-fn advance(row: &SessionParts) -> Advance {
-    Advance {
+fn advance(row: &SessionRecord) -> AdvanceRequest {
+    AdvanceRequest {
         id: row.id,
         secret_hash: HASH,
         from_generation: row.generation,
@@ -204,8 +216,8 @@ fn advance(row: &SessionParts) -> Advance {
     }
 }
 
-fn retry(row: &SessionParts, max_running: u32) -> LateRetry {
-    LateRetry {
+fn retry(row: &SessionRecord, max_running: u32) -> LateRetryRequest {
+    LateRetryRequest {
         id: row.id,
         secret_hash: HASH,
         generation: row.generation - 1,
@@ -235,20 +247,29 @@ fn the_writes_apply_exactly_where_the_rule_says_so() {
                                 s.ended = ended;
                             });
                             let policy = RotationPolicy::default().with_late_retries(late_retries);
-                            let session = Session::from_parts(row.clone());
+                            let session = Session::from_record(row.clone());
                             let verdict = judge_by(&policy, &session, generation, now);
 
-                            let step = Advance { from_generation: generation, ..advance(&row) };
+                            let step =
+                                AdvanceRequest { from_generation: generation, ..advance(&row) };
                             let advanced = row.clone().advance(&step, now);
-                            assert_eq!(advanced, verdict == Verdict::Rotate, "{row:?} {now:?}");
+                            assert_eq!(
+                                advanced,
+                                verdict == RotationOutcome::Rotate,
+                                "{row:?} {now:?}"
+                            );
 
-                            let again = LateRetry {
+                            let again = LateRetryRequest {
                                 generation,
                                 max_running: policy.late_retries(),
                                 ..retry(&parts(|_| {}), 0)
                             };
                             let retried = row.clone().retry_late(&again, now);
-                            assert_eq!(retried, verdict == Verdict::LateRetry, "{row:?} {now:?}");
+                            assert_eq!(
+                                retried,
+                                verdict == RotationOutcome::LateRetry,
+                                "{row:?} {now:?}"
+                            );
                         }
                     }
                 }
@@ -286,9 +307,9 @@ fn a_late_retry_opens_a_window_and_slides_nothing() {
 fn a_write_with_another_secret_does_not_apply() {
     let other = SecretHash::from_bytes([2; 32]);
     let mut row = parts(|_| {});
-    let step = Advance { secret_hash: other, ..advance(&row) };
+    let step = AdvanceRequest { secret_hash: other, ..advance(&row) };
     assert!(!row.advance(&step, at(1500)));
-    let again = LateRetry { secret_hash: other, ..retry(&row, 1) };
+    let again = LateRetryRequest { secret_hash: other, ..retry(&row, 1) };
     assert!(!row.retry_late(&again, at(1500)));
     assert_eq!(row, parts(|_| {}));
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use crate::{SecretHash, SessionId, SessionParts, Timestamp};
+use crate::{SecretHash, SessionId, SessionRecord, Timestamp};
 
 /// One step of a session to its next generation.
 #[derive(Clone, Debug)]
-pub struct Advance {
+pub struct AdvanceRequest {
     /// The session.
     pub id: SessionId,
     /// The hash of the secret that was presented.
@@ -21,7 +21,7 @@ pub struct Advance {
 
 /// A retry of the generation before the current one, later than the grace window.
 #[derive(Clone, Debug)]
-pub struct LateRetry {
+pub struct LateRetryRequest {
     /// The session.
     pub id: SessionId,
     /// The hash of the secret that was presented.
@@ -63,16 +63,16 @@ impl LateRetryRun {
 ///
 /// A time that lies further ahead than `grace` is of a store whose clock was set back since. Its window would last
 /// until the clock has caught up, with access tokens that are over before.
-pub(super) fn is_in_window(row: &SessionParts, now: Timestamp, grace: Duration) -> bool {
+pub(super) fn is_in_window(row: &SessionRecord, now: Timestamp, grace: Duration) -> bool {
     row.generation > 0 && now < row.rotated_at + grace && row.rotated_at < now + grace
 }
 
-impl SessionParts {
+impl SessionRecord {
     /// Moves the row to its next generation if the step applies at this time, and returns whether it did.
     ///
     /// This is the condition and the effect of [`SessionStore::advance`](crate::SessionStore::advance), for
     /// stores that keep rows in memory under a lock, and for the model check of the rule.
-    pub fn advance(&mut self, step: &Advance, now: Timestamp) -> bool {
+    pub fn advance(&mut self, step: &AdvanceRequest, now: Timestamp) -> bool {
         let is_current =
             self.generation == step.from_generation && self.secret_hash == step.secret_hash;
         if !is_current || !self.is_live(now) || is_in_window(self, now, step.grace) {
@@ -89,7 +89,7 @@ impl SessionParts {
     /// Counts a late retry in the row if it is granted at this time, and returns whether it was.
     ///
     /// This is the condition and the effect of [`SessionStore::late_retry`](crate::SessionStore::late_retry).
-    pub fn retry_late(&mut self, retry: &LateRetry, now: Timestamp) -> bool {
+    pub fn retry_late(&mut self, retry: &LateRetryRequest, now: Timestamp) -> bool {
         let is_one_behind = retry.generation.checked_add(1) == Some(self.generation)
             && self.secret_hash == retry.secret_hash;
         if !is_one_behind || !self.is_live(now) || is_in_window(self, now, retry.grace) {

@@ -57,15 +57,15 @@ impl RevocationLog for PostgresStore {
 
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
         match after.map(Place::read) {
-            None => self.bell.wait(0).await,
-            Some(Some(place)) => self.bell.wait(place.rung).await,
+            None => self.signal.wait(0).await,
+            Some(Some(place)) => self.signal.wait(place.rung).await,
             Some(None) => {}
         }
         Ok(())
     }
 
     async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
-        let names = || keys.iter().map(RevocationKey::names);
+        let names = || keys.iter().map(RevocationKey::target);
         let issued_at = keys.iter().map(|key| key.issued_at().map(Timestamp::unix_millis));
         let mut lease = self.desk.lend().await?;
         let found = sqlx::query_scalar(IS_REVOKED)
@@ -94,7 +94,7 @@ impl PostgresStore {
         limit: usize,
     ) -> Result<Option<LogPage>, StoreError> {
         // Counted before the reading: what is written meanwhile wakes the reader again.
-        let rung = self.bell.rung();
+        let rung = self.signal.version();
         let limit = limit.max(1);
         let seen = place.map_or(NOTHING, |place| &place.seen);
         let round = place.and_then(|place| place.round.as_ref());

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use sqlx::postgres::PgConnection;
 use sqlx::{PgPool, Postgres, SqlSafeStr as _, SqlStr};
 use tokio::sync::Notify;
-use tower_jwt_auth_core::{Bell, EndReason, StoreError};
+use tower_jwt_auth_core::{ChangeSignal, EndReason, StoreError};
 
 use crate::Migration;
 use crate::desk::Desk;
@@ -37,7 +37,7 @@ use crate::task::Task;
 #[derive(Debug)]
 pub struct PostgresStore {
     desk: Arc<Desk<Postgres>>,
-    bell: Arc<Bell>,
+    signal: Arc<ChangeSignal>,
     /// Tells the other nodes that the log has grown.
     grown: Arc<Notify>,
     _tasks: [Task; 2],
@@ -126,15 +126,16 @@ impl PostgresStore {
     }
 
     fn start(desk: Desk<Postgres>) -> Self {
-        let (desk, bell, grown) = (Arc::new(desk), Arc::new(Bell::new()), Arc::new(Notify::new()));
-        let listening = watch::listen(desk.pool().connect_options(), Arc::clone(&bell));
+        let (desk, signal, grown) =
+            (Arc::new(desk), Arc::new(ChangeSignal::new()), Arc::new(Notify::new()));
+        let listening = watch::listen(desk.pool().connect_options(), Arc::clone(&signal));
         let telling = watch::tell(Arc::clone(&desk), Arc::clone(&grown));
-        Self { desk, bell, grown, _tasks: [Task::start(listening), Task::start(telling)] }
+        Self { desk, signal, grown, _tasks: [Task::start(listening), Task::start(telling)] }
     }
 
     /// Wakes those who follow the log, here and elsewhere.
     fn announce(&self) {
-        self.bell.ring();
+        self.signal.notify();
         self.grown.notify_one();
     }
 

@@ -5,8 +5,9 @@ use sqlx::postgres::{PgArguments, PgConnection};
 use sqlx::query::Query;
 use sqlx::{Postgres, Row as _};
 use tower_jwt_auth_core::{
-    Advance, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, Revocation, Session, SessionId,
-    SessionLimit, SessionPage, SessionPosition, SessionStore, StoreError, Timestamp, Which,
+    AdvanceRequest, EndBatch, EndReason, EndedBatch, LateRetryRequest, Revocation, Session,
+    SessionId, SessionLimit, SessionPage, SessionPosition, SessionSelector, SessionSnapshot,
+    SessionStore, StoreError, Timestamp,
 };
 
 use super::{PostgresStore, begin, now};
@@ -26,10 +27,10 @@ impl SessionStore for PostgresStore {
         new: &Session,
         limit: SessionLimit,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let parts = new.parts();
+        let parts = new.record();
         let adding = bind_session(sqlx::query(INSERT), parts)?;
         let mut lease = self.desk.lend().await?;
-        if limit.most().is_none() {
+        if limit.max().is_none() {
             let added = adding.execute(&mut *lease).await;
             return match lease.settle(added)?.rows_affected() {
                 0 => Err(StoreError::Conflict),
@@ -54,7 +55,7 @@ impl SessionStore for PostgresStore {
             };
             let live = beside(COUNT_BESIDE, limit.max_counted()).fetch_one(&mut *connection);
             let surplus = limit.surplus(usize::try_from(live.await?).unwrap_or_default());
-            if limit.refuses() && surplus > 0 {
+            if limit.rejects_new() && surplus > 0 {
                 return Err(StoreError::Limit.into());
             }
             if surplus == 0 {
@@ -74,15 +75,15 @@ impl SessionStore for PostgresStore {
         Ok(ended)
     }
 
-    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
         let mut lease = self.desk.lend().await?;
         let row = sqlx::query(LOAD).bind(id.to_string()).fetch_optional(&mut *lease).await;
         let Some(row) = lease.settle(row)? else { return Ok(None) };
         let now = Timestamp::from_unix_millis(row.try_get("now").map_err(store_error)?);
-        Ok(Some(Loaded { session: read_session(&row)?, now }))
+        Ok(Some(SessionSnapshot { session: read_session(&row)?, now }))
     }
 
-    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
         // No row has a generation beyond what its column can hold.
         let Ok(generation) = i64::try_from(step.from_generation) else { return Ok(None) };
         let mut lease = self.desk.lend().await?;
@@ -98,7 +99,7 @@ impl SessionStore for PostgresStore {
         lease.settle(changed)?.as_ref().map(read_session).transpose()
     }
 
-    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
         let Ok(generation) = i64::try_from(retry.generation) else { return Ok(None) };
         let mut lease = self.desk.lend().await?;
         let changed = sqlx::query(LATE_RETRY)
@@ -115,17 +116,19 @@ impl SessionStore for PostgresStore {
 
     async fn end(
         &self,
-        which: &Which<'_>,
+        selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError> {
-        let this = match which {
-            Which::One { id } => ending(end_where!("id = $2"), reason).bind(id.to_string()),
-            Which::Presented { id, secret_hash } => {
+        let this = match selector {
+            SessionSelector::ById { id } => {
+                ending(end_where!("id = $2"), reason).bind(id.to_string())
+            }
+            SessionSelector::ByToken { id, secret_hash } => {
                 ending(end_where!("id = $2 AND secret_hash = $3"), reason)
                     .bind(id.to_string())
                     .bind(secret_hash.as_bytes().to_vec())
             }
-            Which::Owned { issuer, subject, id } => {
+            SessionSelector::Owned { issuer, subject, id } => {
                 ending(end_where!("issuer = $2 AND subject = $3 AND id = $4"), reason)
                     .bind(to_table(issuer).into_owned())
                     .bind(to_table(subject).into_owned())

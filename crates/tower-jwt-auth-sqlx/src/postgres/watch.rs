@@ -7,7 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sqlx::{PgPool, Postgres};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
-use tower_jwt_auth_core::Bell;
+use tower_jwt_auth_core::ChangeSignal;
 
 use crate::desk::Desk;
 
@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_secs(1);
 const GATHER: Duration = Duration::from_millis(5);
 
 /// Rings when another node has told of an entry, and now and then in any case.
-pub(super) async fn listen(options: Arc<PgConnectOptions>, bell: Arc<Bell>) {
+pub(super) async fn listen(options: Arc<PgConnectOptions>, signal: Arc<ChangeSignal>) {
     // A connection beside the pool: it waits all its life, and would take a place from those who work.
     let pool = PgPoolOptions::new()
         .max_connections(1)
@@ -26,26 +26,26 @@ pub(super) async fn listen(options: Arc<PgConnectOptions>, bell: Arc<Bell>) {
         .idle_timeout(None)
         .connect_lazy_with((*options).clone());
     loop {
-        if let Err(error) = hear(&pool, &bell).await {
+        if let Err(error) = hear(&pool, &signal).await {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
                 "notifications do not arrive; the log is looked at every second"
             );
         }
-        bell.ring();
+        signal.notify();
         sleep(POLL).await;
     }
 }
 
 /// Rings until the connection fails; silence, and a connection that was made anew, are no failures.
-async fn hear(pool: &PgPool, bell: &Bell) -> Result<(), sqlx::Error> {
+async fn hear(pool: &PgPool, signal: &ChangeSignal) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.listen(CHANNEL).await?;
     loop {
         if let Ok(heard) = timeout(POLL, listener.try_recv()).await {
             heard?;
         }
-        bell.ring();
+        signal.notify();
     }
 }
 

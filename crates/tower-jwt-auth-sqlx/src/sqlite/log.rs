@@ -26,13 +26,13 @@ impl RevocationLog for SqliteStore {
             Ok(())
         };
         lease.transaction(begin(), writing).await?;
-        self.bell.ring();
+        self.signal.notify();
         Ok(())
     }
 
     async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
         // Counted before the reading: what is written meanwhile wakes the reader again.
-        let rung = self.bell.rung();
+        let rung = self.signal.version();
         let place = match after.map(Place::read) {
             None => None,
             Some(Some(place)) => Some(place),
@@ -68,8 +68,8 @@ impl RevocationLog for SqliteStore {
 
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
         match after.map(Place::read) {
-            None => self.bell.wait(0).await,
-            Some(Some(place)) => self.bell.wait(place.rung).await,
+            None => self.signal.wait(0).await,
+            Some(Some(place)) => self.signal.wait(place.rung).await,
             Some(None) => {}
         }
         Ok(())
@@ -142,7 +142,7 @@ async fn is_revoked(
     connection: &mut SqliteConnection,
     key: &RevocationKey<'_>,
 ) -> Result<bool, sqlx::Error> {
-    let (kind, issuer, name) = key.names();
+    let (kind, issuer, name) = key.target();
     let issued_at = key.issued_at().map(Timestamp::unix_millis);
     let found = sqlx::query(IS_REVOKED)
         .bind(kind.as_str())

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{SqlSafeStr as _, SqlStr, Sqlite};
-use tower_jwt_auth_core::{Bell, Clock, EndReason, StoreError, SystemClock};
+use tower_jwt_auth_core::{ChangeSignal, Clock, EndReason, StoreError, SystemClock};
 
 use crate::Migration;
 use crate::desk::Desk;
@@ -43,7 +43,7 @@ pub struct SqliteStore {
     /// One connection: SQLite has one writer at a time, and a queue in memory is fairer than its locks.
     writer: Desk<Sqlite>,
     readers: Desk<Sqlite>,
-    bell: Arc<Bell>,
+    signal: Arc<ChangeSignal>,
     _watch: Task,
 }
 
@@ -83,14 +83,14 @@ impl SqliteStore {
     }
 
     async fn start(path: &Path, writer: sqlx::SqlitePool) -> Result<Self, ConnectError> {
-        let bell = Arc::new(Bell::new());
+        let signal = Arc::new(ChangeSignal::new());
         let watched = open::watcher(path).await?;
         Ok(Self {
             clock: Arc::new(SystemClock::new()),
             writer: Desk::new(writer),
             readers: Desk::new(open::readers(path)),
-            bell: Arc::clone(&bell),
-            _watch: Task::start(watch::watch(watched, bell)),
+            signal: Arc::clone(&signal),
+            _watch: Task::start(watch::watch(watched, signal)),
         })
     }
 
@@ -113,7 +113,7 @@ impl SqliteStore {
             Ok(ended.execute(connection).await?.rows_affected())
         };
         let ended = lease.transaction(begin(), ending).await?;
-        self.bell.ring();
+        self.signal.notify();
         Ok(count(ended))
     }
 }

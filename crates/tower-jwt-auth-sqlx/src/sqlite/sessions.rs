@@ -5,9 +5,9 @@ use sqlx::Sqlite;
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use tower_jwt_auth_core::{
-    Advance, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, LogEntry, Revocation, Session,
-    SessionId, SessionLimit, SessionPage, SessionPosition, SessionStore, StoreError, Timestamp,
-    Which,
+    AdvanceRequest, EndBatch, EndReason, EndedBatch, LateRetryRequest, LogEntry, Revocation,
+    Session, SessionId, SessionLimit, SessionPage, SessionPosition, SessionSelector,
+    SessionSnapshot, SessionStore, StoreError, Timestamp,
 };
 
 use super::log::write;
@@ -28,7 +28,7 @@ impl SessionStore for SqliteStore {
         new: &Session,
         limit: SessionLimit,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let parts = new.parts();
+        let parts = new.record();
         let adding = bind_session(sqlx::query(INSERT), parts)?;
         let lease = self.writer.lend().await?;
         let now = self.clock.now();
@@ -36,7 +36,7 @@ impl SessionStore for SqliteStore {
             if adding.execute(&mut *connection).await?.rows_affected() == 0 {
                 return Err(StoreError::Conflict.into());
             }
-            if limit.most().is_none() {
+            if limit.max().is_none() {
                 return Ok(Vec::new());
             }
             let beside = |sql, rows: usize| {
@@ -49,7 +49,7 @@ impl SessionStore for SqliteStore {
             };
             let live = beside(COUNT_BESIDE, limit.max_counted()).fetch_one(&mut *connection);
             let surplus = limit.surplus(usize::try_from(live.await?).unwrap_or_default());
-            if limit.refuses() && surplus > 0 {
+            if limit.rejects_new() && surplus > 0 {
                 return Err(StoreError::Limit.into());
             }
             let surplus = surplus.min(SessionLimit::MAX_ENDED);
@@ -62,20 +62,20 @@ impl SessionStore for SqliteStore {
         };
         let ended = lease.transaction(begin(), inserting).await?;
         if !ended.is_empty() {
-            self.bell.ring();
+            self.signal.notify();
         }
         Ok(ended)
     }
 
-    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
         let mut lease = self.readers.lend().await?;
         let now = self.clock.now();
         let row = sqlx::query(LOAD).bind(id.to_string()).fetch_optional(&mut *lease).await;
         let Some(row) = lease.settle(row)? else { return Ok(None) };
-        Ok(Some(Loaded { session: read_session(&row)?, now }))
+        Ok(Some(SessionSnapshot { session: read_session(&row)?, now }))
     }
 
-    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
         // No row has a generation beyond what its column can hold.
         let Ok(generation) = i64::try_from(step.from_generation) else { return Ok(None) };
         let mut lease = self.writer.lend().await?;
@@ -93,7 +93,7 @@ impl SessionStore for SqliteStore {
         one(&lease.settle(changed)?)
     }
 
-    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
         let Ok(generation) = i64::try_from(retry.generation) else { return Ok(None) };
         let mut lease = self.writer.lend().await?;
         let now = self.clock.now();
@@ -112,19 +112,21 @@ impl SessionStore for SqliteStore {
 
     async fn end(
         &self,
-        which: &Which<'_>,
+        selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError> {
         let lease = self.writer.lend().await?;
         let now = self.clock.now();
-        let this = match which {
-            Which::One { id } => ending(end_where!("id = $3"), now, reason).bind(id.to_string()),
-            Which::Presented { id, secret_hash } => {
+        let this = match selector {
+            SessionSelector::ById { id } => {
+                ending(end_where!("id = $3"), now, reason).bind(id.to_string())
+            }
+            SessionSelector::ByToken { id, secret_hash } => {
                 ending(end_where!("id = $3 AND secret_hash = $4"), now, reason)
                     .bind(id.to_string())
                     .bind(secret_hash.as_bytes().to_vec())
             }
-            Which::Owned { issuer, subject, id } => {
+            SessionSelector::Owned { issuer, subject, id } => {
                 ending(end_where!("issuer = $3 AND subject = $4 AND id = $5"), now, reason)
                     .bind(to_table(issuer).into_owned())
                     .bind(to_table(subject).into_owned())
@@ -134,7 +136,7 @@ impl SessionStore for SqliteStore {
         let work = async |connection: &mut SqliteConnection| end(connection, this).await;
         let ended = lease.transaction(begin(), work).await?;
         if !ended.is_empty() {
-            self.bell.ring();
+            self.signal.notify();
         }
         Ok(ended.into_iter().next().map(|(_, ended)| ended))
     }
@@ -165,7 +167,7 @@ impl SessionStore for SqliteStore {
         };
         let (ended, through) = lease.transaction(begin(), work).await?;
         if !ended.is_empty() {
-            self.bell.ring();
+            self.signal.notify();
         }
         let mut ended = ended.iter().map(read_ended).collect::<Result<Vec<_>, _>>()?;
         // Statements return rows in any order.

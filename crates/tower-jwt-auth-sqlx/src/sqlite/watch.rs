@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnection;
 use tokio::time::sleep;
-use tower_jwt_auth_core::Bell;
+use tower_jwt_auth_core::ChangeSignal;
 
 /// How often the file is looked at: a logout in another process is known this much later.
 const EVERY: Duration = Duration::from_millis(50);
@@ -11,14 +11,14 @@ const EVERY: Duration = Duration::from_millis(50);
 /// Rings when anyone has written to the file.
 ///
 /// It has a connection of its own: the number that SQLite tells stays the same for the connection that wrote.
-pub(super) async fn watch(mut connection: SqliteConnection, bell: Arc<Bell>) {
+pub(super) async fn watch(mut connection: SqliteConnection, signal: Arc<ChangeSignal>) {
     let mut seen = None;
     loop {
         let version = sqlx::query_scalar::<_, i64>("PRAGMA data_version");
         match version.fetch_one(&mut connection).await {
             Ok(version) => {
                 if seen.replace(version) != Some(version) {
-                    bell.ring();
+                    signal.notify();
                 }
                 sleep(EVERY).await;
             }
@@ -27,7 +27,7 @@ pub(super) async fn watch(mut connection: SqliteConnection, bell: Arc<Bell>) {
                     error = &error as &dyn std::error::Error,
                     "the database file cannot be watched"
                 );
-                bell.ring();
+                signal.notify();
                 sleep(20 * EVERY).await;
             }
         }

@@ -69,7 +69,6 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-// Line 29, on other nodes.
 #[tokio::test]
 async fn a_logout_on_one_of_three_processes_is_seen_on_the_others() {
     for place in &Place::each(5) {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tower_jwt_auth_core::{
-    EndReason, LogEntry, RevocationLog, SessionLimit, SessionStore, StoreError, Which,
+    EndReason, LogEntry, RevocationLog, SessionLimit, SessionSelector, SessionStore, StoreError,
 };
 use tower_jwt_auth_redis::{RedisOptions, RedisStore};
 use tower_jwt_auth_tests::servers::Redis;
@@ -42,27 +42,30 @@ async fn an_ending_is_acknowledged_once_a_replica_has_it() {
     for session in &sessions {
         store.insert(session, ANY).await.unwrap();
     }
-    let ended = store.end(&Which::One { id: sessions[0].id() }, EndReason::Logout).await.unwrap();
+    let ended = store
+        .end(&SessionSelector::ById { id: sessions[0].id() }, EndReason::Logout)
+        .await
+        .unwrap();
     assert!(ended.is_some());
     let there = replica.cli(&["xlen", "{tower-jwt-auth}:log"]);
     assert_eq!(there.trim(), "1", "it is there when it is acknowledged");
 
     replica.pause();
-    let which = Which::One { id: sessions[1].id() };
-    is_not_acknowledged(store.end(&which, EndReason::Logout).await);
+    let selector = SessionSelector::ById { id: sessions[1].id() };
+    is_not_acknowledged(store.end(&selector, EndReason::Logout).await);
     // There is nothing left to end, but the replica has it no more than before.
-    is_not_acknowledged(store.end(&which, EndReason::Logout).await);
+    is_not_acknowledged(store.end(&selector, EndReason::Logout).await);
     is_not_acknowledged(store.append(&[LogEntry::Revocation(revocation())]).await);
     let one = SessionLimit::end_oldest(1);
     is_not_acknowledged(store.insert(&session("alice"), one).await);
     // What ends nothing waits for nobody.
     store.insert(&session("bob"), ANY).await.unwrap();
-    store.insert(&session("bob"), SessionLimit::refuse(5)).await.unwrap();
+    store.insert(&session("bob"), SessionLimit::reject_new(5)).await.unwrap();
     assert_eq!(read(&store, None).await.0.len(), 4, "all of it has happened on the primary");
 
     replica.resume();
     until("the replica acknowledges", async || {
-        store.end(&which, EndReason::Logout).await.is_ok_and(|ended| ended.is_none())
+        store.end(&selector, EndReason::Logout).await.is_ok_and(|ended| ended.is_none())
     })
     .await;
 }
@@ -92,7 +95,7 @@ async fn while_a_replica_is_away_all_endings_happen_and_none_waits_for_long() {
     for session in &sessions {
         let (store, id) = (store.clone(), session.id());
         endings.push(tokio::spawn(async move {
-            store.end(&Which::One { id }, EndReason::Logout).await
+            store.end(&SessionSelector::ById { id }, EndReason::Logout).await
         }));
     }
     // Nobody else is held up.

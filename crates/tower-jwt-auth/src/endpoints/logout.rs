@@ -12,12 +12,12 @@ use serde::de::DeserializeOwned;
 use tower_service::Service;
 
 use super::RefreshCookie;
-use super::response::{AnswerFuture, Endpoint, empty, set_cookies};
-use super::service::device;
-use crate::challenge::{AuthError, Realm};
+use super::refresh::client_info;
+use super::token_response::{Endpoint, EndpointFuture, empty, set_cookies};
 use crate::error::ConfigError;
-use crate::origin::OriginPolicy;
-use crate::sessions::{Reach, RefreshError, Sessions, Work};
+use crate::http::challenge::{AuthError, Realm};
+use crate::http::origin::OriginPolicy;
+use crate::sessions::{LogoutScope, RefreshError, Sessions, Work};
 
 /// The endpoint that ends sessions and makes the browser forget the cookie.
 ///
@@ -52,27 +52,27 @@ use crate::sessions::{Reach, RefreshError, Sessions, Work};
 pub struct LogoutService<C> {
     sessions: Sessions<C>,
     endpoint: Arc<Endpoint>,
-    reach: Reach,
+    scope: LogoutScope,
 }
 
 impl<C> LogoutService<C> {
     /// Ends the session of the cookie.
     pub fn this_session(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
-        Self::new(sessions, cookie, Reach::ThisSession)
+        Self::new(sessions, cookie, LogoutScope::Current)
     }
 
     /// Ends all sessions of the user whose session the cookie is of. Its token must be good for a refresh.
     pub fn everywhere(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
-        Self::new(sessions, cookie, Reach::Everywhere)
+        Self::new(sessions, cookie, LogoutScope::All)
     }
 
     /// Ends all sessions of the user but the one that the cookie is of. Its token must be good for a refresh.
     pub fn others(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
-        Self::new(sessions, cookie, Reach::Others)
+        Self::new(sessions, cookie, LogoutScope::Others)
     }
 
-    fn new(sessions: &Sessions<C>, cookie: RefreshCookie, reach: Reach) -> Self {
-        Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)), reach }
+    fn new(sessions: &Sessions<C>, cookie: RefreshCookie, scope: LogoutScope) -> Self {
+        Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)), scope }
     }
 
     /// The realm that challenges name (RFC 9110 §11.5); `api`, unless set.
@@ -99,32 +99,32 @@ where
 {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = AnswerFuture;
+    type Future = EndpointFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> AnswerFuture {
+    fn call(&mut self, request: Request<B>) -> EndpointFuture {
         let endpoint = Arc::clone(&self.endpoint);
         if let Some(response) =
-            endpoint.turn_away(request.method(), request.uri(), request.headers())
+            endpoint.reject_early(request.method(), request.uri(), request.headers())
         {
-            return AnswerFuture::ready(response);
+            return EndpointFuture::ready(response);
         }
         let cookies = endpoint.cookie.values(request.headers());
-        let opened = self.sessions.open_all(cookies.iter().copied());
-        let (sessions, reach) = (self.sessions.clone(), self.reach);
-        let client = device(request.headers());
-        if opened.is_empty() {
-            return AnswerFuture::ready(match reach {
-                Reach::ThisSession => endpoint.signed_out(reach),
-                Reach::Everywhere | Reach::Others => endpoint.refuse_unopened(&cookies),
+        let verified = self.sessions.verify_all(cookies.iter().copied());
+        let (sessions, scope) = (self.sessions.clone(), self.scope);
+        let client = client_info(request.headers());
+        if verified.is_empty() {
+            return EndpointFuture::ready(match scope {
+                LogoutScope::Current => endpoint.signed_out(scope),
+                LogoutScope::All | LogoutScope::Others => endpoint.refuse_unopened(&cookies),
             });
         }
-        AnswerFuture::working(&self.sessions, Work::Logout, Arc::clone(&endpoint), async move {
-            match sessions.end_reaching(opened, reach, &client).await {
-                Ok(()) => endpoint.signed_out(reach),
+        EndpointFuture::working(&self.sessions, Work::Logout, Arc::clone(&endpoint), async move {
+            match sessions.logout(verified, scope, &client).await {
+                Ok(()) => endpoint.signed_out(scope),
                 Err(error) => endpoint.refuse_logout(error),
             }
         })
@@ -133,14 +133,14 @@ where
 
 impl Endpoint {
     /// 204, and no cookie any more unless the session goes on.
-    fn signed_out(&self, reach: Reach) -> Response<Full<Bytes>> {
+    fn signed_out(&self, scope: LogoutScope) -> Response<Full<Bytes>> {
         let mut response = empty(StatusCode::NO_CONTENT);
-        match (reach, self.cookie.clear()) {
-            (Reach::Others, _) => {}
-            (Reach::ThisSession | Reach::Everywhere, Some(cookies)) => {
+        match (scope, self.cookie.clear()) {
+            (LogoutScope::Others, _) => {}
+            (LogoutScope::Current | LogoutScope::All, Some(cookies)) => {
                 set_cookies(response.headers_mut(), cookies);
             }
-            (Reach::ThisSession | Reach::Everywhere, None) => {
+            (LogoutScope::Current | LogoutScope::All, None) => {
                 return self.refuse(AuthError::Failed);
             }
         }
@@ -150,7 +150,7 @@ impl Endpoint {
     /// The answer when nothing was ended, or when it is not certain what was; the cookie is left alone.
     fn refuse_logout(&self, error: RefreshError) -> Response<Full<Bytes>> {
         let (answer, source) = match error {
-            RefreshError::Refused(refusal) => return self.refuse_token(refusal),
+            RefreshError::Rejected(refusal) => return self.refuse_token(refusal),
             RefreshError::Unavailable { source, .. } => (AuthError::Unavailable, source),
             RefreshError::Failed { source, .. } => (AuthError::Failed, source),
         };
@@ -164,7 +164,7 @@ impl<C> Clone for LogoutService<C> {
         Self {
             sessions: self.sessions.clone(),
             endpoint: Arc::clone(&self.endpoint),
-            reach: self.reach,
+            scope: self.scope,
         }
     }
 }
@@ -172,7 +172,7 @@ impl<C> Clone for LogoutService<C> {
 impl<C> fmt::Debug for LogoutService<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LogoutService")
-            .field("reach", &self.reach)
+            .field("scope", &self.scope)
             .field("endpoint", &self.endpoint)
             .finish_non_exhaustive()
     }

@@ -3,13 +3,13 @@
 use moka::Expiry as _;
 use tower_jwt_auth_core::ManualClock;
 
-use super::super::entries::{Lasting, Subject};
+use super::super::cache::{ExpireAtUntil, Subject};
 use super::*;
 use crate::claims;
 
-fn entries(most: u64) -> (Entries, Arc<ManualClock>) {
+fn entries(most: u64) -> (RevocationCache, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW));
-    (Entries::new(most, clock.clone()).unwrap(), clock)
+    (RevocationCache::new(most, clock.clone()).unwrap(), clock)
 }
 
 #[test]
@@ -19,7 +19,7 @@ fn nothing_is_evicted_however_many_there_are() {
     for name in &names {
         entries.insert(&token(name, NOW + MINUTE));
     }
-    entries.tidy();
+    entries.run_maintenance();
     assert!(names.iter().all(|name| entries.covers(&key(name))));
 }
 
@@ -37,13 +37,13 @@ fn names_of_different_kinds_and_issuers_are_apart() {
 
 #[test]
 fn an_entry_is_kept_beyond_the_last_token_by_leeway_and_margin() {
-    assert_eq!(KEEP, Duration::from_secs(5 * 60 + 60), "the most leeway, and a minute");
+    assert_eq!(RETENTION, Duration::from_secs(5 * 60 + 60), "the most leeway, and a minute");
     let (entries, clock) = entries(10);
-    let lasting = Lasting { clock: clock.clone() };
+    let lasting = ExpireAtUntil { clock: clock.clone() };
     let left = || lasting.expire_after_create(&0, &NOW, std::time::Instant::now()).unwrap();
-    clock.set(NOW + KEEP - Duration::from_millis(1));
+    clock.set(NOW + RETENTION - Duration::from_millis(1));
     assert!(left() >= Duration::from_millis(1));
-    clock.set(NOW + KEEP);
+    clock.set(NOW + RETENTION);
     assert_eq!(left(), Duration::ZERO);
     entries.insert(&token("over", NOW));
     assert!(!entries.covers(&key("over")));
@@ -53,7 +53,7 @@ fn an_entry_is_kept_beyond_the_last_token_by_leeway_and_margin() {
 #[test]
 fn what_concerns_no_token_any_more_is_not_added() {
     let (entries, clock) = entries(10);
-    clock.set(NOW + KEEP);
+    clock.set(NOW + RETENTION);
     let subject = |until| Revocation::Subject {
         issuer: "i".into(),
         sub: "bob".into(),
@@ -71,7 +71,7 @@ fn what_concerns_no_token_any_more_is_not_added() {
 #[test]
 fn entries_of_long_lived_tokens_outlast_them_by_a_clock_that_is_slow() {
     const DAY: Duration = Duration::from_secs(24 * 3600);
-    let lasting = Lasting { clock: Arc::new(ManualClock::at(NOW)) };
+    let lasting = ExpireAtUntil { clock: Arc::new(ManualClock::at(NOW)) };
     let subject = |until| Subject { issued_before: NOW, until };
     let instant = std::time::Instant::now();
     for life in [Duration::ZERO, 5 * MINUTE, DAY, 30 * DAY, 3660 * DAY] {
@@ -95,7 +95,7 @@ fn entries_of_long_lived_tokens_outlast_them_by_a_clock_that_is_slow() {
 fn an_entry_may_last_as_long_as_time_can_tell() {
     let (entries, _) = entries(10);
     entries.insert(&token("kept", Timestamp::MAX));
-    entries.tidy();
+    entries.run_maintenance();
     assert!(entries.covers(&key("kept")));
 }
 
@@ -103,14 +103,14 @@ fn an_entry_may_last_as_long_as_time_can_tell() {
 #[test]
 fn an_update_extends_and_never_shortens() {
     let (entries, _) = entries(10);
-    let soon = NOW - KEEP + Duration::from_millis(300);
+    let soon = NOW - RETENTION + Duration::from_millis(300);
     entries.insert(&token("extended", soon));
     entries.insert(&token("extended", NOW + MINUTE));
     entries.insert(&token("not shortened", NOW + MINUTE));
     entries.insert(&token("not shortened", soon));
     entries.insert(&token("gone", soon));
     for _ in 0..2000 {
-        entries.tidy();
+        entries.run_maintenance();
         if !entries.covers(&key("gone")) {
             break;
         }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The most requests to refresh, and the most to log out, that are worked on at a time; 503 beyond.
-const MAX_AT_ONCE: usize = 4096;
+const MAX_IN_FLIGHT: usize = 4096;
 
 /// The kind of work that takes a place.
 #[derive(Clone, Copy, Debug)]
@@ -17,14 +17,14 @@ pub(crate) enum Work {
 ///
 /// Logouts have places of their own: whoever fills those of refreshes keeps nobody from logging out.
 #[derive(Clone)]
-pub(super) struct Places {
+pub(super) struct InFlightLimits {
     refreshes: Arc<Semaphore>,
     logouts: Arc<Semaphore>,
 }
 
-impl Places {
+impl InFlightLimits {
     pub(super) fn new() -> Self {
-        let places = || Arc::new(Semaphore::new(MAX_AT_ONCE));
+        let places = || Arc::new(Semaphore::new(MAX_IN_FLIGHT));
         Self { refreshes: places(), logouts: places() }
     }
 

@@ -7,43 +7,40 @@ use async_trait::async_trait;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use tower_jwt_auth_core::{
-    Advance, Cursor, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, LogEntry, LogPage,
-    Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit, SessionPage,
-    SessionPosition, SessionStore, StoreError, Which,
+    AdvanceRequest, Cursor, EndBatch, EndReason, EndedBatch, LateRetryRequest, LogEntry, LogPage,
+    Revocation, RevocationKey, RevocationLog, STORE_TIMEOUT, Session, SessionId, SessionLimit,
+    SessionPage, SessionPosition, SessionSelector, SessionSnapshot, SessionStore, StoreError,
 };
 
-/// The longest that a store or a hook may take to answer.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
-
 /// Who waited as long as this for an error is the last one to wait for it.
-const LONG: Duration = Duration::from_secs(1);
+const TRIP_AFTER: Duration = Duration::from_secs(1);
 
 /// A store or log whose questions are given up after a while: a request that waits for ever holds what it has,
 /// and its client never learns that it should try again.
-pub(crate) struct Patient<S> {
+pub(crate) struct GuardedStore<S> {
     inner: S,
     /// A store may take no writes, and still tell what is revoked.
-    reads: Gate,
-    writes: Gate,
+    reads: CircuitBreaker,
+    writes: CircuitBreaker,
 }
 
 /// While a store is found to keep its callers waiting for nothing, one of them at a time asks it and the others
 /// are told at once: a crowd would wait for what the first one is about to learn.
 #[derive(Default)]
-struct Gate {
+struct CircuitBreaker {
     is_out_of_reach: AtomicBool,
     /// How many questions were answered: one that was lost while others were answered says nothing.
     answered: AtomicUsize,
     asking: Mutex<()>,
 }
 
-impl<S> Patient<S> {
+impl<S> GuardedStore<S> {
     pub(crate) fn new(inner: S) -> Self {
-        Self { inner, reads: Gate::default(), writes: Gate::default() }
+        Self { inner, reads: CircuitBreaker::default(), writes: CircuitBreaker::default() }
     }
 }
 
-impl Gate {
+impl CircuitBreaker {
     async fn ask<T>(
         &self,
         answer: impl Future<Output = Result<T, StoreError>>,
@@ -53,9 +50,9 @@ impl Gate {
             true => Some(self.asking.try_lock().map_err(StoreError::unavailable)?),
         };
         let (begun, answered) = (Instant::now(), self.answered.load(Ordering::Relaxed));
-        let answer = patiently(answer).await;
+        let answer = with_timeout(answer).await;
         match &answer {
-            Err(StoreError::Unavailable(_)) if begun.elapsed() >= LONG => {
+            Err(StoreError::Unavailable(_)) if begun.elapsed() >= TRIP_AFTER => {
                 let is_lost = answered == self.answered.load(Ordering::Relaxed);
                 self.is_out_of_reach.store(is_lost, Ordering::Relaxed);
             }
@@ -68,24 +65,24 @@ impl Gate {
     }
 }
 
-async fn patiently<T>(
+async fn with_timeout<T>(
     answer: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    match timeout(PATIENCE, answer).await {
+    match timeout(STORE_TIMEOUT, answer).await {
         Ok(answer) => answer,
         Err(elapsed) => Err(StoreError::unavailable(elapsed)),
     }
 }
 
 #[async_trait]
-impl<S: RevocationLog> RevocationLog for Patient<S> {
+impl<S: RevocationLog> RevocationLog for GuardedStore<S> {
     async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
         self.writes.ask(self.inner.append(entries)).await
     }
 
     /// Asked by the follower alone, of which there is one.
     async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
-        patiently(self.inner.read(after, limit)).await
+        with_timeout(self.inner.read(after, limit)).await
     }
 
     /// Waits as long as it takes: nobody waits for this alone.
@@ -99,12 +96,12 @@ impl<S: RevocationLog> RevocationLog for Patient<S> {
 
     /// That a large removal takes long says nothing of the store.
     async fn purge_log(&self, older_than: Duration, limit: usize) -> Result<usize, StoreError> {
-        patiently(self.inner.purge_log(older_than, limit)).await
+        with_timeout(self.inner.purge_log(older_than, limit)).await
     }
 }
 
 #[async_trait]
-impl<S: SessionStore> SessionStore for Patient<S> {
+impl<S: SessionStore> SessionStore for GuardedStore<S> {
     async fn insert(
         &self,
         new: &Session,
@@ -113,24 +110,24 @@ impl<S: SessionStore> SessionStore for Patient<S> {
         self.writes.ask(self.inner.insert(new, limit)).await
     }
 
-    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
         self.reads.ask(self.inner.load(id)).await
     }
 
-    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
         self.writes.ask(self.inner.advance(step)).await
     }
 
-    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
         self.writes.ask(self.inner.late_retry(retry)).await
     }
 
     async fn end(
         &self,
-        which: &Which<'_>,
+        selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError> {
-        self.writes.ask(self.inner.end(which, reason)).await
+        self.writes.ask(self.inner.end(selector, reason)).await
     }
 
     async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
@@ -152,7 +149,7 @@ impl<S: SessionStore> SessionStore for Patient<S> {
         older_than: Duration,
         limit: usize,
     ) -> Result<usize, StoreError> {
-        patiently(self.inner.purge_sessions(older_than, limit)).await
+        with_timeout(self.inner.purge_sessions(older_than, limit)).await
     }
 }
 
@@ -200,10 +197,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn while_one_waits_for_a_store_that_hangs_the_others_are_told_at_once() {
         let slow = Slow { hangs: AtomicBool::new(true), asked: AtomicUsize::new(0) };
-        let store = Arc::new(Patient::new(Arc::new(slow)));
+        let store = Arc::new(GuardedStore::new(Arc::new(slow)));
         let begun = Instant::now();
         assert!(store.is_revoked(&[]).await.is_err());
-        assert_eq!(begun.elapsed(), PATIENCE);
+        assert_eq!(begun.elapsed(), STORE_TIMEOUT);
 
         let waiting = tokio::spawn({
             let store = Arc::clone(&store);
@@ -228,7 +225,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn one_question_that_is_lost_while_others_are_answered_keeps_nobody_out() {
         let slow = Slow { hangs: AtomicBool::new(true), asked: AtomicUsize::new(0) };
-        let store = Arc::new(Patient::new(Arc::new(slow)));
+        let store = Arc::new(GuardedStore::new(Arc::new(slow)));
         let lost = tokio::spawn({
             let store = Arc::clone(&store);
             async move { store.is_revoked(&[]).await }
@@ -244,7 +241,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_store_that_takes_no_writes_is_asked_what_is_revoked_all_the_same() {
         let slow = Slow { hangs: AtomicBool::new(false), asked: AtomicUsize::new(0) };
-        let store = Arc::new(Patient::new(Arc::new(slow)));
+        let store = Arc::new(GuardedStore::new(Arc::new(slow)));
         assert!(store.append(&[]).await.is_err());
         let writing = tokio::spawn({
             let store = Arc::clone(&store);
@@ -259,7 +256,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_removal_that_takes_long_keeps_nobody_out() {
         let slow = Slow { hangs: AtomicBool::new(false), asked: AtomicUsize::new(0) };
-        let store = Patient::new(Arc::new(slow));
+        let store = GuardedStore::new(Arc::new(slow));
         assert!(store.purge_log(Duration::ZERO, 1).await.is_err());
         let (one, other) = tokio::join!(store.is_revoked(&[]), store.is_revoked(&[]));
         assert!(one.is_ok() && other.is_ok());

@@ -5,8 +5,8 @@ mod form;
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Uri};
 
-use crate::challenge::AuthError;
 use crate::error::ConfigError;
+use crate::http::challenge::AuthError;
 
 /// Which requests with an unsafe method are accepted: those that the service's own pages cause, and those of
 /// origins that are listed.

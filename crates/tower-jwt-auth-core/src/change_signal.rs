@@ -2,38 +2,38 @@ use tokio::sync::watch;
 
 /// Wakes those who wait for something to happen, without losing what happened before they began to wait.
 ///
-/// A store rings it when its log may have grown, and puts the count that [`rung`](Self::rung) gave before a
+/// A store rings it when its log may have grown, and puts the count that [`version`](Self::version) gave before a
 /// reading into the cursor; [`RevocationLog::changed`](crate::RevocationLog::changed) then waits for more than
 /// that.
 ///
 /// # Examples
 ///
 /// ```
-/// use tower_jwt_auth_core::Bell;
+/// use tower_jwt_auth_core::ChangeSignal;
 ///
 /// # async fn example() {
-/// let bell = Bell::new();
-/// let before = bell.rung();
-/// bell.ring();
+/// let bell = ChangeSignal::new();
+/// let before = bell.version();
+/// bell.notify();
 /// bell.wait(before).await; // returns at once
 /// # }
 /// ```
 #[derive(Debug)]
-pub struct Bell(watch::Sender<u64>);
+pub struct ChangeSignal(watch::Sender<u64>);
 
-impl Bell {
+impl ChangeSignal {
     /// A bell that has not been rung.
     pub fn new() -> Self {
         Self(watch::Sender::new(0))
     }
 
     /// Wakes all who wait.
-    pub fn ring(&self) {
+    pub fn notify(&self) {
         self.0.send_modify(|rung| *rung += 1);
     }
 
     /// How often it has been rung.
-    pub fn rung(&self) -> u64 {
+    pub fn version(&self) -> u64 {
         *self.0.borrow()
     }
 
@@ -44,7 +44,7 @@ impl Bell {
     }
 }
 
-impl Default for Bell {
+impl Default for ChangeSignal {
     fn default() -> Self {
         Self::new()
     }

@@ -8,20 +8,20 @@ use moka::sync::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use tower_jwt_auth_core::{Clock, Revocation, RevocationKey, RevocationKind, Timestamp};
 
-use super::KEEP;
+use super::RETENTION;
 use crate::error::ConfigError;
-use crate::keys::backend;
+use crate::keys::crypto;
 
 /// What has been revoked, in memory.
 ///
 /// Nothing bounds the caches but time: a cache that evicts would let a revoked token live again. Over
 /// `most` entries those that the follower reads are left out, and the list says that it is incomplete.
-pub(super) struct Entries {
+pub(super) struct RevocationCache {
     hash_key: [u8; 16],
     /// Tokens and sessions, until when they matter.
-    names: Cache<Name, Timestamp, Plain>,
+    names: Cache<Name, Timestamp, PrehashedState>,
     /// Subjects, with the time before which their tokens are revoked.
-    subjects: Cache<Name, Subject, Plain>,
+    subjects: Cache<Name, Subject, PrehashedState>,
     /// Whether there has ever been a subject; most services never revoke one.
     has_subjects: AtomicBool,
     most: u64,
@@ -39,14 +39,14 @@ pub(super) struct Subject {
     pub(super) until: Timestamp,
 }
 
-impl Entries {
+impl RevocationCache {
     pub(super) fn new(most: u64, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let hash_key = backend::random().map_err(|_| ConfigError::Entropy)?;
-        let expiry = || Lasting { clock: Arc::clone(&clock) };
+        let hash_key = crypto::random().map_err(|_| ConfigError::Entropy)?;
+        let expiry = || ExpireAtUntil { clock: Arc::clone(&clock) };
         Ok(Self {
             hash_key,
-            names: Cache::builder().expire_after(expiry()).build_with_hasher(Plain),
-            subjects: Cache::builder().expire_after(expiry()).build_with_hasher(Plain),
+            names: Cache::builder().expire_after(expiry()).build_with_hasher(PrehashedState),
+            subjects: Cache::builder().expire_after(expiry()).build_with_hasher(PrehashedState),
             has_subjects: AtomicBool::new(false),
             most,
             incomplete: AtomicBool::new(false),
@@ -61,7 +61,7 @@ impl Entries {
         if self.is_over(revocation) {
             return false;
         }
-        let name = self.name(revocation.names());
+        let name = self.name(revocation.target());
         let until = revocation.until();
         match revocation {
             Revocation::Token { .. } | Revocation::Session { .. } => {
@@ -86,7 +86,7 @@ impl Entries {
 
     /// Whether no verifier takes a token that this concerns.
     fn is_over(&self, revocation: &Revocation) -> bool {
-        revocation.until() + KEEP <= self.clock.now()
+        revocation.until() + RETENTION <= self.clock.now()
     }
 
     /// Adds what the follower has read, unless there are too many; false when it was left out. What concerns no
@@ -105,7 +105,7 @@ impl Entries {
 
     /// Whether there is an entry for this already, which another one only makes last longer.
     fn has(&self, revocation: &Revocation) -> bool {
-        let name = self.name(revocation.names());
+        let name = self.name(revocation.target());
         match revocation {
             Revocation::Token { .. } | Revocation::Session { .. } => self.names.contains_key(&name),
             Revocation::Subject { .. } => self.subjects.contains_key(&name),
@@ -115,13 +115,13 @@ impl Entries {
     pub(super) fn covers(&self, key: &RevocationKey<'_>) -> bool {
         match key {
             RevocationKey::Token { .. } | RevocationKey::Session { .. } => {
-                self.names.contains_key(&self.name(key.names()))
+                self.names.contains_key(&self.name(key.target()))
             }
             RevocationKey::Subject { issued_at, .. } => {
                 self.has_subjects.load(Ordering::Acquire)
                     && self
                         .subjects
-                        .get(&self.name(key.names()))
+                        .get(&self.name(key.target()))
                         .is_some_and(|subject| *issued_at < subject.issued_before)
             }
         }
@@ -137,7 +137,7 @@ impl Entries {
     }
 
     /// Lets the caches drop what has expired and count what is there.
-    pub(super) fn tidy(&self) {
+    pub(super) fn run_maintenance(&self) {
         self.names.run_pending_tasks();
         self.subjects.run_pending_tasks();
     }
@@ -170,18 +170,18 @@ impl Entries {
 const SLEW: u32 = 1000;
 
 /// How long an entry lasts. Renewed on update: moka keeps the old deadline otherwise.
-pub(super) struct Lasting {
+pub(super) struct ExpireAtUntil {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl Lasting {
+impl ExpireAtUntil {
     fn left(&self, until: Timestamp) -> Option<Duration> {
-        let left = (until + KEEP).since(self.clock.now());
+        let left = (until + RETENTION).since(self.clock.now());
         Some(left.saturating_add(left / SLEW))
     }
 }
 
-impl Expiry<Name, Timestamp> for Lasting {
+impl Expiry<Name, Timestamp> for ExpireAtUntil {
     fn expire_after_create(&self, _: &Name, until: &Timestamp, _: Instant) -> Option<Duration> {
         self.left(*until)
     }
@@ -197,7 +197,7 @@ impl Expiry<Name, Timestamp> for Lasting {
     }
 }
 
-impl Expiry<Name, Subject> for Lasting {
+impl Expiry<Name, Subject> for ExpireAtUntil {
     fn expire_after_create(&self, _: &Name, subject: &Subject, _: Instant) -> Option<Duration> {
         self.left(subject.until)
     }
@@ -251,9 +251,9 @@ impl Freshness {
 
 /// The keys are hashes already.
 #[derive(Clone, Copy)]
-struct Plain;
+struct PrehashedState;
 
-impl BuildHasher for Plain {
+impl BuildHasher for PrehashedState {
     type Hasher = PlainHasher;
 
     fn build_hasher(&self) -> PlainHasher {

@@ -5,8 +5,8 @@ use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
+use crate::algorithm::Algorithm;
 use crate::error::{TokenError, TokenPart};
-use crate::keys::Algorithm;
 
 /// The longest token that is looked at, in bytes.
 pub(crate) const MAX_TOKEN_LENGTH: usize = 8 * 1024;
@@ -35,7 +35,7 @@ pub(crate) fn split(token: &str) -> Result<Segments<'_>, TokenError> {
 
 /// Room for what is decoded, used again and again so that checking a token allocates nothing for it.
 #[derive(Default)]
-pub(crate) struct Scratch {
+pub(crate) struct DecodeBuffer {
     bytes: Vec<u8>,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Decoded<'s> {
     pub(crate) signature: &'s [u8],
 }
 
-impl Scratch {
+impl DecodeBuffer {
     /// Decodes base64url without padding, strictly: no other alphabet, no non-zero trailing bits.
     pub(crate) fn decode(&mut self, segments: Segments<'_>) -> Result<Decoded<'_>, TokenError> {
         let length = |text: &str| text.len() / 4 * 3 + 3;
@@ -91,7 +91,7 @@ impl<'s> Header<'s> {
         if raw.critical {
             return Err(TokenError::Critical);
         }
-        let algorithm = raw.algorithm.as_deref().and_then(Algorithm::from_name);
+        let algorithm = raw.algorithm.as_deref().and_then(|name| name.parse().ok());
         Ok(Self {
             algorithm: algorithm.ok_or(TokenError::Algorithm)?,
             key_id: raw.key_id,
@@ -117,7 +117,7 @@ struct RawHeader<'s> {
     key_id: Option<Cow<'s, str>>,
     typ: Option<Cow<'s, str>>,
     critical: bool,
-    others: Names<'s>,
+    others: SeenNames<'s>,
 }
 
 impl<'s> Visitor<'s> for RawHeader<'s> {
@@ -152,11 +152,11 @@ pub(crate) fn set_once<T, E: serde::de::Error>(member: &mut Option<T>, value: T)
 /// The names of those members of an object that have no place of their own, so that a second one of a name is
 /// found. Empty, and without allocation, for most headers.
 #[derive(Default)]
-pub(crate) struct Names<'s> {
+pub(crate) struct SeenNames<'s> {
     seen: Vec<Cow<'s, str>>,
 }
 
-impl<'s> Names<'s> {
+impl<'s> SeenNames<'s> {
     pub(crate) fn add<E: serde::de::Error>(&mut self, name: Cow<'s, str>) -> Result<(), E> {
         if self.seen.len() == MAX_MEMBERS || self.seen.contains(&name) {
             return Err(E::custom("too many members, or two of one name"));
@@ -207,7 +207,7 @@ mod tests {
 
     fn decodes(segment: &str) -> bool {
         let token = format!("e30.{segment}.AA");
-        Scratch::default().decode(split(&token).unwrap()).is_ok()
+        DecodeBuffer::default().decode(split(&token).unwrap()).is_ok()
     }
 
     #[test]
@@ -221,11 +221,11 @@ mod tests {
 
     #[test]
     fn a_segment_of_any_length_fits_the_scratch() {
-        let mut scratch = Scratch::default();
+        let mut buffer = DecodeBuffer::default();
         for length in 0..200 {
             let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(vec![b'{'; length]);
             let token = format!("{text}.{text}.{text}");
-            let decoded = scratch.decode(split(&token).unwrap()).unwrap();
+            let decoded = buffer.decode(split(&token).unwrap()).unwrap();
             assert_eq!(decoded.header.len(), length);
             assert_eq!(decoded.claims.len(), length);
             assert_eq!(decoded.signature, vec![b'{'; length]);

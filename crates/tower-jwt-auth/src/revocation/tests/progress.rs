@@ -22,11 +22,11 @@ impl Scripted {
         let (give, pages) = mpsc::unbounded_channel();
         let (appended, asked) = (Mutex::default(), Notify::new());
         let log = Arc::new(Self { appended, asked, give, pages: pages.into() });
-        let policy = FollowPolicy {
+        let policy = SyncOptions {
             heartbeat,
             reread: Duration::ZERO,
             most_entries,
-            ..FollowPolicy::default()
+            ..SyncOptions::default()
         };
         // No limit of time: a page is given when the test comes to it.
         let list = RevocationList::follow_shared(log.clone(), policy).unwrap();
@@ -80,7 +80,7 @@ async fn a_list_is_ready_once_its_first_heartbeat_is_back() {
     let (log, list) = Scripted::followed(10);
     log.give_when_asked(vec![entry("a")], false).await;
     log.asked().await;
-    assert_eq!(standing(&list, "a"), Standing::Revoked, "the whole log has been read");
+    assert_eq!(lookup(&list, "a"), RevocationStatus::Revoked, "the whole log has been read");
     tokio::select! {
         biased;
         () = list.ready() => panic!("the heartbeat is not back"),

@@ -35,7 +35,7 @@ pub enum AuthError {
     },
     /// The login is too old: 401 `insufficient_user_authentication` (RFC 9470).
     #[error("the login is older than {max_age:?}")]
-    LoginTooOld {
+    StaleLogin {
         /// The age that is allowed.
         max_age: Duration,
     },
@@ -50,18 +50,18 @@ pub enum AuthError {
     Failed,
     /// No `JwtAuthLayer` was there before what asks for an identity: 500.
     #[error("no JwtAuthLayer with this type of claims has seen the request")]
-    NoLayer,
+    MissingLayer,
 }
 
 impl AuthError {
     /// The status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::Missing | Self::Token(_) | Self::LoginTooOld { .. } => StatusCode::UNAUTHORIZED,
+            Self::Missing | Self::Token(_) | Self::StaleLogin { .. } => StatusCode::UNAUTHORIZED,
             Self::Request(_) => StatusCode::BAD_REQUEST,
             Self::Scope { .. } | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Failed | Self::NoLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Failed | Self::MissingLayer => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -72,10 +72,10 @@ impl AuthError {
             Self::Request(_) => "invalid_request",
             Self::Token(_) => "invalid_token",
             Self::Scope { .. } => "insufficient_scope",
-            Self::LoginTooOld { .. } => "insufficient_user_authentication",
+            Self::StaleLogin { .. } => "insufficient_user_authentication",
             Self::CrossSite => "cross_site_request",
             Self::Unavailable => "temporarily_unavailable",
-            Self::Failed | Self::NoLayer => "server_error",
+            Self::Failed | Self::MissingLayer => "server_error",
         })
     }
 
@@ -85,10 +85,10 @@ impl AuthError {
             Self::Request(_) => "The request's credentials are malformed or given more than once.",
             Self::Token(_) => "The token is malformed, expired, revoked or not for this service.",
             Self::Scope { .. } => "The token does not grant the scope that is needed.",
-            Self::LoginTooOld { .. } => "A more recent login is needed.",
+            Self::StaleLogin { .. } => "A more recent login is needed.",
             Self::CrossSite => "Requests from other sites are not accepted here.",
             Self::Unavailable => "The request cannot be judged just now.",
-            Self::Failed | Self::NoLayer => "Something is wrong with the service.",
+            Self::Failed | Self::MissingLayer => "Something is wrong with the service.",
         }
     }
 
@@ -141,9 +141,9 @@ impl AuthError {
     /// The challenge; every 401 has one (RFC 9110 §15.5.2), and 400 and 403 for a token's sake (RFC 6750 §3).
     fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
         let mut text = match self {
-            Self::CrossSite | Self::Unavailable | Self::Failed | Self::NoLayer => return None,
+            Self::CrossSite | Self::Unavailable | Self::Failed | Self::MissingLayer => return None,
             Self::Missing => return Some(realm.bare.clone()),
-            Self::Request(_) | Self::Token(_) | Self::Scope { .. } | Self::LoginTooOld { .. } => {
+            Self::Request(_) | Self::Token(_) | Self::Scope { .. } | Self::StaleLogin { .. } => {
                 realm.text.to_string()
             }
         };
@@ -154,7 +154,7 @@ impl AuthError {
             Self::Scope { scope } => {
                 let _ = write!(text, r#", scope="{scope}""#);
             }
-            Self::LoginTooOld { max_age } => {
+            Self::StaleLogin { max_age } => {
                 let _ = write!(text, r#", max_age="{}""#, max_age.as_secs());
             }
             _ => {}
@@ -222,7 +222,7 @@ mod tests {
         let scope = challenge(AuthError::Scope { scope: "a b".into() }).unwrap();
         assert!(scope.starts_with(r#"Bearer realm="api", error="insufficient_scope", "#));
         assert!(scope.ends_with(r#", scope="a b""#), "{scope}");
-        let old = challenge(AuthError::LoginTooOld { max_age: Duration::from_secs(300) }).unwrap();
+        let old = challenge(AuthError::StaleLogin { max_age: Duration::from_secs(300) }).unwrap();
         assert!(old.contains(r#"error="insufficient_user_authentication""#));
         assert!(old.ends_with(r#", max_age="300""#), "{old}");
     }
@@ -242,7 +242,7 @@ mod tests {
             AuthError::Token(TokenError::Expired),
             AuthError::CrossSite,
             AuthError::Unavailable,
-            AuthError::NoLayer,
+            AuthError::MissingLayer,
         ] {
             let (code, status) = (error.code(), error.status());
             let response = error.clone().response(&Realm::default(), true);

@@ -9,19 +9,19 @@ use tower_jwt_auth_core::{SessionStore, StoreError};
 use crate::background::Background;
 
 /// How often the store is looked through.
-const EVERY: Duration = Duration::from_secs(60);
+const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
 /// How many rows are removed at a time: while a store removes them, others may have to wait.
 const BATCH: usize = 200;
 /// How long a session must have been over, with its last access token, before it is removed.
-const GONE_FOR: Duration = Duration::from_secs(3600);
+const PURGE_AFTER: Duration = Duration::from_secs(3600);
 
 /// The task that removes sessions that are long over; it ends with the last clone.
 #[derive(Clone)]
-pub(super) struct Housekeeping {
+pub(super) struct SessionSweeper {
     _task: Option<Arc<Background>>,
 }
 
-impl Housekeeping {
+impl SessionSweeper {
     pub(super) fn none() -> Self {
         Self { _task: None }
     }
@@ -35,7 +35,7 @@ impl Housekeeping {
 }
 
 async fn run(store: Arc<dyn SessionStore>) {
-    let mut ticks = interval(EVERY);
+    let mut ticks = interval(SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -50,7 +50,7 @@ async fn run(store: Arc<dyn SessionStore>) {
 
 /// Removes all that is long over, a batch at a time.
 async fn sweep(store: &dyn SessionStore) -> Result<(), StoreError> {
-    while store.purge_sessions(GONE_FOR, BATCH).await? == BATCH {
+    while store.purge_sessions(PURGE_AFTER, BATCH).await? == BATCH {
         yield_now().await;
     }
     Ok(())
@@ -81,7 +81,7 @@ mod tests {
         for _ in 0..BATCH + 1 {
             ids.push(sessions.start(SignIn::new("a", ())).await.unwrap().refresh().session_id());
         }
-        clock.advance(idle + GONE_FOR);
+        clock.advance(idle + PURGE_AFTER);
         sweep(&*store).await.unwrap();
         assert!(store.load(ids[0]).await.unwrap().is_some());
         clock.advance(Duration::from_millis(1));

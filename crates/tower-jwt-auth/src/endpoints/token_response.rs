@@ -14,11 +14,11 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use super::RefreshCookie;
-use crate::challenge::{AuthError, Realm};
 use crate::error::TokenError;
-use crate::origin::OriginPolicy;
+use crate::http::challenge::{AuthError, Realm};
+use crate::http::origin::OriginPolicy;
 use crate::refresh_token::RefreshToken;
-use crate::sessions::{RefreshError, RefreshRefusal, Sessions, Tokens, Work};
+use crate::sessions::{RefreshError, RefreshRejection, Sessions, Tokens, Work};
 
 /// The answer to a login or refresh, in the form of RFC 6749 §5.1.
 #[derive(Serialize)]
@@ -81,7 +81,7 @@ impl Endpoint {
 
     /// The answer to those who may not call: only POST may, from where it may come. Asked before any cookie
     /// is looked at.
-    pub(super) fn turn_away(
+    pub(super) fn reject_early(
         &self,
         method: &Method,
         uri: &Uri,
@@ -104,30 +104,30 @@ impl Endpoint {
     /// not take the cookie of a new one.
     pub(super) fn refuse_refresh(&self, error: RefreshError) -> Response<Full<Bytes>> {
         match error {
-            RefreshError::Refused(refusal) => self.refuse_token(refusal),
+            RefreshError::Rejected(refusal) => self.refuse_token(refusal),
             RefreshError::Unavailable { source, successor } => {
                 tracing::warn!(
                     error = &*source as &dyn std::error::Error,
                     "a session could not be refreshed just now"
                 );
-                self.refuse_with(AuthError::Unavailable, successor.as_ref())
+                self.reject_with_successor(AuthError::Unavailable, successor.as_ref())
             }
             RefreshError::Failed { source, successor } => {
                 tracing::error!(
                     error = &*source as &dyn std::error::Error,
                     "a session could not be refreshed"
                 );
-                self.refuse_with(AuthError::Failed, successor.as_ref())
+                self.reject_with_successor(AuthError::Failed, successor.as_ref())
             }
         }
     }
 
     /// The answer to a refresh token that opens nothing.
-    pub(super) fn refuse_token(&self, refusal: RefreshRefusal) -> Response<Full<Bytes>> {
+    pub(super) fn refuse_token(&self, refusal: RefreshRejection) -> Response<Full<Bytes>> {
         tracing::debug!(reason = %refusal, "refused a refresh token");
         let mut response = self.refuse(AuthError::Token(match refusal {
-            RefreshRefusal::Expired | RefreshRefusal::Idle => TokenError::Expired,
-            RefreshRefusal::Invalid => TokenError::Signature,
+            RefreshRejection::Expired | RefreshRejection::Idle => TokenError::Expired,
+            RefreshRejection::Invalid => TokenError::Signature,
             _ => TokenError::Revoked,
         }));
         response.extensions_mut().insert(refusal);
@@ -138,12 +138,12 @@ impl Endpoint {
     pub(super) fn refuse_unopened(&self, cookies: &[&[u8]]) -> Response<Full<Bytes>> {
         match cookies.is_empty() {
             true => self.refuse(AuthError::Missing),
-            false => self.refuse_token(RefreshRefusal::Invalid),
+            false => self.refuse_token(RefreshRejection::Invalid),
         }
     }
 
     /// The client is left no generation behind.
-    fn refuse_with(
+    fn reject_with_successor(
         &self,
         error: AuthError,
         successor: Option<&RefreshToken>,
@@ -174,7 +174,7 @@ pub(super) fn empty(status: StatusCode) -> Response<Full<Bytes>> {
 ///
 /// What has been begun is brought to its end though the client leaves: a logout is not undone by a tab that
 /// closes, nor is the ending of a session for reuse.
-pub struct AnswerFuture {
+pub struct EndpointFuture {
     answer: Answer,
 }
 
@@ -183,7 +183,7 @@ enum Answer {
     Working { work: JoinHandle<Response<Full<Bytes>>>, endpoint: Arc<Endpoint> },
 }
 
-impl AnswerFuture {
+impl EndpointFuture {
     pub(super) fn ready(response: Response<Full<Bytes>>) -> Self {
         Self { answer: Answer::Ready(Some(response)) }
     }
@@ -195,7 +195,7 @@ impl AnswerFuture {
         endpoint: Arc<Endpoint>,
         work: impl Future<Output = Response<Full<Bytes>>> + Send + 'static,
     ) -> Self {
-        let Some(place) = sessions.place(kind) else {
+        let Some(place) = sessions.try_acquire_permit(kind) else {
             return Self::ready(endpoint.refuse(AuthError::Unavailable));
         };
         let work = async move {
@@ -208,7 +208,7 @@ impl AnswerFuture {
     }
 }
 
-impl Future for AnswerFuture {
+impl Future for EndpointFuture {
     type Output = Result<Response<Full<Bytes>>, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -231,8 +231,8 @@ impl Future for AnswerFuture {
     }
 }
 
-impl fmt::Debug for AnswerFuture {
+impl fmt::Debug for EndpointFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AnswerFuture").finish_non_exhaustive()
+        f.debug_struct("EndpointFuture").finish_non_exhaustive()
     }
 }

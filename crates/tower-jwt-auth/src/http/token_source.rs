@@ -3,9 +3,9 @@
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
 
-use crate::cookies;
 use crate::error::{ConfigError, RequestError};
-use crate::jose::MAX_TOKEN_LENGTH;
+use crate::http::cookies;
+use crate::jws::MAX_TOKEN_LENGTH;
 
 /// Where to look for the access token: the `Authorization` header, and what is turned on beside it.
 ///

@@ -11,7 +11,7 @@ impl<C> SignIn<C> {
     /// which are those of all refresh tokens that came along in this cookie.
     ///
     /// The address of the client stays as it was set: behind a proxy it is in a header that only the
-    /// application knows to believe. Give it before, with [`with_device`](Self::with_device), which replaces
+    /// application knows to believe. Give it before, with [`with_client_info`](Self::with_client_info), which replaces
     /// the whole device.
     ///
     /// Call [`OriginPolicy::check`](crate::OriginPolicy::check) first: otherwise another site can sign its
@@ -21,22 +21,22 @@ impl<C> SignIn<C> {
     ///
     /// ```
     /// use http::{HeaderMap, Uri};
-    /// use tower_jwt_auth::{AuthError, Device, OriginPolicy, RefreshCookie, SignIn};
+    /// use tower_jwt_auth::{AuthError, ClientInfo, OriginPolicy, RefreshCookie, SignIn};
     ///
     /// fn who(headers: &HeaderMap, uri: &Uri, address: String) -> Result<SignIn<()>, AuthError> {
     ///     OriginPolicy::same_origin().check(headers, uri)?;
     ///     // … once the password has been checked:
     ///     Ok(SignIn::new("alice", ())
-    ///         .with_device(Device::default().with_address(address))
+    ///         .with_client_info(ClientInfo::default().with_address(address))
     ///         .with_request(headers, &RefreshCookie::host()))
     /// }
     /// # assert!(who(&HeaderMap::new(), &Uri::default(), "192.0.2.7".to_owned()).is_ok());
     /// ```
     pub fn with_request(mut self, headers: &HeaderMap, cookie: &RefreshCookie) -> Self {
         if let Some(user_agent) = user_agent(headers) {
-            self.device = self.device.with_user_agent(user_agent);
+            self.client_info = self.client_info.with_user_agent(user_agent);
         }
-        cookie.tokens(headers).fold(self, Self::replacing)
+        cookie.tokens(headers).fold(self, Self::replacing_token)
     }
 }
 

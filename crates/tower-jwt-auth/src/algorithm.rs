@@ -1,4 +1,7 @@
 use std::fmt;
+use std::str::FromStr;
+
+use tower_jwt_auth_core::ParseNameError;
 
 /// A signature algorithm for JWTs (RFC 7518 §3.1, RFC 8037 §3.1).
 ///
@@ -76,11 +79,6 @@ impl Algorithm {
         }
     }
 
-    /// The algorithm of this name; names are case-sensitive (RFC 7515 §4.1.1).
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name)
-    }
-
     pub(crate) const fn family(self) -> Family {
         match self {
             Self::HS256 | Self::HS384 | Self::HS512 => Family::Hmac,
@@ -103,6 +101,15 @@ impl Algorithm {
     }
 }
 
+impl FromStr for Algorithm {
+    type Err = ParseNameError;
+
+    /// Reads the name in the `alg` header parameter. Names are case-sensitive (RFC 7515 §4.1.1).
+    fn from_str(name: &str) -> Result<Self, ParseNameError> {
+        Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name).ok_or(ParseNameError)
+    }
+}
+
 impl fmt::Display for Algorithm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -116,10 +123,10 @@ mod tests {
     #[test]
     fn names_lead_back_and_none_is_unknown() {
         for algorithm in Algorithm::ALL.iter().copied() {
-            assert_eq!(Algorithm::from_name(algorithm.as_str()), Some(algorithm));
+            assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
         }
         for name in ["none", "None", "NONE", "hs256", "", "HS256 ", "ES256K", "RSA1_5"] {
-            assert_eq!(Algorithm::from_name(name), None, "{name}");
+            assert_eq!(name.parse::<Algorithm>(), Err(ParseNameError), "{name}");
         }
     }
 }

@@ -3,8 +3,8 @@ use std::time::Duration;
 use cookie::{Cookie, CookieBuilder};
 use http::{HeaderMap, HeaderValue};
 
-use crate::cookies;
 use crate::error::ConfigError;
+use crate::http::cookies;
 use crate::refresh_token::RefreshToken;
 
 /// When browsers send the cookie with requests that other sites cause.
@@ -214,7 +214,7 @@ impl RefreshCookie {
         cookies::values(headers, &self.name).collect()
     }
 
-    /// The refresh tokens in a request's cookies, as they came; for [`SignIn::replacing`](crate::SignIn::replacing).
+    /// The refresh tokens in a request's cookies, as they came; for [`SignIn::replacing_token`](crate::SignIn::replacing_token).
     pub fn tokens<'h>(&self, headers: &'h HeaderMap) -> impl Iterator<Item = &'h str> + use<'h> {
         self.values(headers).into_iter().filter_map(|value| std::str::from_utf8(value).ok())
     }

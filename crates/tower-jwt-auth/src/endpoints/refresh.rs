@@ -9,15 +9,15 @@ use http_body::Body;
 use http_body_util::Full;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::Device;
+use tower_jwt_auth_core::ClientInfo;
 use tower_service::Service;
 
 use super::RefreshCookie;
-use super::response::{AnswerFuture, Endpoint};
 use super::sign_in::user_agent;
-use crate::challenge::Realm;
+use super::token_response::{Endpoint, EndpointFuture};
 use crate::error::ConfigError;
-use crate::origin::OriginPolicy;
+use crate::http::challenge::Realm;
+use crate::http::origin::OriginPolicy;
 use crate::sessions::{Sessions, Work};
 
 /// The endpoint that swaps the refresh cookie for a new access token and the next refresh cookie.
@@ -84,28 +84,28 @@ where
 {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
-    type Future = AnswerFuture;
+    type Future = EndpointFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<B>) -> AnswerFuture {
+    fn call(&mut self, request: Request<B>) -> EndpointFuture {
         let endpoint = Arc::clone(&self.endpoint);
         if let Some(response) =
-            endpoint.turn_away(request.method(), request.uri(), request.headers())
+            endpoint.reject_early(request.method(), request.uri(), request.headers())
         {
-            return AnswerFuture::ready(response);
+            return EndpointFuture::ready(response);
         }
         let cookies = endpoint.cookie.values(request.headers());
-        let opened = self.sessions.open_all(cookies.iter().copied());
-        if opened.is_empty() {
-            return AnswerFuture::ready(endpoint.refuse_unopened(&cookies));
+        let verified = self.sessions.verify_all(cookies.iter().copied());
+        if verified.is_empty() {
+            return EndpointFuture::ready(endpoint.refuse_unopened(&cookies));
         }
-        let device = device(request.headers());
+        let client_info = client_info(request.headers());
         let sessions = self.sessions.clone();
-        AnswerFuture::working(&self.sessions, Work::Refresh, Arc::clone(&endpoint), async move {
-            match sessions.refresh_one_of(opened, &device).await {
+        EndpointFuture::working(&self.sessions, Work::Refresh, Arc::clone(&endpoint), async move {
+            match sessions.refresh_one_of(verified, &client_info).await {
                 Ok(tokens) => tokens.into_response(&endpoint.cookie),
                 Err(error) => endpoint.refuse_refresh(error),
             }
@@ -114,9 +114,9 @@ where
 }
 
 /// What a request tells of the client's device.
-pub(super) fn device(headers: &HeaderMap) -> Device {
+pub(super) fn client_info(headers: &HeaderMap) -> ClientInfo {
     // One that says nothing differs from one that says something.
-    Device::default().with_user_agent(user_agent(headers).unwrap_or_default())
+    ClientInfo::default().with_user_agent(user_agent(headers).unwrap_or_default())
 }
 
 impl<C> Clone for RefreshService<C> {

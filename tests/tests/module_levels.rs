@@ -1,0 +1,115 @@
+//! The levels of the modules of each library crate (docs/architecture.md): imports point to lower levels only, so that
+//! no two modules depend on each other.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A crate's modules, the lowest level first. Modules of one level do not import each other.
+struct Levels {
+    source: &'static str,
+    levels: &'static [&'static [&'static str]],
+    /// The least number of imports between modules that the crate has, as a check of the search itself.
+    min_imports: usize,
+}
+
+const TOWER_JWT_AUTH: Levels = Levels {
+    source: "crates/tower-jwt-auth/src",
+    levels: &[
+        &["algorithm"],
+        &["error"],
+        &["background", "jws", "keys", "scope", "store_guard"],
+        &["claims", "http"],
+        &["identity", "issuer"],
+        &["refresh_token", "revocation", "verifier"],
+        &["sessions"],
+        &["auth", "endpoints"],
+    ],
+    min_imports: 50,
+};
+
+/// The crates whose modules have levels.
+const CRATES: &[Levels] = &[TOWER_JWT_AUTH];
+/// The rooms of modules that have levels of their own.
+const ROOMS: &[Levels] = &[HTTP];
+
+const HTTP: Levels = Levels {
+    source: "crates/tower-jwt-auth/src/http",
+    levels: &[&["challenge", "cookies"], &["origin", "token_source"]],
+    min_imports: 1,
+};
+
+#[test]
+fn imports_point_to_lower_levels() {
+    for levels in CRATES {
+        levels.check("crate");
+    }
+}
+
+#[test]
+fn imports_inside_of_rooms_point_to_lower_levels() {
+    for levels in ROOMS {
+        let (_, room) = levels.source.rsplit_once('/').unwrap();
+        levels.check(&format!("crate::{room}"));
+    }
+}
+
+impl Levels {
+    fn check(&self, root: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(self.source);
+        let mut imports = 0;
+        for path in sources(&folder) {
+            let inside = path.strip_prefix(&folder).unwrap().with_extension("");
+            let module = inside.iter().next().unwrap().to_str().unwrap().to_owned();
+            if module == "lib" || module == "mod" || is_test(&inside) {
+                continue;
+            }
+            for imported in imported(&code(&path), root) {
+                if imported == module {
+                    continue;
+                }
+                imports += 1;
+                let (from, to) = (self.level(&module), self.level(&imported));
+                assert!(
+                    to < from,
+                    "{module} (level {from}) imports {imported} (level {to}): {path:?}"
+                );
+            }
+        }
+        let least = self.min_imports;
+        assert!(imports >= least, "{imports} imports were found in {}", self.source);
+    }
+
+    fn level(&self, module: &str) -> usize {
+        let level = self.levels.iter().position(|level| level.contains(&module));
+        level.unwrap_or_else(|| panic!("{module} has no level in {}", self.source))
+    }
+}
+
+fn is_test(module: &Path) -> bool {
+    module.iter().any(|part| part == "tests")
+}
+
+/// The code of a file, without comments and without the tests at its end.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    code.lines().filter(is_code).map(|line| format!("{line}\n")).collect()
+}
+
+/// The modules that a text names under a root, as `tower` in `crate::tower::Service`.
+fn imported(code: &str, root: &str) -> Vec<String> {
+    let prefix = format!("{root}::");
+    let names = code.match_indices(&prefix).map(|(at, _)| {
+        let name = code[at + prefix.len()..].chars();
+        name.take_while(|c| c.is_ascii_lowercase() || *c == '_').collect::<String>()
+    });
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    files.into_iter().chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}
