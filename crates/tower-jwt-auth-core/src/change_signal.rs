@@ -1,46 +1,50 @@
 use tokio::sync::watch;
 
-/// Wakes those who wait for something to happen, without losing what happened before they began to wait.
+/// Wakes the tasks that wait for a change, without a lost wake-up.
 ///
-/// A store rings it when its log may have grown, and puts the count that [`version`](Self::version) gave before a
-/// reading into the cursor; [`RevocationLog::changed`](crate::RevocationLog::changed) then waits for more than
-/// that.
+/// A store calls [`notify`](Self::notify) when its log may have grown. A task that waits for a change reads
+/// [`version`](Self::version) first, then the log, then calls [`wait`](Self::wait) with that version: a change
+/// between the two calls ends the wait at once. [`RevocationLog::changed`](crate::RevocationLog::changed) is
+/// implemented this way.
 ///
 /// # Examples
 ///
 /// ```
 /// use tower_jwt_auth_core::ChangeSignal;
 ///
-/// # async fn example() {
-/// let bell = ChangeSignal::new();
-/// let before = bell.version();
-/// bell.notify();
-/// bell.wait(before).await; // returns at once
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let signal = ChangeSignal::new();
+/// let version = signal.version();
+/// signal.notify();
+/// signal.wait(version).await; // returns at once
 /// # }
 /// ```
 #[derive(Debug)]
 pub struct ChangeSignal(watch::Sender<u64>);
 
 impl ChangeSignal {
-    /// A bell that has not been rung.
+    /// Creates a signal of version 0.
     pub fn new() -> Self {
         Self(watch::Sender::new(0))
     }
 
-    /// Wakes all who wait.
+    /// Raises the version by one and wakes all tasks that wait.
     pub fn notify(&self) {
-        self.0.send_modify(|rung| *rung += 1);
+        self.0.send_modify(|version| *version += 1);
     }
 
-    /// How often it has been rung.
+    /// Returns the number of calls of [`notify`](Self::notify) so far.
     pub fn version(&self) -> u64 {
         *self.0.borrow()
     }
 
-    /// Waits until it has been rung more often than this. It is safe to drop at any moment.
-    pub async fn wait(&self, rung: u64) {
-        // The sender lives as long as this bell, so there is nothing to fail.
-        let _ = self.0.subscribe().wait_for(|now| *now > rung).await;
+    /// Waits until the version is greater than `version`.
+    ///
+    /// The future can be dropped at any point (it is cancel safe).
+    pub async fn wait(&self, version: u64) {
+        // The sender lives as long as this signal, so the receiver cannot fail.
+        let _ = self.0.subscribe().wait_for(|current| *current > version).await;
     }
 }
 

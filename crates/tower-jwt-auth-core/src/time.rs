@@ -3,7 +3,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A point in time, in whole milliseconds since 1970-01-01T00:00:00Z.
 ///
-/// Arithmetic saturates at both ends, so that no date in a token, however absurd, overflows.
+/// Arithmetic saturates at both ends of the range, so no date in a token overflows.
 ///
 /// # Examples
 ///
@@ -21,38 +21,38 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// The latest time that can be told, some 292 million years from now.
+    /// The latest time that can be represented, some 292 million years from now.
     pub const MAX: Self = Self(i64::MAX);
     /// 1970-01-01T00:00:00Z.
     pub const UNIX_EPOCH: Self = Self(0);
 
-    /// The time this many whole seconds after the Unix epoch.
+    /// Creates the time that is this many whole seconds after the Unix epoch.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         Self(seconds.saturating_mul(1000))
     }
 
-    /// The time this many milliseconds after the Unix epoch.
+    /// Creates the time that is this many milliseconds after the Unix epoch.
     pub const fn from_unix_millis(millis: i64) -> Self {
         Self(millis)
     }
 
-    /// Whole seconds since the Unix epoch, rounded down: what a `NumericDate` (RFC 7519 §2) carries.
+    /// Returns the whole seconds since the Unix epoch, rounded down: a `NumericDate` (RFC 7519 §2).
     pub const fn unix_seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
 
-    /// Milliseconds since the Unix epoch.
+    /// Returns the milliseconds since the Unix epoch.
     pub const fn unix_millis(self) -> i64 {
         self.0
     }
 
-    /// How long after `earlier` this is; zero when it is not after.
+    /// Returns the time that has passed since `earlier`, or zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
-    /// The same time with the fraction of a second cut off.
+    /// Returns the time with the fraction of a second removed.
     pub const fn floor_to_second(self) -> Self {
         Self::from_unix_seconds(self.unix_seconds())
     }
@@ -79,6 +79,7 @@ impl std::ops::Sub<Duration> for Timestamp {
 }
 
 impl From<SystemTime> for Timestamp {
+    /// Converts the time and drops the fraction of a millisecond.
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
             Ok(after) => Self::UNIX_EPOCH + after,
@@ -88,7 +89,7 @@ impl From<SystemTime> for Timestamp {
 }
 
 impl fmt::Display for Timestamp {
-    /// Seconds since the Unix epoch, with three decimals.
+    /// Writes the seconds since the Unix epoch with three decimals.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:03}", self.unix_seconds(), self.0.rem_euclid(1000))
     }
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn system_times_before_the_epoch_are_told() {
+    fn system_times_before_the_epoch_convert() {
         let before = UNIX_EPOCH - Duration::from_millis(1500);
         assert_eq!(Timestamp::from(before).unix_millis(), -1500);
     }

@@ -1,9 +1,9 @@
-//! Adding sessions, and the limit.
+//! The insertion of sessions, and the limit.
 
 use super::*;
 
 #[doc(hidden)]
-pub async fn a_session_is_read_back_with_every_part(store: Store) {
+pub async fn a_session_is_read_back_with_every_field(store: Store) {
     let now = now(&store).await;
     let full = session(now, |s| {
         s.generation = 7;
@@ -14,7 +14,7 @@ pub async fn a_session_is_read_back_with_every_part(store: Store) {
         s.client_info =
             ClientInfo::default().with_user_agent("Möz/5.0 'x'").with_address("2001:db8::1");
     });
-    store.insert(&full, ANY).await.unwrap();
+    store.insert(&full, NO_LIMIT).await.unwrap();
     let snapshot = store.load(full.id()).await.unwrap().unwrap();
     assert_eq!(snapshot.session, full);
     assert!(snapshot.now >= now, "the store's time does not go back");
@@ -25,12 +25,12 @@ pub async fn a_session_is_read_back_with_every_part(store: Store) {
         s.scope = String::new();
         s.claims = "{}".into();
     });
-    store.insert(&bare, ANY).await.unwrap();
-    assert_eq!(row(&store, bare.id()).await, bare);
+    store.insert(&bare, NO_LIMIT).await.unwrap();
+    assert_eq!(load(&store, bare.id()).await, bare);
 }
 
 #[doc(hidden)]
-pub async fn texts_of_any_characters_come_back_as_they_were(store: Store) {
+pub async fn texts_of_any_characters_are_returned_unchanged(store: Store) {
     for odd in ["a\0b", "\0", "\\", "\\0", "\\\\0\0", "'\"%_\n\r\u{7f}\u{1f600}", &"é".repeat(2000)]
     {
         let session = insert(&store, |s| {
@@ -41,30 +41,30 @@ pub async fn texts_of_any_characters_come_back_as_they_were(store: Store) {
             s.client_info = ClientInfo::default().with_user_agent(odd).with_address(odd);
         })
         .await;
-        assert_eq!(row(&store, session.id()).await, session, "{odd:?}");
+        assert_eq!(load(&store, session.id()).await, session, "{odd:?}");
         let issuer = &*session.record().issuer;
         let listed = list(&store, &session).await;
         assert_eq!(listed, std::slice::from_ref(&session), "{odd:?}");
 
         let (_, start) = read_all(&store, None, 1000).await;
         let until = now(&store).await + HOUR;
-        let spent = token(issuer, odd, until);
-        store.append(&[LogEntry::Revocation(spent.clone())]).await.unwrap();
+        let revocation = token(issuer, odd, until);
+        store.append(&[LogEntry::Revocation(revocation.clone())]).await.unwrap();
         let ended = end_all(&store, &session, None, 100).await;
         assert_eq!(ended, [session.record().revocation()], "{odd:?}");
         let (seen, _) = read_all(&store, Some(start), 1000).await;
-        assert!(seen.contains(&spent) && seen.contains(&ended[0]), "{odd:?}");
+        assert!(seen.contains(&revocation) && seen.contains(&ended[0]), "{odd:?}");
         let key = RevocationKey::Token { issuer, jti: odd };
         assert!(store.is_revoked(&[key]).await.unwrap(), "{odd:?}");
     }
 }
 
 #[doc(hidden)]
-pub async fn an_unknown_session_is_none(store: Store) {
+pub async fn an_unknown_session_is_not_found(store: Store) {
     let unknown = session(now(&store).await, |s| s.generation = 1);
     assert!(store.load(unknown.id()).await.unwrap().is_none());
-    assert!(store.advance(&step(&unknown)).await.unwrap().is_none());
-    assert!(store.late_retry(&retry(&unknown)).await.unwrap().is_none());
+    assert!(store.advance(&advance_request(&unknown)).await.unwrap().is_none());
+    assert!(store.late_retry(&late_retry_request(&unknown)).await.unwrap().is_none());
     let selector = SessionSelector::ById { id: unknown.id() };
     assert!(store.end(&selector, EndReason::Logout).await.unwrap().is_none());
     assert!(list(&store, &unknown).await.is_empty());
@@ -72,61 +72,61 @@ pub async fn an_unknown_session_is_none(store: Store) {
 }
 
 #[doc(hidden)]
-pub async fn a_taken_name_is_a_conflict_and_changes_nothing(store: Store) {
+pub async fn a_taken_id_is_a_conflict_and_changes_nothing(store: Store) {
     let first = insert(&store, |_| {}).await;
     let second = insert(&store, |_| {}).await;
-    let mut parts = second.clone().into_record();
-    parts.id = first.id();
-    let taken = store.insert(&Session::from_record(parts), ANY).await;
+    let mut record = second.clone().into_record();
+    record.id = first.id();
+    let taken = store.insert(&Session::from_record(record), NO_LIMIT).await;
     assert!(matches!(taken, Err(StoreError::Conflict)), "{taken:?}");
-    assert_eq!(row(&store, first.id()).await, first);
+    assert_eq!(load(&store, first.id()).await, first);
     assert_eq!(list(&store, &second).await, std::slice::from_ref(&second));
 }
 
 #[doc(hidden)]
-pub async fn a_limit_that_refuses_counts_live_sessions_of_the_subject(store: Store) {
-    let [first, second, _, _] = neighbours(&store).await;
+pub async fn a_limit_that_rejects_counts_live_sessions_of_the_subject(store: Store) {
+    let [first, second, _, _] = insert_neighbours(&store).await;
     let idle = beside(&first, HOUR);
-    let mut parts = idle.into_record();
-    parts.idle_until = parts.rotated_at - HOUR;
-    store.insert(&Session::from_record(parts), ANY).await.unwrap();
+    let mut record = idle.into_record();
+    record.idle_until = record.rotated_at - HOUR;
+    store.insert(&Session::from_record(record), NO_LIMIT).await.unwrap();
 
     let third = beside(&first, HOUR);
-    let refused = store.insert(&third, SessionLimit::reject_new(2)).await;
-    assert!(matches!(refused, Err(StoreError::Limit)), "{refused:?}");
+    let rejected = store.insert(&third, SessionLimit::reject_new(2)).await;
+    assert!(matches!(rejected, Err(StoreError::Limit)), "{rejected:?}");
     assert!(store.load(third.id()).await.unwrap().is_none(), "nothing was added");
     store.end(&SessionSelector::ById { id: second.id() }, EndReason::Logout).await.unwrap();
     assert!(store.insert(&third, SessionLimit::reject_new(2)).await.unwrap().is_empty());
-    assert_eq!(row(&store, first.id()).await, first);
+    assert_eq!(load(&store, first.id()).await, first);
 }
 
 #[doc(hidden)]
 pub async fn a_limit_that_ends_ends_the_oldest_and_never_the_new_one(store: Store) {
-    let [first, second, stranger, namesake] = neighbours(&store).await;
-    // By a node whose clock is behind, as the next one: they are newer all the same.
-    let mut parts = beside(&first, HOUR).into_record();
-    parts.created_at = parts.created_at - 3 * HOUR;
-    let third = Session::from_record(parts);
-    store.insert(&third, ANY).await.unwrap();
-    let mut parts = beside(&first, HOUR).into_record();
-    parts.created_at = parts.created_at - 2 * HOUR;
-    let new = Session::from_record(parts);
+    let [first, second, stranger, namesake] = insert_neighbours(&store).await;
+    // The node that starts this session and the next one has a clock that is behind. They are newer all the same.
+    let mut record = beside(&first, HOUR).into_record();
+    record.created_at = record.created_at - 3 * HOUR;
+    let third = Session::from_record(record);
+    store.insert(&third, NO_LIMIT).await.unwrap();
+    let mut record = beside(&first, HOUR).into_record();
+    record.created_at = record.created_at - 2 * HOUR;
+    let new = Session::from_record(record);
     let (_, end) = read_all(&store, None, 1000).await;
     let ended = store.insert(&new, SessionLimit::end_oldest(2)).await.unwrap();
     assert_eq!(ended.len(), 2);
     let (seen, _) = read_all(&store, Some(end), 1000).await;
-    assert!(ended.iter().all(|entry| seen.contains(entry)), "they are in the log");
+    assert!(ended.iter().all(|entry| seen.contains(entry)), "the revocations are in the log");
     for over in [first, second] {
-        let ended = row(&store, over.id()).await.into_record().ended.unwrap();
+        let ended = load(&store, over.id()).await.into_record().ended.unwrap();
         assert_eq!(ended.reason, EndReason::Limit);
     }
     for kept in [&third, &new, &stranger, &namesake] {
-        assert_eq!(row(&store, kept.id()).await, *kept);
+        assert_eq!(load(&store, kept.id()).await, *kept);
     }
 }
 
 #[doc(hidden)]
-pub async fn of_many_sign_ins_at_once_the_limit_stays(store: Store) {
+pub async fn many_concurrent_sign_ins_keep_to_the_limit(store: Store) {
     for (limit, succeed) in [(SessionLimit::end_oldest(3), 20), (SessionLimit::reject_new(3), 3)] {
         let first = session(now(&store).await, |_| {});
         let mut racing = Vec::new();
@@ -144,10 +144,10 @@ pub async fn of_many_sign_ins_at_once_the_limit_stays(store: Store) {
 }
 
 #[doc(hidden)]
-pub async fn a_limit_that_comes_late_is_reached_in_bounded_steps(store: Store) {
+pub async fn a_limit_introduced_later_is_reached_in_bounded_steps(store: Store) {
     let first = insert(&store, |_| {}).await;
     for _ in 0..SessionLimit::MAX_ENDED + 10 {
-        store.insert(&beside(&first, HOUR), ANY).await.unwrap();
+        store.insert(&beside(&first, HOUR), NO_LIMIT).await.unwrap();
     }
     let before = list(&store, &first).await;
     let limit = SessionLimit::end_oldest(2);

@@ -9,22 +9,25 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::state::State;
+use crate::clock::{Clock, SystemClock};
+use crate::id::SessionId;
+use crate::log::{Cursor, LogEntry, LogPage};
+use crate::paging::{EndBatch, EndedBatch, SessionPage, SessionPosition};
+use crate::revocation::{Revocation, RevocationKey};
+use crate::rotation::{AdvanceRequest, LateRetryRequest};
+use crate::session::{EndReason, Ended, Session};
+use crate::session_limit::SessionLimit;
+use crate::store::{RevocationLog, SessionSelector, SessionSnapshot, SessionStore, StoreError};
 
-use crate::{
-    AdvanceRequest, Clock, Cursor, EndBatch, EndReason, Ended, EndedBatch, LateRetryRequest,
-    LogEntry, LogPage, Revocation, RevocationKey, RevocationLog, Session, SessionId, SessionLimit,
-    SessionPage, SessionPosition, SessionSelector, SessionSnapshot, SessionStore, StoreError,
-    SystemClock,
-};
-
-/// A store in the memory of one process: the default to start with, and gone when the process ends.
+/// A store in the memory of one process, for a first start and for tests. Its sessions end with the process.
 ///
 /// # Examples
 ///
 /// ```
 /// use tower_jwt_auth_core::{MemoryStore, SessionId, SessionStore};
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = MemoryStore::new();
 /// assert!(store.load(SessionId::random()?).await?.is_none());
 /// # Ok(())
@@ -33,36 +36,42 @@ use crate::{
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// The number of the last log entry, for those who wait for one.
-    written: watch::Sender<u64>,
+    /// The number of the last log entry.
+    last_entry: watch::Sender<u64>,
 }
 
-/// How many sessions end under one lock.
+/// The maximum number of sessions that end under one lock.
 const MAX_BATCH: usize = 16;
 
 impl MemoryStore {
-    /// An empty store on the system's clock.
+    /// Creates an empty store that uses the system clock.
     pub fn new() -> Self {
         Self::with_clock(SystemClock::new())
     }
 
-    /// An empty store on this clock.
+    /// Creates an empty store that uses this clock.
     pub fn with_clock(clock: impl Clock) -> Self {
-        let clock = Arc::new(clock);
-        Self { clock, state: Mutex::new(State::new()), written: watch::Sender::new(0) }
+        let (clock, state) = (Arc::new(clock), Mutex::new(State::new()));
+        Self { clock, state, last_entry: watch::Sender::new(0) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // No code that can panic runs between two changes that belong together.
+        // A panic cannot leave the state half changed: no code that can panic runs between two related changes.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn announce(&self, last: u64) {
-        self.written.send_if_modified(|seen| {
-            let grown = *seen < last;
+    /// Changes the state and wakes the readers of the log if it has grown.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (result, last) = {
+            let mut state = self.state();
+            (change(&mut state), state.log.last())
+        };
+        self.last_entry.send_if_modified(|seen| {
+            let has_grown = *seen < last;
             *seen = last.max(*seen);
-            grown
+            has_grown
         });
+        result
     }
 }
 
@@ -75,14 +84,11 @@ impl Default for MemoryStore {
 #[async_trait]
 impl RevocationLog for MemoryStore {
     async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
-        let last = {
-            let mut state = self.state();
+        self.change(|state| {
             for entry in entries {
                 state.log.append(entry.clone());
             }
-            state.log.last()
-        };
-        self.announce(last);
+        });
         Ok(())
     }
 
@@ -101,11 +107,11 @@ impl RevocationLog for MemoryStore {
     }
 
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
-        let mut written = self.written.subscribe();
+        let mut last_entry = self.last_entry.subscribe();
         let after = after.map_or(Some(0), |cursor| self.state().log.position(cursor));
         if let Some(after) = after {
-            // The sender lives as long as this store, so there is nothing to fail.
-            let _ = written.wait_for(|last| *last > after).await;
+            // The sender lives as long as this store, so the receiver cannot fail.
+            let _ = last_entry.wait_for(|last| *last > after).await;
         }
         Ok(())
     }
@@ -128,46 +134,46 @@ impl SessionStore for MemoryStore {
         new: &Session,
         limit: SessionLimit,
     ) -> Result<Vec<Revocation>, StoreError> {
-        let (revocations, last) = {
-            let mut state = self.state();
+        self.change(|state| {
             let now = self.clock.now();
-            let row = new.record().clone();
-            if state.session(row.id).is_some() {
+            let record = new.record().clone();
+            if state.session(record.id).is_some() {
                 return Err(StoreError::Conflict);
             }
-            let live = || state.live(&row.issuer, &row.subject, None, now).map(|(_, row)| row.id);
+            let live = || {
+                let sessions = state.live(&record.issuer, &record.subject, None, now);
+                sessions.map(|(_, record)| record.id)
+            };
             let surplus = limit.surplus(live().take(limit.max_counted()).count());
             if limit.rejects_new() && surplus > 0 {
                 return Err(StoreError::Limit);
             }
             let oldest: Vec<_> = live().take(surplus.min(SessionLimit::MAX_ENDED)).collect();
             let revocations = state.end(oldest, Ended { at: now, reason: EndReason::Limit });
-            state.insert(row);
-            (revocations, state.log.last())
-        };
-        self.announce(last);
-        Ok(revocations)
+            state.insert(record);
+            Ok(revocations)
+        })
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
         let now = self.clock.now();
-        let row = self.state().session(id).cloned();
-        Ok(row.map(|row| SessionSnapshot { session: Session::from_record(row), now }))
+        let record = self.state().session(id).cloned();
+        Ok(record.map(|record| SessionSnapshot { session: Session::from_record(record), now }))
     }
 
-    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
+    async fn advance(&self, request: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
         let mut state = self.state();
-        // Read under the lock: times in the row then follow the order of the writes.
+        // Read under the lock, so that the times in a record follow the order of the writes.
         let now = self.clock.now();
-        let row = state.update(step.id, |row| row.advance(step, now));
-        Ok(row.cloned().map(Session::from_record))
+        let record = state.update(request.id, |record| record.advance(request, now));
+        Ok(record.cloned().map(Session::from_record))
     }
 
-    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
+    async fn late_retry(&self, request: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
         let mut state = self.state();
         let now = self.clock.now();
-        let row = state.update(retry.id, |row| row.retry_late(retry, now));
-        Ok(row.cloned().map(Session::from_record))
+        let record = state.update(request.id, |record| record.retry_late(request, now));
+        Ok(record.cloned().map(Session::from_record))
     }
 
     async fn end(
@@ -175,28 +181,22 @@ impl SessionStore for MemoryStore {
         selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError> {
-        let (revocations, last) = {
-            let mut state = self.state();
+        let revocations = self.change(|state| {
             let at = self.clock.now();
-            let chosen = state.chosen(selector);
-            (state.end(chosen, Ended { at, reason }), state.log.last())
-        };
-        self.announce(last);
+            let selected = state.select(selector);
+            state.end(selected, Ended { at, reason })
+        });
         Ok(revocations.into_iter().next())
     }
 
     async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
         let limit = batch.limit.clamp(1, MAX_BATCH);
-        let (ended, last) = {
-            let mut state = self.state();
+        Ok(self.change(|state| {
             let ended = Ended { at: self.clock.now(), reason: batch.reason };
             let through = batch.through.unwrap_or_else(|| state.last_position());
-            let (chosen, next) = state.next_of(batch, through, limit);
-            let revocations = state.end(chosen, ended);
-            (EndedBatch { revocations, through, next }, state.log.last())
-        };
-        self.announce(last);
-        Ok(ended)
+            let (selected, next) = state.batch(batch, through, limit);
+            EndedBatch { revocations: state.end(selected, ended), through, next }
+        }))
     }
 
     async fn list(
@@ -211,8 +211,8 @@ impl SessionStore for MemoryStore {
         let page: Vec<_> = live.by_ref().take(limit.max(1)).collect();
         let last = page.last().map(|(position, _)| *position);
         let next = last.filter(|_| live.next().is_some());
-        let sessions = page.into_iter().map(|(_, row)| Session::from_record(row.clone())).collect();
-        Ok(SessionPage { sessions, next })
+        let sessions = page.into_iter().map(|(_, record)| Session::from_record(record.clone()));
+        Ok(SessionPage { sessions: sessions.collect(), next })
     }
 
     async fn purge_sessions(

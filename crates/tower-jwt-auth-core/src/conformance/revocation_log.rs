@@ -29,7 +29,7 @@ pub async fn the_log_is_read_in_pages_and_followed(store: Store) {
     store.append(&[LogEntry::Revocation(last.clone())]).await.unwrap();
     store.append(&[LogEntry::Revocation(last.clone())]).await.unwrap();
     let (seen, _) = read_all(&store, Some(end), 1000).await;
-    assert!(seen.contains(&last), "followed from where reading ended");
+    assert!(seen.contains(&last), "followed from the last cursor");
 
     let page = store.read(Some(&start), 1000).await.unwrap();
     let LogPage::Entries { entries, .. } = page else { panic!("the cursor is lost") };
@@ -38,7 +38,7 @@ pub async fn the_log_is_read_in_pages_and_followed(store: Store) {
 
 #[doc(hidden)]
 pub async fn a_cursor_of_another_log_is_lost(store: Store) {
-    let foreign = Cursor::new(*b"no cursor of any store that there is");
+    let foreign = Cursor::new(*b"not a cursor of any existing store");
     assert_eq!(store.read(Some(&foreign), 10).await.unwrap(), LogPage::CursorLost);
     let empty = Cursor::new([]);
     assert_eq!(store.read(Some(&empty), 10).await.unwrap(), LogPage::CursorLost);
@@ -57,7 +57,7 @@ pub async fn a_waiting_reader_is_woken(store: Store) {
 }
 
 #[doc(hidden)]
-pub async fn the_log_is_asked_for_each_kind_of_key(store: Store) {
+pub async fn the_log_is_queried_for_each_kind_of_key(store: Store) {
     let issuer = &*unique("https://keys.example/");
     let now = now(&store).await.floor_to_second();
     let until = now + HOUR;
@@ -75,7 +75,7 @@ pub async fn the_log_is_asked_for_each_kind_of_key(store: Store) {
         RevocationKey::Session { issuer, sid },
         RevocationKey::Subject { issuer, sub: "bob", issued_at: earlier },
     ];
-    let clear = [
+    let not_revoked = [
         RevocationKey::Token { issuer, jti: "other" },
         RevocationKey::Token { issuer, jti: sid },
         RevocationKey::Token { issuer: "https://other.example", jti: "spent" },
@@ -86,17 +86,17 @@ pub async fn the_log_is_asked_for_each_kind_of_key(store: Store) {
     ];
     for key in revoked {
         assert!(store.is_revoked(&[key]).await.unwrap(), "{key:?}");
-        assert!(store.is_revoked(&[clear[0], key]).await.unwrap(), "any of several: {key:?}");
+        assert!(store.is_revoked(&[not_revoked[0], key]).await.unwrap(), "any of several: {key:?}");
     }
-    for key in clear {
+    for key in not_revoked {
         assert!(!store.is_revoked(&[key]).await.unwrap(), "{key:?}");
     }
-    assert!(!store.is_revoked(&clear).await.unwrap());
+    assert!(!store.is_revoked(&not_revoked).await.unwrap());
     assert!(!store.is_revoked(&[]).await.unwrap());
 }
 
 #[doc(hidden)]
-pub async fn purging_the_log_keeps_what_matters(store: Store) {
+pub async fn purging_the_log_keeps_entries_still_needed(store: Store) {
     let issuer = &*unique("https://purge.example/");
     let now = now(&store).await;
     let long_ago = now - 1000 * 24 * HOUR;
@@ -111,12 +111,12 @@ pub async fn purging_the_log_keeps_what_matters(store: Store) {
     let (_, end) = read_all(&store, Some(start.clone()), 1000).await;
 
     let older_than = 900 * 24 * HOUR;
-    assert_eq!(store.purge_log(older_than, 0).await.unwrap(), 0, "no more than asked");
+    assert_eq!(store.purge_log(older_than, 0).await.unwrap(), 0, "at most the requested number");
     while store.purge_log(older_than, 10).await.unwrap() > 0 {}
     let revoked =
         async |jti| store.is_revoked(&[RevocationKey::Token { issuer, jti }]).await.unwrap();
     assert!(!revoked("old").await);
-    assert!(revoked("both").await, "a shorter entry does not take a longer one with it");
+    assert!(revoked("both").await, "the purge of an entry keeps a later one for the same target");
     assert!(revoked("new").await);
 
     let last = token(issuer, "last", now + HOUR);
@@ -143,7 +143,7 @@ pub async fn many_writers_lose_no_entry(store: Store) {
         }));
     }
     let is_theirs = |entry: &Revocation| matches!(entry, Revocation::Token { issuer: other, .. } if *other == issuer);
-    // A reader that follows while they write.
+    // The reader follows the log while the writers append.
     let mut seen = HashSet::new();
     let mut cursor = start;
     while writers.iter().any(|writer| !writer.is_finished()) {
