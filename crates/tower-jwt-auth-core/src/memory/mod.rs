@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::watch;
 
 use self::state::State;
+use crate::change_signal::ChangeSignal;
 use crate::clock::{Clock, SystemClock};
 use crate::id::SessionId;
 use crate::log::{Cursor, LogEntry, LogPage};
@@ -36,8 +36,7 @@ use crate::store::{RevocationLog, SessionSelector, SessionSnapshot, SessionStore
 pub struct MemoryStore {
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
-    /// The number of the last log entry.
-    last_entry: watch::Sender<u64>,
+    log_changed: ChangeSignal,
 }
 
 /// The maximum number of sessions that end under one lock.
@@ -52,7 +51,7 @@ impl MemoryStore {
     /// Creates an empty store that uses this clock.
     pub fn with_clock(clock: impl Clock) -> Self {
         let (clock, state) = (Arc::new(clock), Mutex::new(State::new()));
-        Self { clock, state, last_entry: watch::Sender::new(0) }
+        Self { clock, state, log_changed: ChangeSignal::new() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -62,15 +61,14 @@ impl MemoryStore {
 
     /// Changes the state and wakes the readers of the log if it has grown.
     fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, last) = {
+        let (result, has_grown) = {
             let mut state = self.state();
-            (change(&mut state), state.log.last())
+            let last = state.log.last();
+            (change(&mut state), state.log.last() > last)
         };
-        self.last_entry.send_if_modified(|seen| {
-            let has_grown = *seen < last;
-            *seen = last.max(*seen);
-            has_grown
-        });
+        if has_grown {
+            self.log_changed.notify();
+        }
         result
     }
 }
@@ -107,13 +105,15 @@ impl RevocationLog for MemoryStore {
     }
 
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
-        let mut last_entry = self.last_entry.subscribe();
         let after = after.map_or(Some(0), |cursor| self.state().log.position(cursor));
-        if let Some(after) = after {
-            // The sender lives as long as this store, so the receiver cannot fail.
-            let _ = last_entry.wait_for(|last| *last > after).await;
+        let Some(after) = after else { return Ok(()) };
+        loop {
+            let version = self.log_changed.version();
+            if self.state().log.last() > after {
+                return Ok(());
+            }
+            self.log_changed.wait(version).await;
         }
-        Ok(())
     }
 
     async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
