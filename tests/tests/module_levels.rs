@@ -35,7 +35,7 @@ const CORE: Levels = Levels {
         &["clock", "revocation"],
         &["log", "session"],
         &["paging", "rotation"],
-        &["store"],
+        &["serde", "store"],
         &["conformance", "memory"],
     ],
     min_imports: 50,

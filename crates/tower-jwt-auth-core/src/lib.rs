@@ -11,7 +11,11 @@
 //!
 //! # Features
 //!
-//! - `conformance` (off by default): the macro `store_conformance!`, which tests a store against the whole contract.
+//! Both are off by default.
+//!
+//! - `conformance`: the macro `store_conformance!`, which tests a store against the whole contract.
+//! - `serde`: `Serialize` for [`Session`] (its public view), [`SessionPage`] and [`ClientInfo`]; `Serialize` and
+//!   `Deserialize` for [`SessionId`], [`TokenId`], [`NodeId`], [`SessionPosition`] and [`Timestamp`].
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod change_signal;
@@ -26,6 +30,8 @@ mod paging;
 mod revocation;
 mod rotation;
 mod rotation_policy;
+#[cfg(feature = "serde")]
+mod serde;
 mod session;
 mod session_limit;
 mod store;
@@ -50,4 +56,4 @@ pub use self::session_limit::SessionLimit;
 pub use self::store::{
     RevocationLog, STORE_TIMEOUT, SessionSelector, SessionSnapshot, SessionStore, StoreError,
 };
-pub use self::time::Timestamp;
+pub use self::time::{Timestamp, TimestampRangeError};

@@ -17,8 +17,41 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 /// assert_eq!(expires.since(issued), Duration::from_secs(300));
 /// assert_eq!(issued.since(expires), Duration::ZERO);
 /// ```
+///
+/// It converts from and to [`SystemTime`], and through that to the types of `chrono`, `jiff` and `time`:
+///
+/// ```
+/// use std::time::SystemTime;
+/// use tower_jwt_auth_core::Timestamp;
+///
+/// let now = Timestamp::from(SystemTime::now());
+/// let same = SystemTime::try_from(now)?;
+/// assert_eq!(Timestamp::from(same), now);
+/// # Ok::<(), tower_jwt_auth_core::TimestampRangeError>(())
+/// ```
+///
+/// With the feature `serde` it is serialized as an integer: milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
+
+/// The time is outside of the range of [`SystemTime`] on this platform.
+///
+/// On Windows the range ends around the year 30828. On Unix every [`Timestamp`] is inside of it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::SystemTime;
+/// use tower_jwt_auth_core::{Timestamp, TimestampRangeError};
+///
+/// fn modified(file_time: Timestamp) -> Result<SystemTime, TimestampRangeError> {
+///     file_time.try_into()
+/// }
+/// assert_eq!(modified(Timestamp::UNIX_EPOCH), Ok(SystemTime::UNIX_EPOCH));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the time is outside of the range of the system's clock")]
+pub struct TimestampRangeError(());
 
 impl Timestamp {
     /// The latest time that can be represented, some 292 million years from now.
@@ -83,8 +116,30 @@ impl From<SystemTime> for Timestamp {
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
             Ok(after) => Self::UNIX_EPOCH + after,
-            Err(before) => Self::UNIX_EPOCH - before.duration(),
+            Err(before) => {
+                let millis = i64::try_from(before.duration().as_millis());
+                Self(millis.map_or(i64::MIN, |millis| -millis))
+            }
         }
+    }
+}
+
+impl TryFrom<Timestamp> for SystemTime {
+    type Error = TimestampRangeError;
+
+    /// Converts the time without loss.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`TimestampRangeError`] if the platform's [`SystemTime`] cannot represent the time.
+    fn try_from(time: Timestamp) -> Result<Self, TimestampRangeError> {
+        let distance = Duration::from_millis(time.0.unsigned_abs());
+        let converted = if time.0 < 0 {
+            UNIX_EPOCH.checked_sub(distance)
+        } else {
+            UNIX_EPOCH.checked_add(distance)
+        };
+        converted.ok_or(TimestampRangeError(()))
     }
 }
 
@@ -118,9 +173,24 @@ mod tests {
     }
 
     #[test]
-    fn system_times_before_the_epoch_convert() {
-        let before = UNIX_EPOCH - Duration::from_millis(1500);
-        assert_eq!(Timestamp::from(before).unix_millis(), -1500);
+    fn system_times_convert_on_both_sides_of_the_epoch() {
+        for millis in [-1500, -1, 0, 1, 1_700_000_000_042] {
+            let time = Timestamp::from_unix_millis(millis);
+            let distance = Duration::from_millis(millis.unsigned_abs());
+            let system = if millis < 0 { UNIX_EPOCH - distance } else { UNIX_EPOCH + distance };
+            assert_eq!(Timestamp::from(system), time);
+            assert_eq!(SystemTime::try_from(time), Ok(system));
+        }
+    }
+
+    #[test]
+    fn both_ends_of_the_range_convert_or_fail() {
+        for time in [Timestamp::MAX, Timestamp::from_unix_millis(i64::MIN)] {
+            match SystemTime::try_from(time) {
+                Ok(system) => assert_eq!(Timestamp::from(system), time),
+                Err(error) => assert_eq!(error, TimestampRangeError(())),
+            }
+        }
     }
 
     #[test]

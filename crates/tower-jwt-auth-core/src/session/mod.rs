@@ -16,6 +16,10 @@ use crate::time::Timestamp;
 
 /// A sign-in on one client, as the store keeps it.
 ///
+/// With the feature `serde` it serializes its public view, for an API that lists the sessions of a user: `id`,
+/// `subject`, `created_at`, `last_seen`, `valid_until`, `auth_time`, `scope` and `client_info`, as the methods of
+/// these names return them. The secret's hash and the claims are never part of it.
+///
 /// # Examples
 ///
 /// ```
