@@ -41,8 +41,20 @@ const CORE: Levels = Levels {
     min_imports: 50,
 };
 
+const ROTATION_MODEL: Levels = Levels {
+    source: "crates/rotation-model/src",
+    levels: &[
+        &["rule"],
+        &["linear_session", "model"],
+        &["check", "rivals", "shipped"],
+        &["scenarios"],
+        &["report"],
+    ],
+    min_imports: 20,
+};
+
 /// The crates whose modules have levels.
-const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH];
+const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL];
 /// The rooms of modules that have levels of their own.
 const ROOMS: &[Levels] = &[HTTP];
 

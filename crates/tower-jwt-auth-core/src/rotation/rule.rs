@@ -99,8 +99,8 @@ impl Session {
     /// | otherwise | n - 1, if a late retry is allowed | late retry |
     /// | any | any other | reuse |
     ///
-    /// A late retry is allowed if n - 1 has not been retried late before, and if it makes a run of at most `late_retries`
-    /// consecutive generations.
+    /// A late retry is allowed if n - 1 has not been retried late before, and if it makes a run of at most
+    /// `late_retries` consecutive generations.
     ///
     /// At most one rotation happens in a grace window. There is one lineage: a token never has two independent
     /// successors.
