@@ -126,7 +126,7 @@ impl<R: Rule> RotationModel<R> {
             && (is_jar_behind || requests.any(|m| !is_current(m.token)))
     }
 
-    /// Makes states equal that differ by nothing that has an effect.
+    /// Makes states equal if their differences have no effect.
     pub(super) fn normalize(&self, state: &mut State<R::Session>) {
         let mut tokens: Vec<&mut Token> =
             state.messages.iter_mut().map(|message| &mut message.token).collect();

@@ -136,6 +136,19 @@ macro_rules! store_conformance {
 }
 
 /// The store under test.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use tower_jwt_auth_core::{MemoryStore, conformance};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let store: conformance::Store = Arc::new(MemoryStore::new());
+/// conformance::an_unknown_session_is_not_found(store).await;
+/// # }
+/// ```
 pub type Store = Arc<dyn SessionStore>;
 
 const NO_LIMIT: SessionLimit = SessionLimit::none();

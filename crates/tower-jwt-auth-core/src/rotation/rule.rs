@@ -22,7 +22,7 @@ pub struct PresentedToken {
 
 /// The outcome of [`Session::evaluate`] for a presented refresh token.
 ///
-/// The enum is exhaustive on purpose: whoever acts on an outcome handles each of them.
+/// The enum is exhaustive on purpose: code that acts on an outcome must handle each of them.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! Sessions and what a store keeps of them.
+//! Sessions, and their records in a store.
 
 mod client_info;
 mod end_reason;
