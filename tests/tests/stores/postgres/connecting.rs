@@ -49,7 +49,7 @@ async fn a_database_or_user_that_is_not_known_is_told() {
     for (user, database) in [("postgres", "nowhere"), ("nobody", "postgres")] {
         let url = format!("postgres://{user}@{}/{database}", server.address());
         let error = PostgresStore::connect(&url).await.unwrap_err();
-        assert!(matches!(error, ConnectError::Refused(_)), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::Rejected(_)), "{}", chain(&error));
     }
     // One who may not make tables.
     let url = server.new_database();
@@ -57,7 +57,7 @@ async fn a_database_or_user_that_is_not_known_is_told() {
     let database = url.rsplit('/').next().unwrap();
     let theirs = format!("postgres://{database}@{}/{database}", server.address());
     let error = PostgresStore::connect(&theirs).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Refused(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::Rejected(_)), "{}", chain(&error));
 }
 
 #[tokio::test]
@@ -212,7 +212,7 @@ async fn a_database_that_cannot_keep_all_characters_is_refused() {
     let error = PostgresStore::connect(&url).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has the encoding LATIN1: make one with the encoding UTF8"
+        "the database has the encoding LATIN1: create a database with the encoding UTF8"
     );
 }
 
