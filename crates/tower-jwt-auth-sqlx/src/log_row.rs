@@ -65,7 +65,7 @@ where
     let text = |column| row.try_get(column).map(unescape_nul).map_err(store_error);
     let number = |column| row.try_get::<i64, _>(column).map_err(store_error);
     let until = Timestamp::from_unix_millis(number("until")?);
-    let target_id = text("name")?;
+    let target_id = text("target_id")?;
     if kind == HEARTBEAT {
         let node: NodeId = target_id.parse().map_err(StoreError::corrupt)?;
         let beat = to_u64(number("beat")?)?;

@@ -13,6 +13,7 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 2,
         sql: include_str!("../../migrations/postgres/0002_rotation_and_batches.sql"),
     },
+    Migration { version: 3, sql: include_str!("../../migrations/postgres/0003_target_id.sql") },
 ];
 
 /// The advisory lock that serializes the migrations of several processes. The key is the ASCII codes of "tjauth".

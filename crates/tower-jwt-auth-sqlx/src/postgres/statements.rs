@@ -133,7 +133,7 @@ macro_rules! end_chosen {
             " FROM chosen WHERE session.number = chosen.number AND ended_at IS NULL \
                  RETURNING session.number, id, issuer, access_until\
              ), logged AS (\
-                 INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+                 INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
                  SELECT 'session', issuer, id, access_until FROM ended ORDER BY number\
              ) \
              SELECT ",
@@ -180,12 +180,12 @@ pub(super) const END_BATCH: &str = end_chosen!(
 /// Appends entries, and removes the former heartbeats of the same nodes.
 pub(super) const APPEND: &str = "WITH new AS (\
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], \
-             $6::bigint[]) AS new (kind, issuer, name, issued_before, beat, until)\
+             $6::bigint[]) AS new (kind, issuer, target_id, issued_before, beat, until)\
      ), replaced AS (\
          DELETE FROM tower_jwt_auth_log AS log USING new \
-         WHERE new.kind = 'heartbeat' AND log.name = new.name AND log.kind = 'heartbeat'\
+         WHERE new.kind = 'heartbeat' AND log.target_id = new.target_id AND log.kind = 'heartbeat'\
      ) \
-     INSERT INTO tower_jwt_auth_log (kind, issuer, name, issued_before, beat, until) \
+     INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, issued_before, beat, until) \
      SELECT * FROM new";
 
 /// Reads at most `$5` entries that the snapshot `$1` does not contain, after the entry (`$3`, `$4`). Each row, and the
@@ -205,7 +205,7 @@ pub(super) const READ: &str = "WITH state AS MATERIALIZED (\
          pg_snapshot_xmax($2::text::pg_snapshot) <= pg_snapshot_xmax(state.snapshot) AS is_known, \
          entry.* \
      FROM state LEFT JOIN LATERAL (\
-         SELECT xid::text AS xid, number, kind, issuer, name, issued_before, beat, until \
+         SELECT xid::text AS xid, number, kind, issuer, target_id, issued_before, beat, until \
          FROM tower_jwt_auth_log \
          WHERE (xid, number) > (\
              GREATEST($3::text::xid8, pg_snapshot_xmin($1::text::pg_snapshot)), \
@@ -221,8 +221,8 @@ pub(super) const BEGIN_RUN: &str =
 
 pub(super) const IS_REVOKED: &str = "SELECT EXISTS (\
          SELECT FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) \
-             AS key (kind, issuer, name, issued_at) \
-         JOIN tower_jwt_auth_log AS log USING (name, issuer, kind) \
+             AS key (kind, issuer, target_id, issued_at) \
+         JOIN tower_jwt_auth_log AS log USING (target_id, issuer, kind) \
          WHERE key.issued_at IS NULL OR key.issued_at < log.issued_before\
      )";
 
@@ -249,7 +249,7 @@ pub(super) const END_ALL: &str = concat!(
              access_until = GREATEST(access_until, now + access_until - rotated_at) \
          FROM time WHERE ended_at IS NULL RETURNING id, issuer, access_until\
      ), logged AS (\
-         INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+         INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
          SELECT 'session', issuer, id, access_until FROM ended\
      ) \
      SELECT count(*) FROM ended"

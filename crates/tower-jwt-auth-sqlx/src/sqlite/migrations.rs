@@ -11,6 +11,7 @@ use crate::sqlite::statements::BEGIN;
 pub(super) const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, sql: include_str!("../../migrations/sqlite/0001_sessions.sql") },
     Migration { version: 2, sql: include_str!("../../migrations/sqlite/0002_late_retries.sql") },
+    Migration { version: 3, sql: include_str!("../../migrations/sqlite/0003_target_id.sql") },
 ];
 
 /// Applies the pending migrations.

@@ -92,7 +92,7 @@ macro_rules! from_batch {
 }
 
 pub(super) const LOG_BATCH: &str = concat!(
-    "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+    "INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
      SELECT 'session', issuer, id, access_until ",
     from_batch!()
 );
@@ -100,23 +100,23 @@ pub(super) const LOG_BATCH: &str = concat!(
 pub(super) const END_BATCH: &str =
     end_where!(concat!("number IN (SELECT number ", from_batch!(), ")"));
 
-pub(super) const APPEND: &str = "INSERT INTO tower_jwt_auth_log (kind, issuer, name, issued_before, beat, until) \
+pub(super) const APPEND: &str = "INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, issued_before, beat, until) \
      VALUES ($1, $2, $3, $4, $5, $6)";
 
 /// Removes the former heartbeats of a node.
 pub(super) const DELETE_HEARTBEATS: &str =
-    "DELETE FROM tower_jwt_auth_log WHERE name = $1 AND kind = 'heartbeat'";
+    "DELETE FROM tower_jwt_auth_log WHERE target_id = $1 AND kind = 'heartbeat'";
 
 /// Reads at most `$2` entries after the entry `$1`. Each row, and the only row if there are no entries, also has the
 /// incarnation of the log and the number of its last entry.
 pub(super) const READ: &str = "SELECT meta.incarnation, \
      coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'tower_jwt_auth_log'), 0) AS last, \
-     log.number, log.kind, log.issuer, log.name, log.issued_before, log.beat, log.until \
+     log.number, log.kind, log.issuer, log.target_id, log.issued_before, log.beat, log.until \
      FROM tower_jwt_auth_meta AS meta LEFT JOIN tower_jwt_auth_log AS log ON log.number > $1 \
      ORDER BY log.number LIMIT $2";
 
 pub(super) const IS_REVOKED: &str = "SELECT 1 FROM tower_jwt_auth_log \
-     WHERE name = $3 AND issuer = $2 AND kind = $1 AND ($4 IS NULL OR $4 < issued_before) LIMIT 1";
+     WHERE target_id = $3 AND issuer = $2 AND kind = $1 AND ($4 IS NULL OR $4 < issued_before) LIMIT 1";
 
 pub(super) const PURGE_LOG: &str = "DELETE FROM tower_jwt_auth_log WHERE number IN (\
      SELECT number FROM tower_jwt_auth_log WHERE until < $1 ORDER BY until LIMIT $2)";
@@ -130,7 +130,7 @@ pub(super) const RENEW_INCARNATION: &str =
 pub(super) const EXTEND_ALL: &str = "UPDATE tower_jwt_auth_sessions \
      SET access_until = max(access_until, $1 + access_until - rotated_at) WHERE ended_at IS NULL";
 
-pub(super) const LOG_ALL: &str = "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+pub(super) const LOG_ALL: &str = "INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
      SELECT 'session', issuer, id, access_until FROM tower_jwt_auth_sessions \
      WHERE ended_at IS NULL";
 
@@ -173,7 +173,7 @@ mod tests {
     #[tokio::test]
     async fn log_entries_are_found_by_index() {
         for (sql, index) in [
-            (IS_REVOKED, "tower_jwt_auth_log_name (name=?)"),
+            (IS_REVOKED, "tower_jwt_auth_log_target (target_id=?)"),
             (PURGE_LOG, "tower_jwt_auth_log_until (until<?)"),
             (READ, "INTEGER PRIMARY KEY (rowid>?)"),
         ] {

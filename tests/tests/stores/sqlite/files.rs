@@ -5,7 +5,7 @@ use tower_jwt_auth_sqlx::{ConnectError, SqliteStore};
 use tower_jwt_auth_tests::logs;
 
 use super::{directory, new_path};
-use crate::support::{chain, session, session_of_version_1, works_after_the_migration};
+use crate::support::{chain, rows_of_version_1, session, works_after_the_migration};
 
 async fn run(path: &Path, sql: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
@@ -56,30 +56,36 @@ async fn an_application_can_make_the_tables_itself() {
 }
 
 #[tokio::test]
-async fn tables_of_the_release_before_are_brought_up_to_date_with_what_they_hold() {
-    let path = new_path();
-    run(&path, SqliteStore::MIGRATIONS[0].sql).await;
-    run(&path, &session_of_version_1(&format!("x'{}'", "07".repeat(32)))).await;
-    let old = SqliteStore::open_existing(&path).await.unwrap_err();
-    assert_eq!(old.to_string(), "the tables are of version 1, not 2: run the migrations");
-    works_after_the_migration(&SqliteStore::open(&path).await.unwrap()).await;
+async fn tables_of_earlier_versions_are_migrated_with_their_rows() {
+    for version in [1, 2] {
+        let path = new_path();
+        for migration in &SqliteStore::MIGRATIONS[..version] {
+            run(&path, migration.sql).await;
+        }
+        run(&path, &rows_of_version_1(&format!("x'{}'", "07".repeat(32)))).await;
+        let error = SqliteStore::open_existing(&path).await.unwrap_err();
+        let expected = format!("the tables are of version {version}, not 3: run the migrations");
+        assert_eq!(error.to_string(), expected);
+        works_after_the_migration(&SqliteStore::open(&path).await.unwrap()).await;
+        SqliteStore::open_existing(&path).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn tables_of_another_version_are_told_from_ours() {
     let path = new_path();
     drop(SqliteStore::open(&path).await.unwrap());
-    run(&path, "UPDATE tower_jwt_auth_meta SET version = 3").await;
+    run(&path, "UPDATE tower_jwt_auth_meta SET version = 4").await;
     for newer in [SqliteStore::open(&path).await, SqliteStore::open_existing(&path).await] {
         let error = newer.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the tables are of version 3, which is newer than 2: run a newer release"
+            "the tables are of version 4, which is newer than 3: run a newer release"
         );
     }
     run(&path, "UPDATE tower_jwt_auth_meta SET version = 0").await;
     let error = SqliteStore::open_existing(&path).await.unwrap_err();
-    assert_eq!(error.to_string(), "the tables are of version 0, not 2: run the migrations");
+    assert_eq!(error.to_string(), "the tables are of version 0, not 3: run the migrations");
 }
 
 #[tokio::test]
