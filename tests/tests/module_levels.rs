@@ -53,15 +53,50 @@ const ROTATION_MODEL: Levels = Levels {
     min_imports: 20,
 };
 
+const SQLX: Levels = Levels {
+    source: "crates/tower-jwt-auth-sqlx/src",
+    levels: &[
+        &["convert", "error", "escape", "query_error"],
+        &["log_row", "migrations", "pool", "session_row"],
+        &["paging"],
+        &["postgres", "sqlite"],
+    ],
+    min_imports: 40,
+};
+
 /// The crates whose modules have levels.
-const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL];
+const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL, SQLX];
 /// The rooms of modules that have levels of their own.
-const ROOMS: &[Levels] = &[HTTP];
+const ROOMS: &[Levels] = &[HTTP, POSTGRES, SQLITE];
 
 const HTTP: Levels = Levels {
     source: "crates/tower-jwt-auth/src/http",
     levels: &[&["challenge", "cookies"], &["origin", "token_source"]],
     min_imports: 1,
+};
+
+const POSTGRES: Levels = Levels {
+    source: "crates/tower-jwt-auth-sqlx/src/postgres",
+    levels: &[
+        &["cursor", "notify", "statements"],
+        &["connect"],
+        &["migrations"],
+        &["store"],
+        &["log", "sessions"],
+    ],
+    min_imports: 10,
+};
+
+const SQLITE: Levels = Levels {
+    source: "crates/tower-jwt-auth-sqlx/src/sqlite",
+    levels: &[
+        &["connect", "cursor", "statements", "watch"],
+        &["migrations"],
+        &["store"],
+        &["log"],
+        &["sessions"],
+    ],
+    min_imports: 10,
 };
 
 #[test]

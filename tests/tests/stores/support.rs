@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tower_jwt_auth_core::{
-    AdvanceRequest, ClientInfo, Cursor, EndBatch, EndReason, LateRetryRequest, LateRetryRun,
-    LogEntry, LogPage, Revocation, RevocationLog, SecretHash, Session, SessionId, SessionLimit,
-    SessionRecord, SessionSelector, SessionStore, StoreError, Timestamp, TokenId,
+    AdvanceRequest, ClientInfo, Cursor, EndBatch, EndReason, Heartbeat, LateRetryRequest,
+    LateRetryRun, LogEntry, LogPage, NodeId, Revocation, RevocationKey, RevocationLog, SecretHash,
+    Session, SessionId, SessionLimit, SessionRecord, SessionSelector, SessionStore, StoreError,
+    Timestamp, TokenId,
 };
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -149,20 +150,52 @@ pub(crate) async fn a_restore_ends_all(
     assert_eq!(restore().await, 0);
 }
 
-/// The statement that adds a session to tables of version 1, which did not count late retries.
-pub(crate) fn session_of_version_1(secret_hash: &str) -> String {
+/// Returns the statements that add a session, a revocation and a heartbeat to tables of version 1 or 2. Those of
+/// version 1 did not count late retries, and the log of both had the ID of the target in the column `name`.
+pub(crate) fn rows_of_version_1(secret_hash: &str) -> String {
     format!(
         "INSERT INTO tower_jwt_auth_sessions (\
              id, issuer, subject, secret_hash, generation, created_at, rotated_at, idle_until, \
              expires_at, access_until, late_retry, auth_time, client_id, scope, claims\
          ) VALUES (\
              'CQkJCQkJCQkJCQkJCQkJCQ', 'https://issuer.example', 'alice', {secret_hash}, 5, 0, 0, \
-             9000000000000, 9000000000000, 0, 3, 0, 'web', '', '{{}}')"
+             9000000000000, 9000000000000, 0, 3, 0, 'web', '', '{{}}'); \
+         INSERT INTO tower_jwt_auth_log (kind, issuer, name, issued_before, beat, until) VALUES \
+             ('subject', 'https://issuer.example', 'alice', 1000, NULL, 9000000000000), \
+             ('heartbeat', '', 'CQkJCQkJCQkJCQkJCQkJCQ', NULL, 4, 2000)"
     )
 }
 
-/// That session is found, its late retry counts as one, and it goes on.
+/// Checks that those rows are found after the migration: the session's late retry counts as one, and the session and
+/// the log go on.
 pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
+    let at = Timestamp::from_unix_millis;
+    let subject = |issued_at| RevocationKey::Subject {
+        issuer: ISSUER,
+        sub: "alice",
+        issued_at: at(issued_at),
+    };
+    assert!(store.is_revoked(&[subject(999)]).await.unwrap());
+    assert!(!store.is_revoked(&[subject(1000)]).await.unwrap());
+    let revocation = Revocation::Subject {
+        issuer: ISSUER.into(),
+        sub: "alice".into(),
+        issued_before: at(1000),
+        until: at(9_000_000_000_000),
+    };
+    let node = NodeId::from_bytes([9; 16]);
+    let beat = |beat| LogEntry::Heartbeat(Heartbeat { node, beat, at: at(2000) });
+    let LogPage::Entries { entries, next, .. } = store.read(None, 100).await.unwrap() else {
+        panic!("the cursor is lost")
+    };
+    assert_eq!(entries, [LogEntry::Revocation(revocation), beat(4)]);
+    store.append(&[beat(5)]).await.unwrap();
+    let LogPage::Entries { entries, .. } = store.read(Some(&next), 100).await.unwrap() else {
+        panic!("the cursor is lost")
+    };
+    assert_eq!(entries, [beat(5)]);
+    assert_eq!(store.purge_log(Duration::ZERO, 100).await.unwrap(), 1, "one heartbeat is left");
+
     let id = SessionId::from_bytes([9; 16]);
     let session = store.load(id).await.unwrap().unwrap().session;
     let one = LateRetryRun { generation: 3, length: 1 };

@@ -63,7 +63,7 @@ fn an_sqlite_file_that_cannot_be_used_is_a_readable_error() {
     refused(&place.path(""), "the database file cannot be opened: ");
     let text = place.path("text");
     fs::write(&text, "This is no database at all. ".repeat(100)).unwrap();
-    refused(&text, "the file is no SQLite database: name another one");
+    refused(&text, "the file is not a SQLite database: use another path");
 }
 
 /// The start of URLs of servers that speak no protocol that is known here.
@@ -146,8 +146,14 @@ fn a_postgres_that_cannot_be_used_is_a_readable_error() {
         );
         assert_never_shown(&store);
     };
-    refused(&format!("postgres:{PASSWORD}@{host}/nothing"), "the database server refuses: ");
-    refused(&format!("nobody:{PASSWORD}@{host}/postgres"), "the database server refuses: ");
+    refused(
+        &format!("postgres:{PASSWORD}@{host}/nothing"),
+        "the database server rejects the user: ",
+    );
+    refused(
+        &format!("nobody:{PASSWORD}@{host}/postgres"),
+        "the database server rejects the user: ",
+    );
     refused(&format!("postgres:{PASSWORD}@{host}:x:y/postgres"), "the connection string cannot be");
     if cfg!(not(feature = "tls")) {
         refused(&format!("postgres:{PASSWORD}@{host}/postgres?sslmode=require"), "");

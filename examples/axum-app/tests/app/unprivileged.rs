@@ -68,7 +68,7 @@ fn keys_that_cannot_be_read_are_a_readable_error() {
 #[test]
 fn a_directory_that_a_database_cannot_be_made_in_is_a_readable_error() {
     let place = Place::new();
-    let message = "the database file cannot be opened: see that its directory is there and may be";
+    let message = "the database file cannot be opened: check that its directory exists and can be";
     assert_refused(&place, &[("", 0o500)], &["STORE"], message);
 }
 
@@ -76,6 +76,7 @@ fn a_directory_that_a_database_cannot_be_made_in_is_a_readable_error() {
 fn a_database_that_cannot_be_written_to_is_a_readable_error() {
     let place = Place::new();
     assert_eq!(place.start().stop().code(), Some(0));
-    let message = "the database file is read-only: see that it and its directory may be written to";
+    let message =
+        "the database file is read-only: check that it and its directory can be written to";
     assert_refused(&place, &[("sessions.db", 0o400), ("", 0o500)], &["STORE"], message);
 }

@@ -10,7 +10,7 @@ use tower_jwt_auth_tests::servers::Postgres;
 use super::{connection, new_store};
 use crate::support::{is_lost, read, revoke, until};
 
-const EARLY: &str = "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+const EARLY: &str = "INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
     VALUES ('token', 'https://early.example', 'early', 4102444800000)";
 
 fn is_early(entry: &Revocation) -> bool {

@@ -248,7 +248,7 @@ async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() 
     let Some((store, url)) = new_store().await else { return };
     run(
         &url,
-        "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+        "INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
          SELECT 'token', 'https://issuer.example', n::text, 4102444800000 \
          FROM generate_series(1, 100000) AS n; \
          ANALYZE tower_jwt_auth_log",
@@ -301,7 +301,7 @@ async fn sessions_are_purged_in_batches_by_several_nodes_at_once() {
     let Some((store, url)) = new_store().await else { return };
     run(
         &url,
-        "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+        "INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
          SELECT 'token', 'https://issuer.example', n::text, n FROM generate_series(1, 5000) AS n",
     )
     .await;
