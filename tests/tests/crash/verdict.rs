@@ -4,7 +4,7 @@ use http::StatusCode;
 use tokio::time::sleep;
 use tower_jwt_auth::{JwtAuthLayer, RefreshError, RefreshRejection, SessionStore, Sessions};
 use tower_jwt_auth_tests::Profile;
-use tower_jwt_auth_tests::world::call_behind;
+use tower_jwt_auth_tests::harness::call_behind;
 
 use crate::audit::audit;
 use crate::client::Client;

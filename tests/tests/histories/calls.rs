@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use tower_jwt_auth_tests::world::call_behind;
+use tower_jwt_auth_tests::harness::call_behind;
 
 use crate::clients::Knowledge;
 use crate::clocks::Clocks;

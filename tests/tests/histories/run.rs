@@ -10,7 +10,7 @@ use tower_jwt_auth::{
     Issuer, JwtAuthLayer, RefreshSecrets, RotationPolicy, SessionLimit, SessionStore, Sessions,
     SigningKey, SyncOptions,
 };
-use tower_jwt_auth_tests::world::REFRESH_SECRET;
+use tower_jwt_auth_tests::harness::REFRESH_SECRET;
 use tower_jwt_auth_tests::{AUDIENCE, Fault, FaultyStore, ISSUER, Profile};
 
 use crate::clients::{Client, row_of};

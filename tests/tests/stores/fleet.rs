@@ -10,7 +10,7 @@ use tower_jwt_auth::{
 use tower_jwt_auth_core::{LogPage, Revocation, RevocationLog, SessionStore};
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_sqlx::{PostgresStore, SqliteStore};
-use tower_jwt_auth_tests::world::{Profile, REFRESH_SECRET, call_behind};
+use tower_jwt_auth_tests::harness::{Profile, REFRESH_SECRET, call_behind};
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, servers};
 
 use crate::sqlite::new_path;

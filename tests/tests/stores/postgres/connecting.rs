@@ -3,7 +3,7 @@ use std::net::TcpListener;
 use sqlx::postgres::PgPoolOptions;
 use tower_jwt_auth_core::{SessionLimit, SessionStore};
 use tower_jwt_auth_sqlx::{ConnectError, PostgresStore};
-use tower_jwt_auth_tests::logs;
+use tower_jwt_auth_tests::log_capture;
 use tower_jwt_auth_tests::servers::{self, Postgres};
 
 use super::{new_store, run};
@@ -11,8 +11,8 @@ use crate::support::{chain, session, session_of_version_1, works_after_the_migra
 
 #[tokio::test]
 async fn what_is_no_connection_string_is_told_without_repeating_it() {
-    logs::capture();
-    logs::watch_for("hunter-two");
+    log_capture::install();
+    log_capture::watch_for("hunter-two");
     for url in [
         "",
         "nonsense",
