@@ -8,44 +8,44 @@ use tower_jwt_auth_tests::harness::call_behind;
 
 use crate::audit::audit;
 use crate::client::Client;
-use crate::ledger::{Shared, lock, tell};
+use crate::history::{SharedHistory, lock, record_to};
 
 /// How long a node may take to have the log up to its end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What is true when the last crash is over: of the nodes that lived through all of them, and of the first of
 /// these, which is new and knows nothing but the store.
-pub(crate) async fn verdict(
+pub(crate) async fn final_checks(
     store: &dyn SessionStore,
     nodes: &[Sessions<Profile>],
-    ledger: &Shared,
+    history: &SharedHistory,
 ) {
-    audit(store, ledger).await;
-    lock(ledger).assert_nothing_wrong();
-    everyone_comes_back(nodes, ledger).await;
+    audit(store, history).await;
+    lock(history).assert_nothing_wrong();
+    everyone_comes_back(nodes, history).await;
     for node in nodes {
         follows(node).await;
     }
     let [new, old @ ..] = nodes else { panic!("there is a new node") };
-    logouts_hold(new, old, ledger).await;
-    audit(store, ledger).await;
-    lock(ledger).assert_nothing_wrong();
+    logouts_hold(new, old, history).await;
+    audit(store, history).await;
+    lock(history).assert_nothing_wrong();
 }
 
 /// Nobody who holds a token is locked out.
-async fn everyone_comes_back(nodes: &[Sessions<Profile>], ledger: &Shared) {
-    let jars = lock(ledger).jars.clone();
-    let clients = jars.into_iter().enumerate().map(|(seat, jar)| async move {
-        let mut client = Client::new(seat, jar, nodes.to_vec(), tell(ledger));
-        assert!(client.settle().await, "the client of seat {seat} is locked out");
+async fn everyone_comes_back(nodes: &[Sessions<Profile>], history: &SharedHistory) {
+    let jars = lock(history).jars.clone();
+    let clients = jars.into_iter().enumerate().map(|(client_index, jar)| async move {
+        let mut client = Client::new(client_index, jar, nodes.to_vec(), record_to(history));
+        assert!(client.settle().await, "client {client_index} is locked out");
     });
     futures_util::future::join_all(clients).await;
-    lock(ledger).assert_nothing_wrong();
+    lock(history).assert_nothing_wrong();
 }
 
 /// The node follows the log, by itself, and is not behind.
 async fn follows(node: &Sessions<Profile>) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let is_fresh = |age| age < Duration::from_secs(2);
     while !node.revocations().staleness().is_some_and(is_fresh) {
         assert!(Instant::now() < deadline, "the list stays behind: {:?}", node.revocations());
@@ -54,8 +54,8 @@ async fn follows(node: &Sessions<Profile>) {
 }
 
 /// No refresh token of a session that was logged out opens anything, and no access token.
-async fn logouts_hold(new: &Sessions<Profile>, old: &[Sessions<Profile>], ledger: &Shared) {
-    let sessions: Vec<_> = lock(ledger)
+async fn logouts_hold(new: &Sessions<Profile>, old: &[Sessions<Profile>], history: &SharedHistory) {
+    let sessions: Vec<_> = lock(history)
         .sessions
         .iter()
         .map(|(sid, known)| {
@@ -70,7 +70,7 @@ async fn logouts_hold(new: &Sessions<Profile>, old: &[Sessions<Profile>], ledger
         for layer in old.iter().chain([&new_layer]) {
             let status = call_behind(layer, &access).await.status;
             if status != wanted {
-                lock(ledger).wrong(&sid, &format!("its access token is answered with {status}"));
+                lock(history).wrong(&sid, &format!("its access token is answered with {status}"));
             }
         }
         for (generation, token) in refresh.iter().enumerate().filter(|_| logged_out) {
@@ -81,7 +81,7 @@ async fn logouts_hold(new: &Sessions<Profile>, old: &[Sessions<Profile>], ledger
                 answer => {
                     let answer = answer.map(drop);
                     let wrong = format!("its generation {generation} is answered with {answer:?}");
-                    lock(ledger).wrong(&sid, &wrong);
+                    lock(history).wrong(&sid, &wrong);
                 }
             }
         }

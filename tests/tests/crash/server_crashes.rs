@@ -11,18 +11,18 @@ use tower_jwt_auth_tests::servers::{Postgres, Redis};
 
 use crate::audit::audit;
 use crate::client::Client;
-use crate::dice::Dice;
-use crate::event::Jar;
-use crate::ledger::{Ledger, Shared, lock, tell};
+use crate::event::CookieJar;
+use crate::final_checks::final_checks;
+use crate::history::{History, SharedHistory, lock, record_to};
 use crate::node::{GRACE, node};
-use crate::verdict::verdict;
+use crate::rng::Rng;
 
 /// How many clients there are at a time.
 pub(crate) const CLIENTS: usize = 24;
 /// How many rotations and logouts have to be acknowledged.
 pub(crate) const ACKNOWLEDGED: usize = 1000;
 /// How long it may take until all this has happened, and until anyone is answered after a crash.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A server that can be killed.
 pub(crate) trait Server {
@@ -54,41 +54,42 @@ impl Server for Redis {
 
 /// Kills the server at least so many times while clients are at work over these stores, of which each is a node's
 /// and stays so.
-pub(crate) async fn storm(
+pub(crate) async fn crash_repeatedly(
     server: &mut impl Server,
     kills: usize,
     stores: [Arc<dyn SessionStore>; 2],
     new_store: impl AsyncFnOnce() -> Arc<dyn SessionStore>,
 ) {
-    let ledger = Ledger::shared(CLIENTS);
+    let history = History::shared(CLIENTS);
     let old = stores.clone().map(|store| node(store, GRACE));
     let gate = Arc::new(RwLock::new(true));
     let mut clients = JoinSet::new();
-    for seat in 0..CLIENTS {
-        let client = Client::new(seat, Jar::default(), old.to_vec(), tell(&ledger));
+    for client_index in 0..CLIENTS {
+        let client =
+            Client::new(client_index, CookieJar::default(), old.to_vec(), record_to(&history));
         clients.spawn(client.run(Arc::clone(&gate)));
     }
-    let mut dice = Dice::new();
-    let deadline = Instant::now() + PATIENCE;
-    while !is_enough(&ledger, kills) {
-        assert!(Instant::now() < deadline, "it takes too long: {}", lock(&ledger));
-        answers(&ledger, 1).await;
-        sleep(dice.millis(0, 400)).await;
+    let mut rng = Rng::new();
+    let deadline = Instant::now() + TIMEOUT;
+    while !is_enough(&history, kills) {
+        assert!(Instant::now() < deadline, "it takes too long: {}", lock(&history));
+        wait_for_answers(&history, 1).await;
+        sleep(rng.millis(0, 400)).await;
         let down = Instant::now();
         block_in_place(|| server.kill());
-        lock(&ledger).counts.kills += 1;
-        sleep(dice.millis(0, 50)).await;
+        lock(&history).counts.kills += 1;
+        sleep(rng.millis(0, 50)).await;
         block_in_place(|| server.start_again());
         if down.elapsed() > GRACE / 4 {
             // Retries may come late now, and two late ones in one generation are taken for a thief's.
-            everyone_is_answered(&ledger).await;
+            wait_for_every_client(&history).await;
         }
-        if dice.one_in(2) {
+        if rng.one_in(2) {
             let open = gate.write().await;
-            audit(&*stores[0], &ledger).await;
+            audit(&*stores[0], &history).await;
             drop(open);
         }
-        lock(&ledger).assert_nothing_wrong();
+        lock(&history).assert_nothing_wrong();
     }
     *gate.write().await = false;
     while let Some(ended) = clients.join_next().await {
@@ -96,42 +97,42 @@ pub(crate) async fn storm(
     }
     let new = new_store().await;
     let nodes: Vec<_> = [node(Arc::clone(&new), GRACE)].into_iter().chain(old).collect();
-    verdict(&*new, &nodes, &ledger).await;
-    report(&ledger);
-    assert_ne!(lock(&ledger).counts.errors, 0, "nobody noticed");
+    final_checks(&*new, &nodes, &history).await;
+    report(&history);
+    assert_ne!(lock(&history).counts.errors, 0, "nobody noticed");
 }
 
-pub(crate) fn is_enough(ledger: &Shared, kills: usize) -> bool {
-    let ledger = lock(ledger);
-    let rotated = ledger.counts.refreshes - ledger.counts.repeated;
-    rotated + ledger.counts.logouts >= ACKNOWLEDGED && ledger.counts.kills >= kills
+pub(crate) fn is_enough(history: &SharedHistory, kills: usize) -> bool {
+    let history = lock(history);
+    let rotated = history.counts.refreshes - history.counts.repeated;
+    rotated + history.counts.logouts >= ACKNOWLEDGED && history.counts.kills >= kills
 }
 
 /// Waits until so many more refreshes and logouts have been acknowledged.
-pub(crate) async fn answers(ledger: &Shared, more: usize) {
-    let before = lock(ledger).acknowledged();
-    until(ledger, |ledger| ledger.acknowledged() >= before + more).await;
+pub(crate) async fn wait_for_answers(history: &SharedHistory, more: usize) {
+    let before = lock(history).acknowledged();
+    until(history, |history| history.acknowledged() >= before + more).await;
 }
 
 /// Waits until every client has had three answers more.
-pub(crate) async fn everyone_is_answered(ledger: &Shared) {
-    let before = lock(ledger).answers.clone();
-    let more = |ledger: &Ledger| {
-        ledger.answers.iter().zip(&before).all(|(answers, before)| *answers >= before + 3)
+pub(crate) async fn wait_for_every_client(history: &SharedHistory) {
+    let before = lock(history).answers.clone();
+    let more = |history: &History| {
+        history.answers.iter().zip(&before).all(|(answers, before)| *answers >= before + 3)
     };
-    until(ledger, more).await;
+    until(history, more).await;
 }
 
-async fn until(ledger: &Shared, is_so: impl Fn(&Ledger) -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so(&lock(ledger)) {
-        lock(ledger).assert_nothing_wrong();
-        assert!(Instant::now() < deadline, "no answers come any more: {}", lock(ledger));
+async fn until(history: &SharedHistory, is_so: impl Fn(&History) -> bool) {
+    let deadline = Instant::now() + TIMEOUT;
+    while !is_so(&lock(history)) {
+        lock(history).assert_nothing_wrong();
+        assert!(Instant::now() < deadline, "no answers come any more: {}", lock(history));
         sleep(Duration::from_millis(2)).await;
     }
 }
 
 #[allow(clippy::print_stderr)]
-pub(crate) fn report(ledger: &Shared) {
-    eprintln!("{}", lock(ledger));
+pub(crate) fn report(history: &SharedHistory) {
+    eprintln!("{}", lock(history));
 }

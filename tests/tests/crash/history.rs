@@ -2,23 +2,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::client::Tell;
-use crate::event::{Event, Held, Jar, What};
+use crate::client::Recorder;
+use crate::event::{CookieJar, Event, EventKind, HeldToken};
 
-/// All that clients were answered so far, and what was wrong with it.
-pub(crate) struct Ledger {
+/// All responses to clients so far, and the errors found in them.
+pub(crate) struct History {
     /// What each client holds.
-    pub(crate) jars: Vec<Jar>,
+    pub(crate) jars: Vec<CookieJar>,
     /// How many answers that arrived each client has had.
     pub(crate) answers: Vec<usize>,
-    pub(crate) sessions: BTreeMap<String, Known>,
+    pub(crate) sessions: BTreeMap<String, SessionHistory>,
     pub(crate) counts: Counts,
     wrong: Vec<String>,
 }
 
 /// A session that somebody got an answer about.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct SessionHistory {
     /// The refresh token of each generation that was handed out.
     pub(crate) tokens: Vec<String>,
     pub(crate) access: Vec<String>,
@@ -28,7 +28,7 @@ pub(crate) struct Known {
     pub(crate) logged_out: bool,
 }
 
-impl Known {
+impl SessionHistory {
     /// The highest generation that was handed out.
     pub(crate) fn generation(&self) -> u64 {
         self.tokens.len() as u64 - 1
@@ -50,13 +50,13 @@ pub(crate) struct Counts {
     pub(crate) unanswered: BTreeSet<(String, u64)>,
 }
 
-/// Shared by all who tell of events.
-pub(crate) type Shared = Arc<Mutex<Ledger>>;
+/// A history that all clients record to.
+pub(crate) type SharedHistory = Arc<Mutex<History>>;
 
-impl Ledger {
-    pub(crate) fn shared(clients: usize) -> Shared {
+impl History {
+    pub(crate) fn shared(clients: usize) -> SharedHistory {
         Arc::new(Mutex::new(Self {
-            jars: vec![Jar::default(); clients],
+            jars: vec![CookieJar::default(); clients],
             answers: vec![0; clients],
             sessions: BTreeMap::new(),
             counts: Counts::default(),
@@ -69,50 +69,50 @@ impl Ledger {
         self.counts.refreshes + self.counts.logouts
     }
 
-    pub(crate) fn take(&mut self, Event { seat, what }: Event) {
-        match what {
-            What::Started { held, access } => {
+    pub(crate) fn record(&mut self, Event { client_index, kind }: Event) {
+        match kind {
+            EventKind::Started { held, access } => {
                 self.counts.sign_ins += 1;
                 let known = self.sessions.entry(held.sid.clone()).or_default();
                 known.tokens.push(held.token.clone());
                 known.access.push(access);
-                self.arrived(seat, &held);
+                self.arrived(client_index, &held);
             }
-            What::Refreshed { from, held, access, arrived } => {
+            EventKind::Refreshed { from, held, access, arrived } => {
                 self.counts.refreshes += 1;
                 self.handed_out(from, &held, access);
                 if arrived {
-                    self.arrived(seat, &held);
+                    self.arrived(client_index, &held);
                 }
             }
-            What::Leaving { sid } => {
+            EventKind::Leaving { sid } => {
                 self.sessions.entry(sid).or_default().leaving = true;
-                if let Some(held) = &mut self.jars[seat].held {
+                if let Some(held) = &mut self.jars[client_index].held {
                     held.leaving = true;
                 }
             }
-            What::LoggedOut { sid } => {
+            EventKind::LoggedOut { sid } => {
                 self.counts.logouts += 1;
-                self.answers[seat] += 1;
+                self.answers[client_index] += 1;
                 self.sessions.entry(sid).or_default().logged_out = true;
-                let ended = self.jars[seat].held.take();
-                self.jars[seat] = Jar { held: None, ended };
+                let ended = self.jars[client_index].held.take();
+                self.jars[client_index] = CookieJar { held: None, ended };
             }
-            What::TryLater => self.counts.errors += 1,
-            What::StaysEnded => self.counts.refused += 1,
-            What::Wrong { sid, answer } => self.wrong(&sid, &answer),
+            EventKind::TryLater => self.counts.errors += 1,
+            EventKind::StaysEnded => self.counts.refused += 1,
+            EventKind::Wrong { sid, answer } => self.wrong(&sid, &answer),
         }
     }
 
-    fn arrived(&mut self, seat: usize, held: &Held) {
-        self.answers[seat] += 1;
-        if self.jars[seat].is_behind(held) {
-            self.jars[seat].held = Some(held.clone());
+    fn arrived(&mut self, client_index: usize, held: &HeldToken) {
+        self.answers[client_index] += 1;
+        if self.jars[client_index].is_behind(held) {
+            self.jars[client_index].held = Some(held.clone());
         }
     }
 
     /// One token in one generation, and one generation after the other.
-    fn handed_out(&mut self, from: u64, held: &Held, access: String) {
+    fn handed_out(&mut self, from: u64, held: &HeldToken, access: String) {
         let known = self.sessions.entry(held.sid.clone()).or_default();
         known.access.push(access);
         let place = usize::try_from(held.generation).unwrap();
@@ -136,8 +136,8 @@ impl Ledger {
         self.wrong(&held.sid, &wrong);
     }
 
-    pub(crate) fn wrong(&mut self, sid: &str, what: &str) {
-        self.wrong.push(format!("session {sid}: {what}"));
+    pub(crate) fn wrong(&mut self, sid: &str, problem: &str) {
+        self.wrong.push(format!("session {sid}: {problem}"));
     }
 
     #[track_caller]
@@ -148,7 +148,7 @@ impl Ledger {
     }
 }
 
-impl fmt::Display for Ledger {
+impl fmt::Display for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = &self.counts;
         write!(
@@ -167,13 +167,13 @@ impl fmt::Display for Ledger {
     }
 }
 
-pub(crate) fn lock(ledger: &Shared) -> MutexGuard<'_, Ledger> {
+pub(crate) fn lock(history: &SharedHistory) -> MutexGuard<'_, History> {
     // Whoever panicked has said why, and nobody else needs to.
-    ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    history.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes into this ledger.
-pub(crate) fn tell(ledger: &Shared) -> Tell {
-    let ledger = Arc::clone(ledger);
-    Arc::new(move |event| lock(&ledger).take(event))
+/// Returns a recorder of this history.
+pub(crate) fn record_to(history: &SharedHistory) -> Recorder {
+    let history = Arc::clone(history);
+    Arc::new(move |event| lock(&history).record(event))
 }

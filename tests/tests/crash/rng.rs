@@ -3,11 +3,11 @@ use std::time::Duration;
 
 /// Random numbers (SplitMix64), others in every run.
 #[derive(Debug)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub(crate) fn new() -> Self {
-        Self(RandomState::new().hash_one("dice"))
+        Self(RandomState::new().hash_one("rng"))
     }
 
     pub(crate) fn below(&mut self, end: u64) -> u64 {

@@ -11,9 +11,9 @@ use tower_jwt_auth_tests::Profile;
 
 use crate::audit::answer;
 use crate::node::node;
-use crate::storm::Server;
+use crate::server_crashes::Server;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 /// A grace window that is over at once.
 pub(crate) const SHORT: Duration = Duration::from_millis(1);
 /// One that no machine is slow enough to leave.
@@ -21,17 +21,17 @@ const LONG: Duration = Duration::from_secs(120);
 
 /// The store has taken the refresh, the client got no answer, the server crashed: the one who comes back late is
 /// given the successor, and goes on from there.
-pub(crate) async fn late(server: &mut impl Server, store: Arc<dyn SessionStore>) {
+pub(crate) async fn late_retry_after_crash(server: &mut impl Server, store: Arc<dyn SessionStore>) {
     let node = node(Arc::clone(&store), SHORT);
     let first = start(&node).await;
     let lost = node.refresh(first.refresh().as_str()).await.unwrap();
     block_in_place(|| server.kill());
     block_in_place(|| server.start_again());
-    is_given_the_successor(store, first.refresh().as_str(), lost.refresh().as_str()).await;
+    expect_successor(store, first.refresh().as_str(), lost.refresh().as_str()).await;
 }
 
 /// The same from there on.
-pub(crate) async fn is_given_the_successor(store: Arc<dyn SessionStore>, held: &str, lost: &str) {
+pub(crate) async fn expect_successor(store: Arc<dyn SessionStore>, held: &str, lost: &str) {
     // One node whose every retry is late, one that still takes it for a replay.
     let (hasty, patient) = (node(Arc::clone(&store), SHORT), node(Arc::clone(&store), LONG));
     sleep(SHORT).await;
@@ -54,7 +54,7 @@ pub(crate) async fn start(node: &Sessions<Profile>) -> Tokens {
 
 /// Tries for a while, as long as the store is out of reach.
 async fn refresh(node: &Sessions<Profile>, token: &str) -> Tokens {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         match node.refresh(token).await {
             Ok(tokens) => return tokens,
