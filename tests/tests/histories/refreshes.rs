@@ -5,7 +5,7 @@ use proptest::test_runner::TestCaseError;
 use tower_jwt_auth::{RefreshError, RefreshRejection, Tokens};
 
 use crate::clients::{Access, Knowledge};
-use crate::reference::{Answer, Ask, Moment, Span};
+use crate::reference::{Moment, RefreshCall, RefreshResponse, Span};
 use crate::run::{Checked, Run};
 use crate::steps::Refresh;
 
@@ -19,11 +19,15 @@ impl Run {
         let answer = self.nodes[refresh.node].sessions.refresh(&token).await;
         let at = self.clocks.end(begun, refresh.node);
         let failed = self.failed(&ASKED);
-        let ask =
-            Ask { presented: generation, at, may_fail: failed || self.has_hung, must_fail: failed };
-        let given = told(&answer)?;
+        let ask = RefreshCall {
+            presented: generation,
+            at,
+            may_fail: failed || self.has_hung,
+            must_fail: failed,
+        };
+        let given = observed(&answer)?;
         let expected = fitting(&given, &self.outcomes(session, &ask))?;
-        self.note_verdict(session, given, &expected);
+        self.note_outcome(session, given, &expected);
         if let Ok(tokens) = &answer {
             let row = expected.iter().map(Span::access_until).min().unwrap();
             let least = self.rules.access_expiry(at.node.0).min(row);
@@ -56,10 +60,12 @@ impl Run {
         let at = [self.clocks.end(begun[0], one.node), self.clocks.end(begun[1], other.node)];
         let failed = self.failed(&ASKED);
         let may_fail = failed || self.has_hung;
-        let ask = |presented, at| Ask { presented, at, may_fail, must_fail: false };
+        let ask = |presented, at| RefreshCall { presented, at, may_fail, must_fail: false };
         let asks = [ask(first.1, at[0]), ask(second.1, at[1])];
-        let given = [told(&answer)?, told(&next)?];
-        if first.0 == second.0 && given.iter().all(|answer| matches!(answer, Answer::Tokens(_))) {
+        let given = [observed(&answer)?, observed(&next)?];
+        if first.0 == second.0
+            && given.iter().all(|answer| matches!(answer, RefreshResponse::Tokens(_)))
+        {
             self.note("race with two answers");
         }
         let same_session = first.0 == second.0;
@@ -79,28 +85,28 @@ impl Run {
         self.take(second.0, next, at[1])
     }
 
-    fn note_verdict(&mut self, session: usize, given: Answer, expected: &[Span]) {
+    fn note_outcome(&mut self, session: usize, given: RefreshResponse, expected: &[Span]) {
         let row = &self.clients[session].row;
         let is_unchanged = expected.iter().all(|span| span.holds(row, &self.rules));
         self.note(match (given, is_unchanged) {
-            (Answer::Tokens(_), true) => "replay",
+            (RefreshResponse::Tokens(_), true) => "replay",
             // Looked for in the row.
-            (Answer::Tokens(_), false) => "tokens",
-            (Answer::Rejected, true) => "refusal",
-            (Answer::Rejected, false) => "reuse",
-            (Answer::Unavailable, _) => "unavailable refresh",
+            (RefreshResponse::Tokens(_), false) => "tokens",
+            (RefreshResponse::Rejected, true) => "refusal",
+            (RefreshResponse::Rejected, false) => "reuse",
+            (RefreshResponse::Unavailable, _) => "unavailable refresh",
         });
     }
 
-    fn outcomes(&self, session: usize, ask: &Ask) -> Vec<(Answer, Span)> {
+    fn outcomes(&self, session: usize, ask: &RefreshCall) -> Vec<(RefreshResponse, Span)> {
         let client = &self.clients[session];
         let span = Span::exactly(&client.row);
         if !client.is_removed {
             return span.refresh(&self.rules, ask);
         }
-        let mut outcomes = vec![(Answer::Rejected, span.clone())];
+        let mut outcomes = vec![(RefreshResponse::Rejected, span.clone())];
         if ask.may_fail {
-            outcomes.push((Answer::Unavailable, span));
+            outcomes.push((RefreshResponse::Unavailable, span));
         }
         outcomes
     }
@@ -147,11 +153,11 @@ fn fitting<A: PartialEq + std::fmt::Debug>(
     Ok(rows)
 }
 
-fn told(answer: &Result<Tokens, RefreshError>) -> Result<Answer, TestCaseError> {
+fn observed(answer: &Result<Tokens, RefreshError>) -> Result<RefreshResponse, TestCaseError> {
     match answer {
-        Ok(tokens) => Ok(Answer::Tokens(tokens.refresh().generation())),
-        Err(RefreshError::Rejected(_)) => Ok(Answer::Rejected),
-        Err(RefreshError::Unavailable { .. }) => Ok(Answer::Unavailable),
+        Ok(tokens) => Ok(RefreshResponse::Tokens(tokens.refresh().generation())),
+        Err(RefreshError::Rejected(_)) => Ok(RefreshResponse::Rejected),
+        Err(RefreshError::Unavailable { .. }) => Ok(RefreshResponse::Unavailable),
         Err(other) => Err(TestCaseError::fail(format!("a refresh failed: {other:?}"))),
     }
 }

@@ -30,7 +30,7 @@ impl Run {
             .filter(|other| of_subject(&self.clients[*other]))
             .filter(|other| self.clients[*other].row.is_live(at.store.0))
             .collect();
-        let beyond = (live.len() + 1).saturating_sub(self.rules.most);
+        let beyond = (live.len() + 1).saturating_sub(self.rules.max_sessions);
         for displaced in &live[..beyond] {
             self.note("end for the limit");
             self.clients[*displaced].expect_end(true);
