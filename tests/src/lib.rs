@@ -9,6 +9,7 @@ pub mod log_capture;
 pub mod response;
 pub mod servers;
 pub mod token_builder;
+pub mod util;
 
 pub use faulty_store::{Fault, FaultyStore};
 pub use harness::{AUDIENCE, Harness, ISSUER, Profile, START};

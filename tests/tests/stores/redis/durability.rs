@@ -7,9 +7,10 @@ use tower_jwt_auth_core::{
 };
 use tower_jwt_auth_redis::{RedisOptions, RedisStore};
 use tower_jwt_auth_tests::servers::Redis;
+use tower_jwt_auth_tests::util::{error_chain, until};
 
 use super::{ANY, follow};
-use crate::support::{chain, read, revocation, session, until};
+use crate::support::{read, revocation, session};
 
 /// More than a replica needs that is there, on a slow machine too.
 const WITHIN: Duration = Duration::from_secs(1);
@@ -20,11 +21,11 @@ const SHORT: Duration = Duration::from_millis(300);
 async fn pair() -> Option<(Redis, Redis, RedisStore)> {
     let (primary, replica) = (Redis::start(&[])?, Redis::start(&[])?);
     follow(&replica, &primary);
-    let store = careful(&primary, 1, WITHIN).await;
+    let store = store_with_replicas(&primary, 1, WITHIN).await;
     Some((primary, replica, store))
 }
 
-async fn careful(server: &Redis, count: usize, within: Duration) -> RedisStore {
+async fn store_with_replicas(server: &Redis, count: usize, within: Duration) -> RedisStore {
     let options = RedisOptions::default().with_replicas(count, within);
     RedisStore::connect_with(&server.url(), options).await.unwrap()
 }
@@ -32,7 +33,7 @@ async fn careful(server: &Redis, count: usize, within: Duration) -> RedisStore {
 fn is_not_acknowledged<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
     let error = answer.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
-    assert!(chain(&error).contains("0 of 1 replicas"), "{}", chain(&error));
+    assert!(error_chain(&error).contains("0 of 1 replicas"), "{}", error_chain(&error));
 }
 
 #[tokio::test]
@@ -73,16 +74,16 @@ async fn an_ending_is_acknowledged_once_a_replica_has_it() {
 #[tokio::test]
 async fn as_many_replicas_as_asked_for_must_have_it() {
     let Some((primary, _replica, _)) = pair().await else { return };
-    let store = careful(&primary, 2, WITHIN).await;
+    let store = store_with_replicas(&primary, 2, WITHIN).await;
     let error = store.append(&[LogEntry::Revocation(revocation())]).await.unwrap_err();
-    assert!(chain(&error).contains("1 of 2 replicas"), "{}", chain(&error));
+    assert!(error_chain(&error).contains("1 of 2 replicas"), "{}", error_chain(&error));
 }
 
 /// If each waited on its own behind the others, most would not even begin before nobody waits for them.
 #[tokio::test]
 async fn while_a_replica_is_away_all_endings_happen_and_none_waits_for_long() {
     let Some((primary, mut replica, _)) = pair().await else { return };
-    let store = std::sync::Arc::new(careful(&primary, 1, SHORT).await);
+    let store = std::sync::Arc::new(store_with_replicas(&primary, 1, SHORT).await);
     let mut sessions = Vec::new();
     for number in 0..60 {
         let new = session(&format!("user-{number}"));

@@ -7,9 +7,10 @@ use std::sync::mpsc;
 use std::thread;
 
 use tower_jwt_auth_tests::servers::{self, Redis};
+use tower_jwt_auth_tests::util::becomes_true;
 
 use crate::chromium::browser;
-use crate::{PATIENCE, becomes_true, sh};
+use crate::{TIMEOUT, sh};
 
 /// Set for the process that is going to be killed.
 const ROLE: &str = "TOWER_JWT_AUTH_TESTS_HOLDS_SERVERS";
@@ -51,7 +52,7 @@ fn hold() -> ! {
         writeln!(output, "SERVER {address} {}", data.display()).unwrap();
     }
     writeln!(output, "SERVERS END").unwrap();
-    thread::sleep(4 * PATIENCE);
+    thread::sleep(4 * TIMEOUT);
     panic!("nobody killed this process");
 }
 
@@ -61,7 +62,7 @@ struct Holder(Child);
 impl Holder {
     fn start() -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        let name = "ending::no_server_outlives_a_test_process_that_is_killed";
+        let name = "cleanup::no_server_outlives_a_test_process_that_is_killed";
         command.args(["--exact", name, "--nocapture"]).env(ROLE, "yes").process_group(0);
         Self(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap())
     }
@@ -71,7 +72,7 @@ impl Holder {
         let lines = BufReader::new(self.0.stdout.take().unwrap()).lines();
         let (sender, received) = mpsc::channel();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|it| sender.send(it)));
-        let lines = std::iter::from_fn(|| received.recv_timeout(2 * PATIENCE).ok());
+        let lines = std::iter::from_fn(|| received.recv_timeout(2 * TIMEOUT).ok());
         let lines: Vec<_> = lines.take_while(|line| !line.contains("SERVERS END")).collect();
         let servers = lines.iter().filter_map(|line| line.split_once("SERVER ")?.1.split_once(' '));
         servers.map(|(address, data)| (address.parse().unwrap(), data.into())).collect()
