@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tower_jwt_auth::{Issuer, RefreshSecrets, RotationPolicy, Sessions, SigningKey};
-use tower_jwt_auth_tests::world::Profile;
+use tower_jwt_auth_tests::Profile;
 
 use crate::Failure;
 use crate::engine::SharedStore;

@@ -6,7 +6,7 @@ use tower_jwt_auth::store::{LogEntry, SecretHash, SessionRecord};
 use tower_jwt_auth::{
     ClientInfo, Clock as _, Revocation, Session, SessionId, SignIn, SystemClock, Timestamp,
 };
-use tower_jwt_auth_tests::world::Profile;
+use tower_jwt_auth_tests::Profile;
 
 use crate::Failure;
 

@@ -5,7 +5,7 @@ use tower_jwt_auth::{
     Algorithm, Issuer, RefreshSecrets, RotationPolicy, SessionStore, Sessions, SigningKey,
     SyncOptions,
 };
-use tower_jwt_auth_tests::world::REFRESH_SECRET;
+use tower_jwt_auth_tests::harness::REFRESH_SECRET;
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, Profile};
 
 /// How long after a rotation a retry is a replay: short, so that sessions rotate often, and longer than a busy

@@ -90,28 +90,6 @@ pub(crate) async fn is_lost(log: &impl RevocationLog, cursor: &Cursor) -> bool {
     log.read(Some(cursor), 100).await.unwrap() == LogPage::CursorLost
 }
 
-/// Waits, not for ever, until this is so.
-pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..1000 {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it never comes to this: {what}");
-}
-
-/// The text of an error and of all that caused it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
-}
-
 /// What `after_restore` has to do, in a store that nobody else uses.
 pub(crate) async fn a_restore_ends_all(
     store: &impl SessionStore,

@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tower_jwt_auth::Sessions;
-use tower_jwt_auth_tests::world::Profile;
+use tower_jwt_auth_tests::Profile;
 
 use crate::load::Load;
 use crate::{Failure, sample};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 use tower_jwt_auth::{Issuer, RefreshSecrets, Sessions, SigningKey};
-use tower_jwt_auth_tests::world::Profile;
+use tower_jwt_auth_tests::Profile;
 
 use self::bystander::Bystander;
 use crate::engine::{Engine, SharedStore};

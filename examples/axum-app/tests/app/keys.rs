@@ -25,7 +25,7 @@ fn set_mode(path: &str, mode: u32) {
 fn set_mode(_path: &str, _mode: u32) {}
 
 /// A key of another kind.
-const P256: &str = include_str!("../../../../tests/tests/contract/keys/p256.pem");
+const P256: &str = include_str!("../../../../tests/keys/p256.pem");
 
 fn keys_of(place: &Place) -> Value {
     serde_json::from_str(&fs::read_to_string(place.keys()).unwrap()).unwrap()

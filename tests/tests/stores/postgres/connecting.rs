@@ -3,16 +3,17 @@ use std::net::TcpListener;
 use sqlx::postgres::PgPoolOptions;
 use tower_jwt_auth_core::{SessionLimit, SessionStore};
 use tower_jwt_auth_sqlx::{ConnectError, PostgresStore};
-use tower_jwt_auth_tests::logs;
+use tower_jwt_auth_tests::log_capture;
 use tower_jwt_auth_tests::servers::{self, Postgres};
+use tower_jwt_auth_tests::util::error_chain;
 
 use super::{new_store, run};
-use crate::support::{chain, rows_of_version_1, session, works_after_the_migration};
+use crate::support::{rows_of_version_1, session, works_after_the_migration};
 
 #[tokio::test]
 async fn what_is_no_connection_string_is_told_without_repeating_it() {
-    logs::capture();
-    logs::watch_for("hunter-two");
+    log_capture::install();
+    log_capture::watch_for("hunter-two");
     for url in [
         "",
         "nonsense",
@@ -23,8 +24,8 @@ async fn what_is_no_connection_string_is_told_without_repeating_it() {
         "postgres://u@host/db?sslmode=disable&hunter-two",
     ] {
         let error = PostgresStore::connect(url).await.unwrap_err();
-        assert!(matches!(error, ConnectError::Url(_)), "{url}: {}", chain(&error));
-        let text = chain(&error);
+        assert!(matches!(error, ConnectError::Url(_)), "{url}: {}", error_chain(&error));
+        let text = error_chain(&error);
         assert!(!text.contains("secret") && !text.contains("hunter"), "{text}");
     }
 }
@@ -38,8 +39,8 @@ async fn a_server_that_does_not_answer_is_told() {
     drop(nobody);
     let refused = PostgresStore::connect(&format!("postgres://u:secret@127.0.0.1:{port}/db")).await;
     for error in [silent.unwrap_err(), refused.unwrap_err()] {
-        assert!(matches!(error, ConnectError::Unreachable(_)), "{}", chain(&error));
-        assert!(!chain(&error).contains("secret"), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{}", error_chain(&error));
+        assert!(!error_chain(&error).contains("secret"), "{}", error_chain(&error));
     }
 }
 
@@ -49,7 +50,7 @@ async fn a_database_or_user_that_is_not_known_is_told() {
     for (user, database) in [("postgres", "nowhere"), ("nobody", "postgres")] {
         let url = format!("postgres://{user}@{}/{database}", server.address());
         let error = PostgresStore::connect(&url).await.unwrap_err();
-        assert!(matches!(error, ConnectError::Rejected(_)), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::Rejected(_)), "{}", error_chain(&error));
     }
     // One who may not make tables.
     let url = server.new_database();
@@ -57,7 +58,7 @@ async fn a_database_or_user_that_is_not_known_is_told() {
     let database = url.rsplit('/').next().unwrap();
     let theirs = format!("postgres://{database}@{}/{database}", server.address());
     let error = PostgresStore::connect(&theirs).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Rejected(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::Rejected(_)), "{}", error_chain(&error));
 }
 
 #[tokio::test]
@@ -147,7 +148,7 @@ async fn a_standby_is_refused() {
     for refused in [PostgresStore::connect(&url).await, PostgresStore::connect_existing(&url).await]
     {
         let error = refused.unwrap_err();
-        assert!(matches!(error, ConnectError::Standby), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::Standby), "{}", error_chain(&error));
     }
 }
 

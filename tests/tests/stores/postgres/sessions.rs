@@ -6,9 +6,10 @@ use sqlx::Row as _;
 use tower_jwt_auth_core::{AdvanceRequest, RevocationLog, Session, SessionLimit, SessionStore};
 use tower_jwt_auth_sqlx::PostgresStore;
 use tower_jwt_auth_tests::servers::{self, Proxy};
+use tower_jwt_auth_tests::util::until;
 
 use super::{connection, new_store, run};
-use crate::support::{HOUR, a_restore_ends_all, end_all, list, read, session, step, until};
+use crate::support::{HOUR, a_restore_ends_all, end_all, list, read, session, step};
 
 /// The same URL with another address in it.
 fn through(proxy: &Proxy, url: &str) -> String {

@@ -5,9 +5,10 @@ use tower_jwt_auth_core::{
 };
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::{Proxy, Redis};
+use tower_jwt_auth_tests::util::until;
 
 use super::{ANY, follow, promote};
-use crate::support::{HOUR, list, read, revoke, session, step, until};
+use crate::support::{HOUR, list, read, revoke, session, step};
 
 fn is_out_of_reach<T: std::fmt::Debug>(what: &str, answer: Result<T, StoreError>) {
     let error = answer.unwrap_err();

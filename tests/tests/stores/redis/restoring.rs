@@ -4,9 +4,10 @@ use std::path::Path;
 use tower_jwt_auth_core::{EndReason, SessionSelector, SessionStore};
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::Redis;
+use tower_jwt_auth_tests::util::{error_chain, until};
 
-use super::{ANY, Place, durable_server, follow, promote};
-use crate::support::{a_restore_ends_all, chain, is_lost, list, read, revoke, session, until};
+use super::{ANY, Workspace, durable_server, follow, promote};
+use crate::support::{a_restore_ends_all, is_lost, list, read, revoke, session};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -116,7 +117,7 @@ async fn data_that_are_flushed_while_in_use_begin_anew() {
 
 #[tokio::test]
 async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
-    let Some((Place { store, .. }, _)) = Place::new().await else { return };
+    let Some((Workspace { store, .. }, _)) = Workspace::new().await else { return };
     let mut sessions = Vec::new();
     // More than one batch.
     for number in 0..1500 {
@@ -144,19 +145,25 @@ async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
 
 #[tokio::test]
 async fn after_a_restore_a_row_that_makes_no_sense_keeps_no_other_alive() {
-    let Some((place, server)) = Place::new().await else { return };
+    let Some((workspace, server)) = Workspace::new().await else { return };
     let (broken, live) = (session("alice"), session("bob"));
     for new in [&broken, &live] {
-        place.store.insert(new, ANY).await.unwrap();
+        workspace.store.insert(new, ANY).await.unwrap();
     }
-    server.cli(&["hdel", &place.key(&format!("session:{}", broken.id())), "subject"]);
-    let error = place.store.after_restore().await.unwrap_err();
-    assert!(chain(&error).contains("1 sessions cannot be read: remove them"), "{}", chain(&error));
-    assert!(place.store.load(live.id()).await.unwrap().unwrap().session.record().ended.is_some());
+    server.cli(&["hdel", &workspace.key(&format!("session:{}", broken.id())), "subject"]);
+    let error = workspace.store.after_restore().await.unwrap_err();
+    assert!(
+        error_chain(&error).contains("1 sessions cannot be read: remove them"),
+        "{}",
+        error_chain(&error)
+    );
+    assert!(
+        workspace.store.load(live.id()).await.unwrap().unwrap().session.record().ended.is_some()
+    );
 }
 
 #[tokio::test]
 async fn after_a_restore_all_sessions_are_ended_and_all_cursors_lost() {
-    let Some((Place { store, .. }, _)) = Place::new().await else { return };
+    let Some((Workspace { store, .. }, _)) = Workspace::new().await else { return };
     a_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
 }

@@ -2,10 +2,11 @@ use std::path::Path;
 
 use tower_jwt_auth_core::SessionStore;
 use tower_jwt_auth_sqlx::{ConnectError, SqliteStore};
-use tower_jwt_auth_tests::logs;
+use tower_jwt_auth_tests::log_capture;
+use tower_jwt_auth_tests::util::error_chain;
 
 use super::{directory, new_path};
-use crate::support::{chain, rows_of_version_1, session, works_after_the_migration};
+use crate::support::{rows_of_version_1, session, works_after_the_migration};
 
 async fn run(path: &Path, sql: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
@@ -91,14 +92,14 @@ async fn tables_of_another_version_are_told_from_ours() {
 #[tokio::test]
 async fn what_cannot_be_opened_is_told_clearly() {
     let error = SqliteStore::open(directory().join("missing/sessions.db")).await.unwrap_err();
-    assert!(matches!(error, ConnectError::File(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::File(_)), "{}", error_chain(&error));
     let error = SqliteStore::open(directory()).await.unwrap_err();
-    assert!(matches!(error, ConnectError::File(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::File(_)), "{}", error_chain(&error));
     let text = new_path();
     std::fs::write(&text, "not a database at all, but long enough to be looked at".repeat(20))
         .unwrap();
     let error = SqliteStore::open(&text).await.unwrap_err();
-    assert!(matches!(error, ConnectError::NotADatabase(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::NotADatabase(_)), "{}", error_chain(&error));
 }
 
 #[test]
@@ -132,10 +133,11 @@ async fn a_new_file_is_its_owners_alone() {
 #[tokio::test]
 async fn a_file_that_others_may_read_is_opened_with_a_warning() {
     use std::os::unix::fs::PermissionsExt as _;
-    logs::capture();
+    log_capture::install();
     let path = new_path();
     let warnings = || {
-        let lines = logs::lines_with("lets other users read or write it: run chmod 600");
+        let lines =
+            log_capture::lines_containing("lets other users read or write it: run chmod 600");
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
         lines.into_iter().filter(move |line| line.contains(&name)).collect::<Vec<_>>()
     };
@@ -175,7 +177,7 @@ async fn a_file_that_is_read_only_is_told_at_the_start() {
     use std::os::unix::process::CommandExt as _;
     if let Ok(path) = std::env::var(READ_ONLY) {
         let error = SqliteStore::open(&path).await.unwrap_err();
-        assert!(matches!(error, ConnectError::ReadOnly(_)), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::ReadOnly(_)), "{}", error_chain(&error));
         return;
     }
     let temporary = tempfile::tempdir().unwrap();
