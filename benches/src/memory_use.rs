@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use tower_jwt_auth::{MemoryStore, RevocationList};
 
-use crate::facts::resident;
-use crate::filling::{LASTING, fill};
-use crate::{Failure, sample};
+use crate::fill::{ENTRY_LIFETIME, fill_log};
+use crate::machine::resident;
+use crate::{BoxError, sample};
 
 /// Bytes for each of many revocations.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +24,12 @@ pub(crate) struct Bytes {
 }
 
 /// Fills a store, and then a list from it, on this one thread.
-pub(crate) fn measure(entries: usize) -> Result<MemoryUse, Failure> {
+pub(crate) fn measure(entries: usize) -> Result<MemoryUse, BoxError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let store = Arc::new(MemoryStore::new());
-    let (_, of_store) =
-        measured(entries, || runtime.block_on(fill(&*store, entries, sample::now() + LASTING)))?;
+    let (_, of_store) = measured(entries, || {
+        runtime.block_on(fill_log(&*store, entries, sample::now() + ENTRY_LIFETIME))
+    })?;
     let (_list, of_list) = measured(entries, || {
         runtime.block_on(async {
             let list = RevocationList::follow(Arc::clone(&store))?;
@@ -42,8 +43,8 @@ pub(crate) fn measure(entries: usize) -> Result<MemoryUse, Failure> {
 /// What this keeps, for each entry.
 fn measured<T>(
     entries: usize,
-    work: impl FnOnce() -> Result<T, Failure>,
-) -> Result<(T, Bytes), Failure> {
+    work: impl FnOnce() -> Result<T, BoxError>,
+) -> Result<(T, Bytes), BoxError> {
     let before = resident();
     let mut kept = None;
     let counted = allocation_counter::measure(|| kept = Some(work()));

@@ -12,68 +12,70 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use self::memory::RawMemory;
-use self::postgres::RawPostgres;
-use self::redis::RawRedis;
-use self::sqlite::RawSqlite;
-use crate::Failure;
-use crate::advancing::advancers;
-use crate::engine::{Engine, Running, SharedStore};
+use self::memory::MemoryBaseline;
+use self::postgres::PostgresBaseline;
+use self::redis::RedisBaseline;
+use self::sqlite::SqliteBaseline;
+use crate::BoxError;
+use crate::advance::advancers;
+use crate::engine::{Backend, Engine, SharedStore};
 
 /// The most clients at a time: so many rows there are.
-const ROWS: usize = 64;
+const MAX_CLIENTS: usize = 64;
 /// How much longer a program may run than it was told to.
-const PATIENCE: Duration = Duration::from_secs(120);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// An engine without our store, doing the least that a refresh needs: one conditional update.
-pub(crate) enum Raw<'a> {
-    Memory(RawMemory),
-    Sqlite(RawSqlite),
-    Postgres(RawPostgres<'a>),
-    Redis(RawRedis<'a>),
+pub(crate) enum Baseline<'a> {
+    Memory(MemoryBaseline),
+    Sqlite(SqliteBaseline),
+    Postgres(PostgresBaseline<'a>),
+    Redis(RedisBaseline<'a>),
 }
 
-impl<'a> Raw<'a> {
+impl<'a> Baseline<'a> {
     /// Makes its rows; none, with a word why, where its benchmark is not installed.
     pub(crate) async fn prepare(
         engine: &'a Engine,
         store: &SharedStore,
         skipped: &mut Vec<String>,
-    ) -> Result<Option<Self>, Failure> {
+    ) -> Result<Option<Self>, BoxError> {
         // Rows of the size that ours have, to be copied.
-        drop(advancers(store, ROWS).await?);
+        drop(advancers(store, MAX_CLIENTS).await?);
         let mut find = |programs: &[&str]| {
             let found = programs.iter().find_map(|program| find(program));
-            let message = format!("raw rates: {} is not installed", programs.join(" or "));
+            let message = format!("baseline rates: {} is not installed", programs.join(" or "));
             if found.is_none() && !skipped.contains(&message) {
                 skipped.push(message);
             }
             found
         };
-        Ok(match engine.running() {
-            Running::Memory => Some(Self::Memory(RawMemory::prepare()?)),
-            Running::Sqlite { directory } => {
-                let file = directory.path().join("raw.db");
-                Some(Self::Sqlite(RawSqlite::prepare(&file, &engine.file()).await?))
+        Ok(match engine.backend() {
+            Backend::Memory => Some(Self::Memory(MemoryBaseline::prepare()?)),
+            Backend::Sqlite { directory } => {
+                let file = directory.path().join("baseline.db");
+                Some(Self::Sqlite(SqliteBaseline::prepare(&file, &engine.sqlite_file()).await?))
             }
-            Running::Postgres { server, url } => match find(&["pgbench"]) {
-                Some(program) => Some(Self::Postgres(RawPostgres::prepare(program, server, url)?)),
+            Backend::Postgres { server, url } => match find(&["pgbench"]) {
+                Some(program) => {
+                    Some(Self::Postgres(PostgresBaseline::prepare(program, server, url)?))
+                }
                 None => None,
             },
-            Running::Redis { server } => {
+            Backend::Redis { server } => {
                 let program = find(&["redis-benchmark", "valkey-benchmark"]);
-                program.map(|program| Self::Redis(RawRedis::prepare(program, server)))
+                program.map(|program| Self::Redis(RedisBaseline::prepare(program, server)))
             }
         })
     }
 
     /// Updates per second with so many clients.
-    pub(crate) async fn rate(&mut self, clients: usize, time: Duration) -> Result<f64, Failure> {
+    pub(crate) async fn rate(&mut self, clients: usize, time: Duration) -> Result<f64, BoxError> {
         match self {
-            Self::Memory(raw) => raw.rate(clients, time).await,
-            Self::Sqlite(raw) => raw.rate(time).await,
-            Self::Postgres(raw) => raw.rate(clients, time).await,
-            Self::Redis(raw) => raw.rate(clients, time).await,
+            Self::Memory(baseline) => baseline.rate(clients, time).await,
+            Self::Sqlite(baseline) => baseline.rate(time).await,
+            Self::Postgres(baseline) => baseline.rate(clients, time).await,
+            Self::Redis(baseline) => baseline.rate(clients, time).await,
         }
     }
 }
@@ -89,9 +91,9 @@ fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// What a benchmark prints; its end is waited for, though not for ever.
-async fn printed(command: &mut Command, time: Duration) -> Result<String, Failure> {
+async fn stdout_of(command: &mut Command, time: Duration) -> Result<String, BoxError> {
     let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let Output { status, stdout, stderr } = timeout(time + PATIENCE, running).await??;
+    let Output { status, stdout, stderr } = timeout(time + EXIT_TIMEOUT, running).await??;
     if !status.success() {
         return Err(String::from_utf8_lossy(&stderr).into_owned().into());
     }

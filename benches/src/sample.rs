@@ -6,16 +6,16 @@ use tower_jwt_auth::store::{LogEntry, SecretHash, SessionRecord};
 use tower_jwt_auth::{
     ClientInfo, Clock as _, Revocation, Session, SessionId, SignIn, SystemClock, Timestamp,
 };
-use tower_jwt_auth_tests::world::Profile;
+use tower_jwt_auth_tests::Profile;
 
-use crate::Failure;
+use crate::BoxError;
 
 pub(crate) const ISSUER: &str = "https://login.shop.example";
 pub(crate) const AUDIENCE: &str = "https://api.shop.example";
 /// How long access tokens live.
-pub(crate) const ACCESS: Duration = Duration::from_secs(300);
+pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(300);
 const SCOPE: &str = "orders:read orders:write";
-const HASH: SecretHash = SecretHash::from_bytes([7; 32]);
+const SECRET_HASH: SecretHash = SecretHash::from_bytes([7; 32]);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) fn now() -> Timestamp {
@@ -29,34 +29,34 @@ fn client_info() -> ClientInfo {
 
 /// Someone who signs in.
 pub(crate) fn sign_in(number: usize) -> SignIn<Profile> {
-    sign_in_of(&format!("user-{number}"))
+    sign_in_for(&format!("user-{number}"))
 }
 
 /// This subject signs in.
-pub(crate) fn sign_in_of(subject: &str) -> SignIn<Profile> {
+pub(crate) fn sign_in_for(subject: &str) -> SignIn<Profile> {
     let profile = Profile { name: subject.to_owned() };
     SignIn::new(subject, profile).with_scope(SCOPE).with_client_info(client_info())
 }
 
 /// A session that was started just now.
-pub(crate) fn session(number: usize) -> Result<Session, Failure> {
-    session_of(&format!("user-{number}"))
+pub(crate) fn session(number: usize) -> Result<Session, BoxError> {
+    session_for(&format!("user-{number}"))
 }
 
 /// A session of this subject that was started just now.
-pub(crate) fn session_of(subject: &str) -> Result<Session, Failure> {
+pub(crate) fn session_for(subject: &str) -> Result<Session, BoxError> {
     let now = now();
     Ok(Session::from_record(SessionRecord {
         id: SessionId::random()?,
         issuer: ISSUER.to_owned(),
         subject: subject.to_owned(),
-        secret_hash: HASH,
+        secret_hash: SECRET_HASH,
         generation: 0,
         created_at: now,
         rotated_at: now,
         idle_until: now + 30 * DAY,
         expires_at: now + 90 * DAY,
-        access_until: now + ACCESS,
+        access_until: now + ACCESS_LIFETIME,
         late_retry: None,
         ended: None,
         auth_time: now,
@@ -68,7 +68,7 @@ pub(crate) fn session_of(subject: &str) -> Result<Session, Failure> {
 }
 
 /// The entry of a session that was ended.
-pub(crate) fn entry(until: Timestamp) -> Result<LogEntry, Failure> {
+pub(crate) fn log_entry(until: Timestamp) -> Result<LogEntry, BoxError> {
     let sid = SessionId::random()?.to_string();
     Ok(LogEntry::Revocation(Revocation::Session { issuer: ISSUER.to_owned(), sid, until }))
 }

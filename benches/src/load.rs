@@ -2,12 +2,12 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use crate::Failure;
+use crate::BoxError;
 
 /// Someone who does the same thing over and over.
 pub(crate) trait Client: Send + 'static {
     /// Does it once.
-    fn step(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
+    fn step(&mut self) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
 /// What a number of clients did.
@@ -22,7 +22,7 @@ pub(crate) struct Load {
 pub(crate) async fn run<C: Client>(
     clients: Vec<C>,
     is_over: impl Fn(Instant) -> bool + Clone + Send + 'static,
-) -> Result<(Vec<C>, Load), Failure> {
+) -> Result<(Vec<C>, Load), BoxError> {
     let mut working = JoinSet::new();
     let started = Instant::now();
     for mut client in clients {
@@ -36,7 +36,7 @@ pub(crate) async fn run<C: Client>(
                 steps.push(u64::try_from((now - before).as_nanos())?);
                 before = now;
             }
-            Ok::<_, Failure>((client, steps))
+            Ok::<_, BoxError>((client, steps))
         });
     }
     let mut clients = Vec::new();
@@ -53,7 +53,7 @@ pub(crate) async fn run<C: Client>(
 pub(crate) async fn run_for<C: Client>(
     clients: Vec<C>,
     time: Duration,
-) -> Result<(Vec<C>, Load), Failure> {
+) -> Result<(Vec<C>, Load), BoxError> {
     let end = Instant::now() + time;
     run(clients, move |now| now >= end).await
 }
@@ -89,7 +89,7 @@ mod tests {
     struct Sleeper(u64);
 
     impl Client for Sleeper {
-        async fn step(&mut self) -> Result<(), Failure> {
+        async fn step(&mut self) -> Result<(), BoxError> {
             tokio::time::sleep(Duration::from_millis(self.0)).await;
             Ok(())
         }
@@ -99,7 +99,7 @@ mod tests {
     struct Broken;
 
     impl Client for Broken {
-        async fn step(&mut self) -> Result<(), Failure> {
+        async fn step(&mut self) -> Result<(), BoxError> {
             Err("broken".into())
         }
     }

@@ -2,10 +2,10 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tower_jwt_auth::Sessions;
-use tower_jwt_auth_tests::world::Profile;
+use tower_jwt_auth_tests::Profile;
 
 use crate::load::Load;
-use crate::{Failure, sample};
+use crate::{BoxError, sample};
 
 /// How long it is until the next one signs in.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -25,7 +25,7 @@ impl Bystander {
     pub(super) async fn sign_in_until(
         &mut self,
         is_over: impl Fn(usize) -> bool,
-    ) -> Result<Load, Failure> {
+    ) -> Result<Load, BoxError> {
         let begun = Instant::now();
         let mut steps = Vec::new();
         while !is_over(steps.len()) {

@@ -4,11 +4,11 @@ use tokio::time::timeout;
 use tower_jwt_auth::{RevocationList, SyncOptions};
 
 use crate::engine::{Engine, SharedStore};
-use crate::filling::{LASTING, fill};
-use crate::{Failure, sample};
+use crate::fill::{ENTRY_LIFETIME, fill_log};
+use crate::{BoxError, sample};
 
 /// How long a list may take to catch up.
-const PATIENCE: Duration = Duration::from_secs(600);
+const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// What a long log costs.
 #[derive(Debug)]
@@ -26,12 +26,12 @@ pub(crate) async fn measure(
     engine: &Engine,
     store: &SharedStore,
     entries: usize,
-) -> Result<Log, Failure> {
-    let before = engine.size().await?;
+) -> Result<Log, BoxError> {
+    let before = engine.log_size().await?;
     let started = Instant::now();
-    fill(&**store, entries, sample::now() + LASTING).await?;
+    fill_log(&**store, entries, sample::now() + ENTRY_LIFETIME).await?;
     let fill = started.elapsed();
-    let after = engine.size().await?;
+    let after = engine.log_size().await?;
     let grown = before.zip(after).map(|(before, after)| after.saturating_sub(before));
     let bytes = grown.map(|grown| grown / entries as u64);
 
@@ -39,6 +39,6 @@ pub(crate) async fn measure(
     // A purge of its own could still be on its way when the next thing is measured.
     let policy = SyncOptions::default().without_log_purging();
     let list = RevocationList::follow_with_options(store.clone(), policy)?;
-    timeout(PATIENCE, list.ready()).await?;
+    timeout(CATCH_UP_TIMEOUT, list.ready()).await?;
     Ok(Log { fill, bytes, catch_up: started.elapsed() })
 }

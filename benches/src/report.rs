@@ -2,12 +2,12 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::args::Args;
-use crate::ending::Ending;
-use crate::engine::Kind;
-use crate::facts;
+use crate::end_all::EndAll;
+use crate::engine::EngineKind;
 use crate::log::Log;
+use crate::machine;
 use crate::memory_use::{Bytes, MemoryUse};
-use crate::purging::Purging;
+use crate::purge::Purge;
 use crate::rates::Rate;
 use crate::round_trips::RoundTrips;
 use crate::table::{Table, maybe, whole};
@@ -18,17 +18,17 @@ pub(crate) struct Report {
     pub(crate) versions: Vec<String>,
     pub(crate) rates: Vec<Rate>,
     pub(crate) stores: Vec<Store>,
-    pub(crate) endings: Vec<(Kind, Ending)>,
+    pub(crate) end_all: Vec<(EngineKind, EndAll)>,
     pub(crate) memory_use: Option<MemoryUse>,
     pub(crate) skipped: Vec<String>,
 }
 
 /// What was measured of one store besides its rates.
 pub(crate) struct Store {
-    pub(crate) kind: Kind,
+    pub(crate) kind: EngineKind,
     pub(crate) round_trips: Option<RoundTrips>,
     pub(crate) log: Log,
-    pub(crate) purging: Purging,
+    pub(crate) purge: Purge,
 }
 
 impl Report {
@@ -38,7 +38,7 @@ impl Report {
             versions: Vec::new(),
             rates: Vec::new(),
             stores: Vec::new(),
-            endings: Vec::new(),
+            end_all: Vec::new(),
             memory_use: None,
             skipped: Vec::new(),
         }
@@ -50,22 +50,22 @@ impl Report {
             "clients",
             "refreshes/s",
             "advances/s",
-            "raw/s",
-            "refresh/raw",
-            "advance/raw",
+            "baseline/s",
+            "refresh/baseline",
+            "advance/baseline",
         ];
         let mut table = Table::new(&head);
         for rate in &self.rates {
             let against = |ours: f64| {
-                let raw = rate.raw.filter(|raw| *raw > 0.0);
-                maybe(raw, |raw| format!("{:.2}", ours / raw))
+                let baseline = rate.baseline.filter(|baseline| *baseline > 0.0);
+                maybe(baseline, |baseline| format!("{:.2}", ours / baseline))
             };
             table.row(vec![
-                rate.name.to_owned(),
+                rate.store.to_owned(),
                 rate.clients.to_string(),
                 whole(rate.refresh),
                 whole(rate.advance),
-                maybe(rate.raw, whole),
+                maybe(rate.baseline, whole),
                 against(rate.refresh),
                 against(rate.advance),
             ]);
@@ -88,21 +88,21 @@ impl Report {
             "purge",
         ]);
         let trips = |trips: Option<f64>| maybe(trips, |trips| format!("{trips:.2}"));
-        for Store { kind, round_trips, log, purging } in &self.stores {
-            let in_memory = self.memory_use.filter(|_| *kind == Kind::Memory);
+        for Store { kind, round_trips, log, purge } in &self.stores {
+            let in_memory = self.memory_use.filter(|_| *kind == EngineKind::Memory);
             let bytes = log.bytes.or(in_memory.map(|used| used.store.allocated));
             table.row(vec![
-                kind.name().to_owned(),
+                kind.label().to_owned(),
                 trips(round_trips.map(|trips| trips.refresh)),
                 trips(round_trips.map(|trips| trips.replay)),
                 maybe(bytes, |bytes| bytes.to_string()),
                 seconds(log.fill),
                 seconds(log.catch_up),
-                micros(purging.without.percentile(50)),
-                micros(purging.without.percentile(99)),
-                micros(purging.meanwhile.percentile(50)),
-                micros(purging.meanwhile.percentile(99)),
-                seconds(purging.took),
+                micros(purge.alone.percentile(50)),
+                micros(purge.alone.percentile(99)),
+                micros(purge.during.percentile(50)),
+                micros(purge.during.percentile(99)),
+                seconds(purge.took),
             ]);
         }
         table
@@ -115,7 +115,7 @@ impl Report {
         Ok(())
     }
 
-    fn endings(&self) -> Table {
+    fn end_all(&self) -> Table {
         let mut table = Table::new(&[
             "store",
             "ended",
@@ -131,19 +131,19 @@ impl Report {
             "page ms",
             "page ms, after",
         ]);
-        for (kind, ending) in &self.endings {
-            let Ending { ended, took, idle, meanwhile, .. } = ending;
+        for (kind, ending) in &self.end_all {
+            let EndAll { ended, took, idle, during, .. } = ending;
             table.row(vec![
-                kind.name().to_owned(),
+                kind.label().to_owned(),
                 whole(*ended as f64),
                 seconds(*took),
                 whole(*ended as f64 / took.as_secs_f64()),
                 micros(idle.p50),
                 micros(idle.p99),
-                micros(meanwhile.p50),
-                micros(meanwhile.p99),
+                micros(during.p50),
+                micros(during.p99),
                 format!("{:.2}", ending.ratio),
-                millis(meanwhile.longest),
+                millis(during.longest),
                 millis(ending.own),
                 millis(ending.page),
                 millis(ending.page_after),
@@ -155,21 +155,21 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Args { time, rounds, entries, .. } = &self.args;
-        let mut setting = vec![facts::machine()];
+        let Args { measure_for, rounds, entries, .. } = &self.args;
+        let mut setting = vec![machine::describe()];
         setting.extend(self.versions.iter().cloned());
         // Redis is measured with several settings.
         setting.dedup();
         write!(f, "{}. ", setting.join("; "))?;
-        if let Some(sessions) = self.args.ending {
+        if let Some(sessions) = self.args.end_all {
             let sessions = whole(sessions as f64);
             writeln!(f, "{sessions} sessions of one subject; medians of {rounds} round(s).\n")?;
-            writeln!(f, "{}", self.endings())?;
+            writeln!(f, "{}", self.end_all())?;
             return self.write_skipped(f);
         }
-        writeln!(f, "Medians of {rounds} round(s) of {} s each.\n", time.as_secs())?;
+        writeln!(f, "Medians of {rounds} round(s) of {} s each.\n", measure_for.as_secs())?;
         writeln!(f, "{}", self.rates())?;
-        let purged = self.stores.iter().map(|store| store.purging.purged).max();
+        let purged = self.stores.iter().map(|store| store.purge.purged).max();
         write!(f, "A log of {} entries; steps of 8 clients, ", whole(*entries as f64))?;
         writeln!(f, "alone and while {} are purged.\n", whole(purged.unwrap_or_default() as f64))?;
         writeln!(f, "{}", self.stores())?;

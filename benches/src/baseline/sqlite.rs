@@ -4,16 +4,16 @@ use std::time::{Duration, Instant};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
-use crate::Failure;
+use crate::BoxError;
 
 /// A file of its own with the pragmas of the store's, and one connection: SQLite has one writer.
-pub(crate) struct RawSqlite {
+pub(crate) struct SqliteBaseline {
     connection: SqliteConnection,
 }
 
-impl RawSqlite {
+impl SqliteBaseline {
     /// Makes a file with a copy of the rows in another one.
-    pub(super) async fn prepare(file: &Path, store: &Path) -> Result<Self, Failure> {
+    pub(super) async fn prepare(file: &Path, store: &Path) -> Result<Self, BoxError> {
         let mut connection = SqliteConnectOptions::new()
             .filename(file)
             .create_if_missing(true)
@@ -25,14 +25,14 @@ impl RawSqlite {
         let attach = sqlx::query("ATTACH $1 AS store").bind(store.to_string_lossy().into_owned());
         attach.execute(&mut connection).await?;
         for sql in
-            ["CREATE TABLE raw AS SELECT * FROM store.tower_jwt_auth_sessions", "DETACH store"]
+            ["CREATE TABLE baseline AS SELECT * FROM store.tower_jwt_auth_sessions", "DETACH store"]
         {
             sqlx::query(sql).execute(&mut connection).await?;
         }
         Ok(Self { connection })
     }
 
-    pub(super) async fn rate(&mut self, time: Duration) -> Result<f64, Failure> {
+    pub(super) async fn rate(&mut self, time: Duration) -> Result<f64, BoxError> {
         let started = Instant::now();
         let mut count = 0_u32;
         while started.elapsed() < time {
@@ -46,6 +46,6 @@ impl RawSqlite {
     }
 }
 
-const UPDATE: &str = "UPDATE raw SET generation = generation + 1, rotated_at = rotated_at + 1, \
+const UPDATE: &str = "UPDATE baseline SET generation = generation + 1, rotated_at = rotated_at + 1, \
      idle_until = idle_until + 1, access_until = access_until + 1 \
      WHERE rowid = $1 AND generation >= 0 RETURNING *";

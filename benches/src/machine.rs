@@ -2,7 +2,7 @@ use std::fs;
 use std::thread::available_parallelism;
 
 /// What this machine is.
-pub(crate) fn machine() -> String {
+pub(crate) fn describe() -> String {
     let cores = available_parallelism().map_or(1, usize::from);
     let processor = field("/proc/cpuinfo", "model name").unwrap_or_else(|| "unknown".to_owned());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();

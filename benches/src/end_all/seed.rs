@@ -6,8 +6,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
 use tokio::task::JoinSet;
 use tower_jwt_auth::SessionLimit;
 
-use crate::engine::{Engine, Running, SharedStore};
-use crate::{Failure, sample};
+use crate::engine::{Backend, Engine, SharedStore};
+use crate::{BoxError, sample};
 
 /// How many add sessions at a time.
 const CLIENTS: usize = 64;
@@ -15,22 +15,22 @@ const CLIENTS: usize = 64;
 /// Gives a subject so many sessions, and lets the engine come to rest.
 ///
 /// A store whose every insert waits for the disk gets one session, of which the others are copies.
-pub(super) async fn fill(
+pub(super) async fn insert_sessions(
     engine: &Engine,
     store: &SharedStore,
     subject: &str,
     sessions: usize,
-) -> Result<(), Failure> {
-    match engine.running() {
-        Running::Memory | Running::Redis { .. } => insert(store, subject, sessions).await,
-        Running::Sqlite { .. } => {
+) -> Result<(), BoxError> {
+    match engine.backend() {
+        Backend::Memory | Backend::Redis { .. } => insert(store, subject, sessions).await,
+        Backend::Sqlite { .. } => {
             insert(store, subject, 1).await?;
-            let file = SqliteConnectOptions::new().filename(engine.file());
+            let file = SqliteConnectOptions::new().filename(engine.sqlite_file());
             let mut connection = file.disable_statement_logging().connect().await?;
             copy_in_sqlite(&mut connection, subject, sessions - 1).await?;
             Ok(connection.close().await?)
         }
-        Running::Postgres { server, url } => {
+        Backend::Postgres { server, url } => {
             insert(store, subject, 1).await?;
             let id = "substr(replace(gen_random_uuid()::text, '-', ''), 1, 21) || 'A'";
             let copies = format!("generate_series(1, {}) AS copies", sessions - 1);
@@ -44,17 +44,17 @@ pub(super) async fn fill(
 }
 
 /// Adds sessions by the store.
-async fn insert(store: &SharedStore, subject: &str, sessions: usize) -> Result<(), Failure> {
+async fn insert(store: &SharedStore, subject: &str, sessions: usize) -> Result<(), BoxError> {
     let begun = Arc::new(AtomicUsize::new(0));
     let mut working = JoinSet::new();
     for _ in 0..CLIENTS {
         let (store, subject, begun) = (store.clone(), subject.to_owned(), Arc::clone(&begun));
         working.spawn(async move {
             while begun.fetch_add(1, Ordering::Relaxed) < sessions {
-                let session = sample::session_of(&subject)?;
+                let session = sample::session_for(&subject)?;
                 store.insert(&session, SessionLimit::none()).await?;
             }
-            Ok::<_, Failure>(())
+            Ok::<_, BoxError>(())
         });
     }
     while let Some(done) = working.join_next().await {
@@ -67,7 +67,7 @@ async fn copy_in_sqlite(
     connection: &mut SqliteConnection,
     subject: &str,
     copies: usize,
-) -> Result<(), Failure> {
+) -> Result<(), BoxError> {
     let id = "substr(hex(randomblob(11)), 1, 21) || 'A'";
     let copies = format!(
         "(WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL \

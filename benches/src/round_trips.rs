@@ -3,15 +3,15 @@ use std::time::{Duration, Instant};
 use tower_jwt_auth::RotationPolicy;
 use tower_jwt_auth_tests::servers::Proxy;
 
-use crate::Failure;
+use crate::BoxError;
 use crate::engine::Engine;
 use crate::load::Client as _;
-use crate::refreshing::refreshers;
+use crate::refresh::refreshers;
 
-const WARM_UP: usize = 50;
-const COUNTED: usize = 500;
+const WARM_UP_STEPS: usize = 50;
+const COUNTED_STEPS: usize = 500;
 /// How long the proxy is listened to while nobody refreshes.
-const SILENCE: Duration = Duration::from_secs(3);
+const IDLE_INTERVAL: Duration = Duration::from_secs(3);
 
 /// How often a request of one client goes to the engine and back.
 #[derive(Clone, Copy, Debug)]
@@ -21,20 +21,20 @@ pub(crate) struct RoundTrips {
 }
 
 /// Counts them; none where there is no network in between.
-pub(crate) async fn measure(engine: &Engine) -> Result<Option<RoundTrips>, Failure> {
+pub(crate) async fn measure(engine: &Engine) -> Result<Option<RoundTrips>, BoxError> {
     let Some((store, proxy)) = engine.open_through_proxy().await? else { return Ok(None) };
     let mut clients = refreshers(&store, 1, Duration::ZERO).await?;
     let client = clients.first_mut().ok_or("there is no client")?;
-    for _ in 0..WARM_UP {
+    for _ in 0..WARM_UP_STEPS {
         client.step().await?;
     }
     let count = Count::start(&proxy);
-    tokio::time::sleep(SILENCE).await;
+    tokio::time::sleep(IDLE_INTERVAL).await;
     // The list is followed all the while, whether anyone refreshes or not.
     let idle = count.per_second();
 
     let count = Count::start(&proxy);
-    for _ in 0..COUNTED {
+    for _ in 0..COUNTED_STEPS {
         client.step().await?;
     }
     let refresh = count.per_step(idle);
@@ -43,7 +43,7 @@ pub(crate) async fn measure(engine: &Engine) -> Result<Option<RoundTrips>, Failu
     let spent = client.token().to_owned();
     client.step().await?;
     let count = Count::start(&proxy);
-    for _ in 0..COUNTED {
+    for _ in 0..COUNTED_STEPS {
         client.replay(&spent).await?;
     }
     Ok(Some(RoundTrips { refresh, replay: count.per_step(idle) }))
@@ -70,6 +70,6 @@ impl<'a> Count<'a> {
 
     /// Without what goes on in any case.
     fn per_step(&self, idle: f64) -> f64 {
-        (self.counted() - idle * self.since.elapsed().as_secs_f64()) / COUNTED as f64
+        (self.counted() - idle * self.since.elapsed().as_secs_f64()) / COUNTED_STEPS as f64
     }
 }

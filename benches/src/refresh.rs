@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 use tower_jwt_auth::{Issuer, RefreshSecrets, RotationPolicy, Sessions, SigningKey};
-use tower_jwt_auth_tests::world::Profile;
+use tower_jwt_auth_tests::Profile;
 
-use crate::Failure;
+use crate::BoxError;
 use crate::engine::SharedStore;
 use crate::load::Client;
 use crate::sample;
 
 /// How long the list of revocations may take to be current.
-const PATIENCE: Duration = Duration::from_secs(60);
+const SYNC_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A client that refreshes its own session: signature, store, signatures.
 pub(crate) struct Refresher {
@@ -23,9 +23,9 @@ pub(crate) async fn refreshers(
     store: &SharedStore,
     count: usize,
     grace: Duration,
-) -> Result<Vec<Refresher>, Failure> {
+) -> Result<Vec<Refresher>, BoxError> {
     let issuer = Issuer::new(sample::ISSUER, sample::AUDIENCE, SigningKey::generate()?)?
-        .with_access_lifetime(sample::ACCESS)?;
+        .with_access_lifetime(sample::ACCESS_LIFETIME)?;
     // A session rotates once in a grace window: without one, every refresh is a rotation.
     let sessions = Sessions::new(issuer, RefreshSecrets::generate()?, store.clone())?
         .with_policy(RotationPolicy::default().with_grace(grace))?;
@@ -36,13 +36,13 @@ pub(crate) async fn refreshers(
         refreshers.push(Refresher { sessions: sessions.clone(), token });
     }
     // What is behind asks the store at each refresh.
-    timeout(PATIENCE, sessions.revocations().ready()).await?;
+    timeout(SYNC_TIMEOUT, sessions.revocations().ready()).await?;
     Ok(refreshers)
 }
 
 impl Refresher {
     /// Presents a token that was spent a moment ago.
-    pub(crate) async fn replay(&self, spent: &str) -> Result<(), Failure> {
+    pub(crate) async fn replay(&self, spent: &str) -> Result<(), BoxError> {
         let answer = self.sessions.refresh(spent).await?;
         if answer.refresh().as_str() == self.token {
             Ok(())
@@ -57,7 +57,7 @@ impl Refresher {
 }
 
 impl Client for Refresher {
-    async fn step(&mut self) -> Result<(), Failure> {
+    async fn step(&mut self) -> Result<(), BoxError> {
         let tokens = self.sessions.refresh(&self.token).await?;
         tokens.refresh().as_str().clone_into(&mut self.token);
         Ok(())
