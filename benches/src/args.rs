@@ -3,31 +3,31 @@ use std::time::Duration;
 use crate::engine::EngineKind;
 
 pub(crate) const HELP: &str = "\
-Measures the stores beside the engines that they stand on, on servers of its own.
+Measures each store beside its engine alone, on servers that the run starts.
+Prints a report in Markdown on standard output, and progress on standard error.
 
-  --seconds N      how long each rate is measured, in each round (2)
-  --rounds N       how often; medians are reported (3)
-  --entries N      how many revocations the log holds (1000000)
-  --end-all N       measures nothing but the ending of N sessions of one subject, once a round
-  --only NAME      memory, sqlite, postgres or redis; may be given several times
-  --help           this
+  --seconds N      seconds per measurement of a rate (default 2)
+  --rounds N       rounds; the report has their medians (default 3)
+  --entries N      entries of the revocation log (default 1000000)
+  --end-all N      measures only `Sessions::end_all`, of N sessions of one subject a round
+  --only STORE     memory, sqlite, postgres or redis; may be repeated (default: all)
+  --help           prints this text
 ";
 
-/// What to measure.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Args {
-    /// How long a rate is measured at a time.
+    /// The duration of one measurement of a rate.
     pub(crate) measure_for: Duration,
-    /// How often.
     pub(crate) rounds: usize,
-    /// How many revocations the log holds.
+    /// The entries of the revocation log.
     pub(crate) entries: usize,
-    /// How many sessions of one subject are ended, where nothing else is measured.
+    /// The sessions of one subject that are ended. If it is set, only this is measured.
     pub(crate) end_all: Option<usize>,
     only: Vec<String>,
 }
 
-/// What the command line asks for.
+/// The action that the command line selects.
 #[derive(Debug)]
 pub(crate) enum Action {
     Run(Args),
@@ -35,16 +35,20 @@ pub(crate) enum Action {
 }
 
 impl Args {
-    pub(crate) fn parse(mut options: impl Iterator<Item = String>) -> Result<Action, String> {
-        let measure_for = Duration::from_secs(2);
-        let mut args =
-            Self { measure_for, rounds: 3, entries: 1_000_000, end_all: None, only: Vec::new() };
-        while let Some(option) = options.next() {
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Action, String> {
+        let mut args = Self {
+            measure_for: Duration::from_secs(2),
+            rounds: 3,
+            entries: 1_000_000,
+            end_all: None,
+            only: Vec::new(),
+        };
+        while let Some(option) = words.next() {
             if option == "--help" {
                 return Ok(Action::Help);
             }
             let value =
-                options.next().ok_or_else(|| format!("{option} needs a value; see --help"))?;
+                words.next().ok_or_else(|| format!("{option} needs a value; see --help"))?;
             let number = || match value.parse::<usize>() {
                 Ok(number) if number > 0 => Ok(number),
                 _ => Err(format!("{option} needs a number above 0, not {value:?}")),
@@ -54,18 +58,19 @@ impl Args {
                 "--rounds" => args.rounds = number()?,
                 "--end-all" => args.end_all = Some(number()?),
                 "--entries" => args.entries = number()?,
-                "--only" if EngineKind::ALL.iter().any(|kind| kind.option_name() == value) => {
+                "--only" if EngineKind::ALL.iter().any(|kind| kind.option_value() == value) => {
                     args.only.push(value);
                 }
-                "--only" => return Err(format!("there is no store {value:?}; see --help")),
-                _ => return Err(format!("there is no option {option:?}; see --help")),
+                "--only" => return Err(format!("unknown store {value:?}; see --help")),
+                _ => return Err(format!("unknown option {option:?}; see --help")),
             }
         }
         Ok(Action::Run(args))
     }
 
+    /// Returns whether the engine is to be measured.
     pub(crate) fn includes(&self, kind: EngineKind) -> bool {
-        self.only.is_empty() || self.only.iter().any(|name| name == kind.option_name())
+        self.only.is_empty() || self.only.iter().any(|only| only == kind.option_value())
     }
 }
 
@@ -78,27 +83,29 @@ mod tests {
     }
 
     #[test]
-    fn a_run_may_be_made_small() {
+    fn options_limit_a_run() {
         let Ok(Action::Run(args)) = parse("--seconds 1 --entries 1000 --only redis --rounds 5")
         else {
-            panic!("it is a run")
+            panic!("the options are not a run")
         };
         assert_eq!((args.measure_for.as_secs(), args.entries, args.rounds), (1, 1000, 5));
         assert_eq!(args.end_all, None);
         assert!(args.includes(EngineKind::RedisAlways) && !args.includes(EngineKind::Postgres));
-        let Ok(Action::Run(all)) = parse("") else { panic!("it is a run") };
+        let Ok(Action::Run(all)) = parse("") else { panic!("no options are not a run") };
         assert!(EngineKind::ALL.into_iter().all(|kind| all.includes(kind)));
     }
 
     #[test]
-    fn the_ending_alone_may_be_measured() {
-        let Ok(Action::Run(args)) = parse("--end-all 20000") else { panic!("it is a run") };
+    fn end_all_takes_the_number_of_sessions() {
+        let Ok(Action::Run(args)) = parse("--end-all 20000") else {
+            panic!("the options are not a run")
+        };
         assert_eq!(args.end_all, Some(20_000));
         assert!(parse("--end-all 0").is_err());
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused() {
+    fn invalid_options_are_rejected() {
         for line in ["--entries", "--entries 0", "--entries x", "--only mysql", "--fast 1"] {
             assert!(parse(line).is_err(), "{line}");
         }

@@ -1,8 +1,8 @@
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 use tower_jwt_auth::{MemoryStore, SessionStore};
@@ -12,10 +12,10 @@ use tower_jwt_auth_tests::servers::{Postgres, Proxy, Redis};
 
 use crate::BoxError;
 
-/// A store that is measured.
+/// A store of any kind.
 pub(crate) type SharedStore = Arc<dyn SessionStore>;
 
-/// The engines, with the settings that make a difference.
+/// The engines, with the settings that affect their speed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EngineKind {
     Memory,
@@ -29,7 +29,7 @@ impl EngineKind {
     pub(crate) const ALL: [Self; 5] =
         [Self::Memory, Self::Sqlite, Self::Postgres, Self::RedisEverySecond, Self::RedisAlways];
 
-    /// How the report calls it.
+    /// Returns the name in the report.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -40,8 +40,8 @@ impl EngineKind {
         }
     }
 
-    /// How the command line calls it.
-    pub(crate) fn option_name(self) -> &'static str {
+    /// Returns the value of `--only`, which may stand for several kinds.
+    pub(crate) fn option_value(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Sqlite => "sqlite",
@@ -51,7 +51,7 @@ impl EngineKind {
     }
 }
 
-/// An engine that runs for us alone.
+/// A running engine that nothing else uses.
 #[derive(Debug)]
 pub(crate) struct Engine {
     kind: EngineKind,
@@ -61,13 +61,22 @@ pub(crate) struct Engine {
 #[derive(Debug)]
 pub(crate) enum Backend {
     Memory,
-    Sqlite { directory: TempDir },
-    Postgres { server: Postgres, url: String },
-    Redis { server: Redis },
+    /// The file of the store, in a directory that is deleted at the end.
+    Sqlite {
+        directory: TempDir,
+        file: PathBuf,
+    },
+    Postgres {
+        server: Postgres,
+        url: String,
+    },
+    Redis {
+        server: Redis,
+    },
 }
 
 impl Engine {
-    /// Starts it; none where it is not installed.
+    /// Starts the engine. Returns `None` if it is not installed.
     pub(crate) fn start(kind: EngineKind) -> Result<Option<Self>, BoxError> {
         let redis = |fsync| {
             let server = Redis::start(&["--appendonly", "yes", "--appendfsync", fsync])?;
@@ -75,7 +84,11 @@ impl Engine {
         };
         let backend = match kind {
             EngineKind::Memory => Some(Backend::Memory),
-            EngineKind::Sqlite => Some(Backend::Sqlite { directory: tempfile::tempdir()? }),
+            EngineKind::Sqlite => {
+                let directory = tempfile::tempdir()?;
+                let file = directory.path().join("sessions.db");
+                Some(Backend::Sqlite { directory, file })
+            }
             EngineKind::Postgres => Postgres::start().map(|server| {
                 let url = server.new_database();
                 Backend::Postgres { server, url }
@@ -94,21 +107,21 @@ impl Engine {
         &self.backend
     }
 
-    /// The store on it; an empty one each time in memory, and otherwise the same.
+    /// Opens the store: in memory a new one each time, otherwise the same one.
     pub(crate) async fn open(&self) -> Result<SharedStore, BoxError> {
         Ok(match &self.backend {
             Backend::Memory => Arc::new(MemoryStore::new()),
-            Backend::Sqlite { .. } => Arc::new(SqliteStore::open(self.sqlite_file()).await?),
+            Backend::Sqlite { file, .. } => Arc::new(SqliteStore::open(file).await?),
             Backend::Postgres { url, .. } => Arc::new(PostgresStore::connect(url).await?),
             Backend::Redis { server } => Arc::new(RedisStore::connect(&server.url()).await?),
         })
     }
 
-    /// The store, by way of a proxy that counts; none where there is no network in between.
+    /// Opens the store through a proxy that counts round trips. Returns `None` without a network connection.
     pub(crate) async fn open_through_proxy(
         &self,
     ) -> Result<Option<(SharedStore, Proxy)>, BoxError> {
-        let behind = |server: SocketAddr, url: &str| {
+        let proxy_to = |server: SocketAddr, url: &str| {
             let proxy = Proxy::start(server);
             let url = url.replace(&server.to_string(), &proxy.address().to_string());
             (proxy, url)
@@ -116,34 +129,26 @@ impl Engine {
         Ok(match &self.backend {
             Backend::Memory | Backend::Sqlite { .. } => None,
             Backend::Postgres { server, url } => {
-                let (proxy, url) = behind(server.address(), url);
+                let (proxy, url) = proxy_to(server.address(), url);
                 Some((Arc::new(PostgresStore::connect(&url).await?), proxy))
             }
             Backend::Redis { server } => {
-                let (proxy, url) = behind(server.address(), &server.url());
+                let (proxy, url) = proxy_to(server.address(), &server.url());
                 Some((Arc::new(RedisStore::connect(&url).await?), proxy))
             }
         })
     }
 
-    /// The file of SQLite; nothing is there for the others.
-    pub(crate) fn sqlite_file(&self) -> PathBuf {
-        match &self.backend {
-            Backend::Sqlite { directory } => directory.path().join("sessions.db"),
-            _ => PathBuf::new(),
-        }
-    }
-
-    /// How many bytes the log takes, with all that else is there; none in memory, which is measured apart.
+    /// Returns the bytes that the log takes, in SQLite and Redis together with all other data. Returns `None` for
+    /// memory: [`memory_use`](crate::memory_use) measures it.
     pub(crate) async fn log_size(&self) -> Result<Option<u64>, BoxError> {
         Ok(match &self.backend {
             Backend::Memory => None,
-            Backend::Sqlite { .. } => {
-                let file = SqliteConnectOptions::new().filename(self.sqlite_file());
-                let mut connection = file.connect().await?;
-                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut connection).await?;
+            Backend::Sqlite { file, .. } => {
+                let mut connection = connect_sqlite(file).await?;
+                checkpoint(&mut connection).await?;
                 connection.close().await?;
-                Some(tokio::fs::metadata(self.sqlite_file()).await?.len())
+                Some(tokio::fs::metadata(file).await?.len())
             }
             Backend::Postgres { server, url } => {
                 let size = "SELECT pg_total_relation_size('tower_jwt_auth_log')";
@@ -153,7 +158,7 @@ impl Engine {
         })
     }
 
-    /// Its name and version.
+    /// Returns the engine's name and version. Returns `None` for memory.
     pub(crate) async fn version(&self) -> Result<Option<String>, BoxError> {
         Ok(match &self.backend {
             Backend::Memory => None,
@@ -176,10 +181,21 @@ impl Engine {
     }
 }
 
-/// What a Redis server says of itself.
-fn info(server: &Redis, section: &str, name: &str) -> Result<String, BoxError> {
-    let said = server.cli(&["INFO", section]);
-    let value = said.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let value = value.ok_or_else(|| format!("the Redis server does not tell its {name}"))?;
+/// Connects to the file of a store.
+pub(crate) async fn connect_sqlite(file: &Path) -> Result<SqliteConnection, BoxError> {
+    Ok(SqliteConnectOptions::new().filename(file).disable_statement_logging().connect().await?)
+}
+
+/// Moves the write-ahead log of SQLite into the file.
+pub(crate) async fn checkpoint(connection: &mut SqliteConnection) -> Result<(), BoxError> {
+    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await?;
+    Ok(())
+}
+
+/// Returns a field of `INFO` from a Redis server.
+fn info(server: &Redis, section: &str, field: &str) -> Result<String, BoxError> {
+    let info = server.cli(&["INFO", section]);
+    let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let value = value.ok_or_else(|| format!("INFO {section} of Redis has no field {field}"))?;
     Ok(value.trim().to_owned())
 }

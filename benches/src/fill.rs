@@ -5,24 +5,24 @@ use tower_jwt_auth::{RevocationLog, Timestamp};
 
 use crate::{BoxError, sample};
 
-/// How many entries are written at a time.
+/// The number of entries in one call of the log.
 pub(crate) const BATCH_SIZE: usize = 1000;
-/// How long entries matter that matter for as long as is measured.
+/// The lifetime of entries that must not expire during the measurement.
 pub(crate) const ENTRY_LIFETIME: Duration = Duration::from_secs(6 * 3600);
 
-/// Writes so many entries of ended sessions into the log.
+/// Appends entries of ended sessions, in batches. Each entry expires at `until`.
 pub(crate) async fn fill_log(
     log: &(impl RevocationLog + ?Sized),
     entries: usize,
     until: Timestamp,
 ) -> Result<(), BoxError> {
-    let mut left = entries;
-    while left > 0 {
-        let now = left.min(BATCH_SIZE);
+    let mut remaining = entries;
+    while remaining > 0 {
+        let size = remaining.min(BATCH_SIZE);
         let batch: Vec<LogEntry> =
-            (0..now).map(|_| sample::log_entry(until)).collect::<Result<_, _>>()?;
+            (0..size).map(|_| sample::log_entry(until)).collect::<Result<_, _>>()?;
         log.append(&batch).await?;
-        left -= now;
+        remaining -= size;
     }
     Ok(())
 }

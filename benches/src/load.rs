@@ -1,36 +1,77 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use crate::BoxError;
+use crate::timing::Timings;
 
-/// Someone who does the same thing over and over.
+/// A client that repeats one operation.
 pub(crate) trait Client: Send + 'static {
-    /// Does it once.
+    /// The pause before each step. It does not count as time of the step.
+    const PAUSE: Duration = Duration::ZERO;
+
+    /// Runs the operation once.
     fn step(&mut self) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
-/// What a number of clients did.
-#[derive(Debug)]
-pub(crate) struct Load {
-    took: Duration,
-    /// How long each step took, in nanoseconds, the shortest first.
-    steps: Vec<u64>,
+/// Runs all clients concurrently for a duration and returns them for the next run.
+pub(crate) async fn run_for<C: Client>(
+    clients: Vec<C>,
+    duration: Duration,
+) -> Result<(Vec<C>, Timings), BoxError> {
+    let end = Instant::now() + duration;
+    run(clients, move |now| now >= end).await
 }
 
-/// Lets all clients work at the same time until each has found that this is so; gives them back.
-pub(crate) async fn run<C: Client>(
+/// Runs all clients concurrently until they have done `steps` in total, and returns them for the next run.
+pub(crate) async fn run_steps<C: Client>(
+    clients: Vec<C>,
+    steps: usize,
+) -> Result<(Vec<C>, Timings), BoxError> {
+    let begun = Arc::new(AtomicUsize::new(0));
+    run(clients, move |_| begun.fetch_add(1, Ordering::Relaxed) >= steps).await
+}
+
+/// Runs all clients concurrently until the work is done, and returns its output.
+pub(crate) async fn run_during<C: Client, T>(
+    clients: Vec<C>,
+    work: impl Future<Output = Result<T, BoxError>>,
+) -> Result<(Timings, T), BoxError> {
+    let is_done = Arc::new(AtomicBool::new(false));
+    let is_over = Arc::clone(&is_done);
+    let work = async {
+        let output = work.await;
+        // Also if the work failed: otherwise the clients never stop.
+        is_done.store(true, Ordering::SeqCst);
+        output
+    };
+    let clients = run(clients, move |_| is_over.load(Ordering::SeqCst));
+    let (output, run) = tokio::join!(work, clients);
+    let (_, timings) = run?;
+    Ok((timings, output?))
+}
+
+/// Runs all clients concurrently. Each calls `is_over` once before each step, and stops if it returns `true`.
+async fn run<C: Client>(
     clients: Vec<C>,
     is_over: impl Fn(Instant) -> bool + Clone + Send + 'static,
-) -> Result<(Vec<C>, Load), BoxError> {
-    let mut working = JoinSet::new();
+) -> Result<(Vec<C>, Timings), BoxError> {
+    let mut running = JoinSet::new();
     let started = Instant::now();
     for mut client in clients {
         let is_over = is_over.clone();
-        working.spawn(async move {
+        running.spawn(async move {
             let mut steps = Vec::new();
+            // One reading of the clock a step: the fastest steps are hardly longer than a reading.
             let mut before = Instant::now();
             while !is_over(before) {
+                if !C::PAUSE.is_zero() {
+                    sleep(C::PAUSE).await;
+                    before = Instant::now();
+                }
                 client.step().await?;
                 let now = Instant::now();
                 steps.push(u64::try_from((now - before).as_nanos())?);
@@ -41,45 +82,12 @@ pub(crate) async fn run<C: Client>(
     }
     let mut clients = Vec::new();
     let mut steps = Vec::new();
-    while let Some(done) = working.join_next().await {
-        let (client, mut its_steps) = done??;
+    while let Some(finished) = running.join_next().await {
+        let (client, mut client_steps) = finished??;
         clients.push(client);
-        steps.append(&mut its_steps);
+        steps.append(&mut client_steps);
     }
-    Ok((clients, Load::new(started.elapsed(), steps)))
-}
-
-/// As [`run`], for so long.
-pub(crate) async fn run_for<C: Client>(
-    clients: Vec<C>,
-    time: Duration,
-) -> Result<(Vec<C>, Load), BoxError> {
-    let end = Instant::now() + time;
-    run(clients, move |now| now >= end).await
-}
-
-impl Load {
-    pub(crate) fn new(took: Duration, mut steps: Vec<u64>) -> Self {
-        steps.sort_unstable();
-        Self { took, steps }
-    }
-
-    /// Steps per second.
-    pub(crate) fn rate(&self) -> f64 {
-        self.steps.len() as f64 / self.took.as_secs_f64()
-    }
-
-    /// How long this part of the steps took at most, in percent.
-    pub(crate) fn percentile(&self, percent: usize) -> Duration {
-        let place = (self.steps.len() * percent).div_ceil(100).saturating_sub(1);
-        Duration::from_nanos(self.steps.get(place).copied().unwrap_or_default())
-    }
-}
-
-/// The one in the middle.
-pub(crate) fn median(mut numbers: Vec<f64>) -> Option<f64> {
-    numbers.sort_unstable_by(f64::total_cmp);
-    numbers.get(numbers.len() / 2).copied()
+    Ok((clients, Timings::new(started.elapsed(), steps)))
 }
 
 #[cfg(test)]
@@ -90,7 +98,20 @@ mod tests {
 
     impl Client for Sleeper {
         async fn step(&mut self) -> Result<(), BoxError> {
-            tokio::time::sleep(Duration::from_millis(self.0)).await;
+            sleep(Duration::from_millis(self.0)).await;
+            Ok(())
+        }
+    }
+
+    struct Pauser {
+        steps: usize,
+    }
+
+    impl Client for Pauser {
+        const PAUSE: Duration = Duration::from_millis(20);
+
+        async fn step(&mut self) -> Result<(), BoxError> {
+            self.steps += 1;
             Ok(())
         }
     }
@@ -105,28 +126,45 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn all_clients_work_at_the_same_time_and_come_back() {
+    async fn clients_run_concurrently_and_are_returned() {
         let clients = vec![Sleeper(20), Sleeper(20), Sleeper(20), Sleeper(20)];
-        let (clients, load) = run_for(clients, Duration::from_millis(300)).await.unwrap();
+        let (clients, timings) = run_for(clients, Duration::from_millis(300)).await.unwrap();
         assert_eq!(clients.len(), 4);
-        assert!(load.percentile(50) >= Duration::from_millis(20));
-        // One after the other they would come to 50.
-        assert!((55.0..=200.0).contains(&load.rate()), "{}", load.rate());
+        assert!(timings.quantiles().p50 >= Duration::from_millis(20));
+        // One after the other they would reach 50.
+        assert!((55.0..=200.0).contains(&timings.rate()), "{}", timings.rate());
     }
 
     #[tokio::test]
-    async fn a_step_that_fails_ends_the_run() {
-        let failed = run_for(vec![Broken], Duration::from_secs(60)).await;
-        assert_eq!(failed.unwrap_err().to_string(), "broken");
+    async fn steps_are_counted_over_all_clients() {
+        let clients = vec![Pauser { steps: 0 }, Pauser { steps: 0 }, Pauser { steps: 0 }];
+        let (clients, _) = run_steps(clients, 10).await.unwrap();
+        assert_eq!(clients.iter().map(|client| client.steps).sum::<usize>(), 10);
     }
 
-    #[test]
-    fn percentiles_are_steps_that_there_were() {
-        let load = Load { took: Duration::from_secs(2), steps: (1..=200).collect() };
-        let at = |percent| load.percentile(percent).as_nanos();
-        assert_eq!((at(50), at(99), at(100)), (100, 198, 200));
-        assert!((load.rate() - 100.0).abs() < 1e-9);
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(Vec::new()), None);
+    #[tokio::test]
+    async fn a_pause_is_not_part_of_a_step() {
+        let (_, timings) = run_steps(vec![Pauser { steps: 0 }], 5).await.unwrap();
+        assert!(timings.quantiles().p50 < Pauser::PAUSE);
+        assert!(timings.rate() < 50.0, "{}", timings.rate());
+    }
+
+    #[tokio::test]
+    async fn clients_stop_when_the_work_is_done_or_fails() {
+        let work = async {
+            sleep(Duration::from_millis(100)).await;
+            Ok("done")
+        };
+        let (timings, output) = run_during(vec![Sleeper(5)], work).await.unwrap();
+        assert_eq!(output, "done");
+        assert!(timings.rate() > 0.0);
+        let failed = run_during(vec![Sleeper(5)], async { Err::<(), _>("failed".into()) }).await;
+        assert_eq!(failed.unwrap_err().to_string(), "failed");
+    }
+
+    #[tokio::test]
+    async fn an_error_in_a_step_ends_the_run() {
+        let failed = run_for(vec![Broken], Duration::from_secs(60)).await;
+        assert_eq!(failed.unwrap_err().to_string(), "broken");
     }
 }

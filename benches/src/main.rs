@@ -1,6 +1,6 @@
-//! Benchmarks of the stores, beside the engines that they stand on: one run, on servers of its own.
+//! Benchmarks of the stores, each beside its engine alone.
 //!
-//! `cargo run --release -p tower-jwt-auth-bench -- --help` tells what there is; the README what it means.
+//! `cargo run --release -p tower-jwt-auth-bench -- --help` lists the options. The README explains the report.
 
 mod advance;
 mod args;
@@ -18,7 +18,9 @@ mod refresh;
 mod report;
 mod round_trips;
 mod sample;
+mod service;
 mod table;
+mod timing;
 
 use std::error::Error;
 use std::io;
@@ -27,95 +29,95 @@ use std::process::ExitCode;
 
 use crate::args::{Action, Args};
 use crate::engine::{Engine, EngineKind};
-use crate::report::Report;
+use crate::report::{Report, StoreCosts};
 
-/// Why something could not be measured.
+/// An error of any type.
 type BoxError = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let args = match Args::parse(std::env::args().skip(1)) {
         Ok(Action::Run(args)) => args,
-        Ok(Action::Help) => return finish(write(io::stdout(), args::HELP)),
+        Ok(Action::Help) => return exit_code(print(io::stdout(), args::HELP)),
         Err(message) => {
-            print_status(&message);
+            print_progress(&message);
             return ExitCode::from(2);
         }
     };
-    finish(run(&args))
+    exit_code(run(&args))
 }
 
+/// Measures all selected engines and prints the report. An engine that fails does not stop the others.
 fn run(args: &Args) -> Result<(), BoxError> {
-    let mut report = Report::new(args);
+    let mut report = Report::new(args.clone());
     if args.end_all.is_none() {
-        // First, in a process that has done nothing else yet.
-        print_status("memory of revocations");
+        // Before anything else has grown the process.
+        print_progress("memory per entry");
         report.memory_use = Some(memory_use::measure(args.entries)?);
     }
-    let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    let runtime = runtime.enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut failed = Vec::new();
     for kind in EngineKind::ALL.into_iter().filter(|kind| args.includes(*kind)) {
         let Some(engine) = Engine::start(kind)? else {
-            report.skipped.push(format!("{}: it is not installed", kind.label()));
+            report.skipped.push(format!("{} is not installed", kind.label()));
             continue;
         };
-        if let Err(failure) = runtime.block_on(measure(&engine, args, &mut report)) {
-            print_status(&format!("{} failed: {}", kind.label(), chain(&*failure)));
+        if let Err(error) = runtime.block_on(measure(&engine, args, &mut report)) {
+            print_progress(&format!("{} failed: {}", kind.label(), chain(&*error)));
             failed.push(kind.label());
         }
     }
-    write(io::stdout(), &report.to_string())?;
+    print(io::stdout(), &report.to_string())?;
     match &*failed {
         [] => Ok(()),
-        failed => Err(format!("not all could be measured: {}", failed.join(", ")).into()),
+        failed => Err(format!("failed: {}", failed.join("; ")).into()),
     }
 }
 
-/// Measures all there is of one engine.
+/// Measures one engine and adds the results to the report.
 async fn measure(engine: &Engine, args: &Args, report: &mut Report) -> Result<(), BoxError> {
     let kind = engine.kind();
-    let name = kind.label();
+    let label = kind.label();
     report.versions.extend(engine.version().await?);
     if let Some(sessions) = args.end_all {
-        print_status(&format!("{name}: end_all"));
+        print_progress(&format!("{label}: end all sessions of a subject"));
         report.end_all.push((kind, end_all::measure(engine, sessions, args.rounds).await?));
         return Ok(());
     }
     let store = engine.open().await?;
-    print_status(&format!("{name}: rates"));
+    print_progress(&format!("{label}: rates"));
     report.rates.extend(rates::measure(engine, &store, args, &mut report.skipped).await?);
-    print_status(&format!("{name}: round trips"));
+    print_progress(&format!("{label}: round trips"));
     let round_trips = round_trips::measure(engine).await?;
-    print_status(&format!("{name}: log"));
+    print_progress(&format!("{label}: log"));
     let log = log::measure(engine, &store, args.entries).await?;
-    print_status(&format!("{name}: purge"));
+    print_progress(&format!("{label}: purge"));
     let purge = purge::measure(&store, args).await?;
-    report.stores.push(report::Store { kind, round_trips, log, purge });
+    report.stores.push(StoreCosts { kind, round_trips, log, purge });
     Ok(())
 }
 
-fn finish(outcome: Result<(), BoxError>) -> ExitCode {
+fn exit_code(outcome: Result<(), BoxError>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            print_status(&chain(&*failure));
+        Err(error) => {
+            print_progress(&chain(&*error));
             ExitCode::FAILURE
         }
     }
 }
 
-/// Says on standard error what goes on; the report alone is on standard output.
-fn print_status(text: &str) {
-    // Nobody may be listening.
-    let _ = write(io::stderr(), text);
+/// Prints progress or an error on standard error: standard output has the report alone.
+fn print_progress(text: &str) {
+    // A closed standard error does not stop the measurement.
+    let _ = print(io::stderr(), text);
 }
 
-fn write(mut to: impl io::Write, text: &str) -> Result<(), BoxError> {
+fn print(mut to: impl io::Write, text: &str) -> Result<(), BoxError> {
     Ok(writeln!(to, "{}", text.trim_end())?)
 }
 
-/// An error and what it came from.
+/// Returns the messages of an error and of its sources.
 fn chain(error: &(dyn Error + 'static)) -> String {
-    let all = iter::successors(Some(error), |&error| error.source());
-    all.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let errors = iter::successors(Some(error), |&error| error.source());
+    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -3,54 +3,54 @@ use std::sync::Arc;
 use tower_jwt_auth::{MemoryStore, RevocationList};
 
 use crate::fill::{ENTRY_LIFETIME, fill_log};
-use crate::machine::resident;
+use crate::machine::resident_bytes;
 use crate::{BoxError, sample};
 
-/// Bytes for each of many revocations.
+/// The memory that a revoked session takes in a node.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MemoryUse {
     /// In [`MemoryStore`].
-    pub(crate) store: Bytes,
+    pub(crate) store: BytesPerEntry,
     /// In [`RevocationList`].
-    pub(crate) list: Bytes,
+    pub(crate) list: BytesPerEntry,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Bytes {
-    /// What was asked of the allocator and not given back.
+pub(crate) struct BytesPerEntry {
+    /// Bytes that were allocated and not freed.
     pub(crate) allocated: u64,
-    /// By how much the process grew (resident set); none where the system does not tell.
+    /// Growth of the resident set. `None` if the system does not report it.
     pub(crate) resident: Option<u64>,
 }
 
-/// Fills a store, and then a list from it, on this one thread.
+/// Fills a store, and then a list from it, on the current thread: only its allocations are counted.
 pub(crate) fn measure(entries: usize) -> Result<MemoryUse, BoxError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let store = Arc::new(MemoryStore::new());
-    let (_, of_store) = measured(entries, || {
-        runtime.block_on(fill_log(&*store, entries, sample::now() + ENTRY_LIFETIME))
-    })?;
-    let (_list, of_list) = measured(entries, || {
+    let until = sample::now() + ENTRY_LIFETIME;
+    let ((), store_bytes) =
+        measure_bytes(entries, || runtime.block_on(fill_log(&*store, entries, until)))?;
+    let (_list, list_bytes) = measure_bytes(entries, || {
         runtime.block_on(async {
             let list = RevocationList::follow(Arc::clone(&store))?;
             list.ready().await;
             Ok(list)
         })
     })?;
-    Ok(MemoryUse { store: of_store, list: of_list })
+    Ok(MemoryUse { store: store_bytes, list: list_bytes })
 }
 
-/// What this keeps, for each entry.
-fn measured<T>(
+/// Returns the output of the work, and the bytes per entry that the work leaves in use.
+fn measure_bytes<T>(
     entries: usize,
     work: impl FnOnce() -> Result<T, BoxError>,
-) -> Result<(T, Bytes), BoxError> {
-    let before = resident();
-    let mut kept = None;
-    let counted = allocation_counter::measure(|| kept = Some(work()));
-    let kept = kept.ok_or("nothing was measured")??;
-    let grown = before.zip(resident()).map(|(before, after)| after.saturating_sub(before));
-    let each = |bytes: u64| bytes / entries as u64;
-    let allocated = each(u64::try_from(counted.bytes_current).unwrap_or_default());
-    Ok((kept, Bytes { allocated, resident: grown.map(each) }))
+) -> Result<(T, BytesPerEntry), BoxError> {
+    let before = resident_bytes();
+    let mut output = None;
+    let allocations = allocation_counter::measure(|| output = Some(work()));
+    let output = output.ok_or("nothing was measured")??;
+    let grown = before.zip(resident_bytes()).map(|(before, after)| after.saturating_sub(before));
+    let per_entry = |bytes: u64| bytes / entries as u64;
+    let allocated = per_entry(u64::try_from(allocations.bytes_current).unwrap_or_default());
+    Ok((output, BytesPerEntry { allocated, resident: grown.map(per_entry) }))
 }

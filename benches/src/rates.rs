@@ -4,61 +4,63 @@ use crate::BoxError;
 use crate::advance::advancers;
 use crate::args::Args;
 use crate::baseline::Baseline;
-use crate::engine::{Engine, SharedStore};
-use crate::load::{median, run_for};
+use crate::engine::{Engine, EngineKind, SharedStore};
+use crate::load::run_for;
 use crate::refresh::refreshers;
+use crate::timing::median;
 
-/// How many clients there are at a time.
+/// The numbers of concurrent clients that are measured.
 const CLIENTS: [usize; 3] = [1, 8, 64];
-/// How long each works before it is measured: connections are made, statements prepared.
+/// The duration of a first run that is not reported: it opens connections and prepares statements.
 const WARM_UP: Duration = Duration::from_millis(500);
 
-/// What was done per second.
+/// Operations per second for a number of clients.
 #[derive(Debug)]
-pub(crate) struct Rate {
-    pub(crate) store: &'static str,
+pub(crate) struct Rates {
+    pub(crate) kind: EngineKind,
     pub(crate) clients: usize,
     pub(crate) refresh: f64,
     pub(crate) advance: f64,
-    /// What the engine itself does; none without its benchmark.
+    /// The rate of the engine alone. `None` if its benchmark program is not installed.
     pub(crate) baseline: Option<f64>,
 }
 
-/// Measures the store and the engine in turns, so that both drift alike, for each number of clients.
+/// Measures refreshes, advances and the baseline in turn, so that a change of the machine's speed affects all of them
+/// equally.
 pub(crate) async fn measure(
     engine: &Engine,
     store: &SharedStore,
     args: &Args,
     skipped: &mut Vec<String>,
-) -> Result<Vec<Rate>, BoxError> {
+) -> Result<Vec<Rates>, BoxError> {
     let mut baseline = Baseline::prepare(engine, store, skipped).await?;
     let mut rates = Vec::new();
     for clients in CLIENTS {
-        let refreshing = refreshers(store, clients, Duration::ZERO).await?;
-        let advancing = advancers(store, clients).await?;
-        let (mut refreshing, _) = run_for(refreshing, WARM_UP).await?;
-        let (mut advancing, _) = run_for(advancing, WARM_UP).await?;
+        let refreshers = refreshers(store, clients, Duration::ZERO).await?;
+        let advancers = advancers(store, clients).await?;
+        let (mut refreshers, _) = run_for(refreshers, WARM_UP).await?;
+        let (mut advancers, _) = run_for(advancers, WARM_UP).await?;
         if let Some(baseline) = &mut baseline {
             baseline.rate(clients, WARM_UP).await?;
         }
-        let (mut refresh, mut advance, mut baseline_rates) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut refresh, mut advance, mut alone) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..args.rounds {
-            let load;
-            (refreshing, load) = run_for(refreshing, args.measure_for).await?;
-            refresh.push(load.rate());
-            let load;
-            (advancing, load) = run_for(advancing, args.measure_for).await?;
-            advance.push(load.rate());
+            let timings;
+            (refreshers, timings) = run_for(refreshers, args.measure_for).await?;
+            refresh.push(timings.rate());
+            let timings;
+            (advancers, timings) = run_for(advancers, args.measure_for).await?;
+            advance.push(timings.rate());
             if let Some(baseline) = &mut baseline {
-                baseline_rates.push(baseline.rate(clients, args.measure_for).await?);
+                alone.push(baseline.rate(clients, args.measure_for).await?);
             }
         }
-        rates.push(Rate {
-            store: engine.kind().label(),
+        rates.push(Rates {
+            kind: engine.kind(),
             clients,
             refresh: median(refresh).unwrap_or_default(),
             advance: median(advance).unwrap_or_default(),
-            baseline: median(baseline_rates),
+            baseline: median(alone),
         });
     }
     Ok(rates)

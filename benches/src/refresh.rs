@@ -1,53 +1,44 @@
 use std::time::Duration;
 
-use tokio::time::timeout;
-use tower_jwt_auth::{Issuer, RefreshSecrets, RotationPolicy, Sessions, SigningKey};
+use tower_jwt_auth::{RotationPolicy, Sessions};
 use tower_jwt_auth_tests::Profile;
 
-use crate::BoxError;
 use crate::engine::SharedStore;
 use crate::load::Client;
-use crate::sample;
+use crate::service::start_service;
+use crate::{BoxError, sample};
 
-/// How long the list of revocations may take to be current.
-const SYNC_TIMEOUT: Duration = Duration::from_secs(60);
-
-/// A client that refreshes its own session: signature, store, signatures.
+/// A client that refreshes its own session: it verifies a token, updates the store and signs two tokens.
 pub(crate) struct Refresher {
     sessions: Sessions<Profile>,
     token: String,
 }
 
-/// So many clients of one service on this store, whose sessions rotate once in so long.
+/// Creates `count` clients of one service on this store. Each session rotates once in a grace window: with a window
+/// of zero, every refresh is a rotation.
 pub(crate) async fn refreshers(
     store: &SharedStore,
     count: usize,
     grace: Duration,
 ) -> Result<Vec<Refresher>, BoxError> {
-    let issuer = Issuer::new(sample::ISSUER, sample::AUDIENCE, SigningKey::generate()?)?
-        .with_access_lifetime(sample::ACCESS_LIFETIME)?;
-    // A session rotates once in a grace window: without one, every refresh is a rotation.
-    let sessions = Sessions::new(issuer, RefreshSecrets::generate()?, store.clone())?
-        .with_policy(RotationPolicy::default().with_grace(grace))?;
+    let sessions = start_service(store, RotationPolicy::default().with_grace(grace)).await?;
     let mut refreshers = Vec::with_capacity(count);
     for number in 0..count {
-        let tokens = sessions.start(sample::sign_in(number)).await?;
+        let tokens = sessions.start(sample::sign_in(&sample::subject(number))).await?;
         let token = tokens.refresh().as_str().to_owned();
         refreshers.push(Refresher { sessions: sessions.clone(), token });
     }
-    // What is behind asks the store at each refresh.
-    timeout(SYNC_TIMEOUT, sessions.revocations().ready()).await?;
     Ok(refreshers)
 }
 
 impl Refresher {
-    /// Presents a token that was spent a moment ago.
+    /// Refreshes with a spent token, within the grace window. The response must carry the current token.
     pub(crate) async fn replay(&self, spent: &str) -> Result<(), BoxError> {
-        let answer = self.sessions.refresh(spent).await?;
-        if answer.refresh().as_str() == self.token {
+        let tokens = self.sessions.refresh(spent).await?;
+        if tokens.refresh().as_str() == self.token {
             Ok(())
         } else {
-            Err("a replay was answered with another token".into())
+            Err("the response to a replay carries another token".into())
         }
     }
 

@@ -6,25 +6,25 @@ use crate::end_all::EndAll;
 use crate::engine::EngineKind;
 use crate::log::Log;
 use crate::machine;
-use crate::memory_use::{Bytes, MemoryUse};
+use crate::memory_use::{BytesPerEntry, MemoryUse};
 use crate::purge::Purge;
-use crate::rates::Rate;
+use crate::rates::Rates;
 use crate::round_trips::RoundTrips;
-use crate::table::{Table, maybe, whole};
+use crate::table::{Table, integer, or_dash};
 
-/// Everything that was measured.
+/// All results of a run. It is displayed as Markdown.
 pub(crate) struct Report {
     args: Args,
     pub(crate) versions: Vec<String>,
-    pub(crate) rates: Vec<Rate>,
-    pub(crate) stores: Vec<Store>,
+    pub(crate) rates: Vec<Rates>,
+    pub(crate) stores: Vec<StoreCosts>,
     pub(crate) end_all: Vec<(EngineKind, EndAll)>,
     pub(crate) memory_use: Option<MemoryUse>,
     pub(crate) skipped: Vec<String>,
 }
 
-/// What was measured of one store besides its rates.
-pub(crate) struct Store {
+/// The results of one store besides its rates.
+pub(crate) struct StoreCosts {
     pub(crate) kind: EngineKind,
     pub(crate) round_trips: Option<RoundTrips>,
     pub(crate) log: Log,
@@ -32,9 +32,10 @@ pub(crate) struct Store {
 }
 
 impl Report {
-    pub(crate) fn new(args: &Args) -> Self {
+    /// Creates a report without results.
+    pub(crate) fn new(args: Args) -> Self {
         Self {
-            args: args.clone(),
+            args,
             versions: Vec::new(),
             rates: Vec::new(),
             stores: Vec::new(),
@@ -44,8 +45,8 @@ impl Report {
         }
     }
 
-    fn rates(&self) -> Table {
-        let head = [
+    fn rates_table(&self) -> Table {
+        let mut table = Table::new(&[
             "store",
             "clients",
             "refreshes/s",
@@ -53,27 +54,26 @@ impl Report {
             "baseline/s",
             "refresh/baseline",
             "advance/baseline",
-        ];
-        let mut table = Table::new(&head);
-        for rate in &self.rates {
-            let against = |ours: f64| {
-                let baseline = rate.baseline.filter(|baseline| *baseline > 0.0);
-                maybe(baseline, |baseline| format!("{:.2}", ours / baseline))
+        ]);
+        for rates in &self.rates {
+            let ratio = |rate: f64| {
+                let baseline = rates.baseline.filter(|baseline| *baseline > 0.0);
+                or_dash(baseline, |baseline| format!("{:.2}", rate / baseline))
             };
             table.row(vec![
-                rate.store.to_owned(),
-                rate.clients.to_string(),
-                whole(rate.refresh),
-                whole(rate.advance),
-                maybe(rate.baseline, whole),
-                against(rate.refresh),
-                against(rate.advance),
+                rates.kind.label().to_owned(),
+                rates.clients.to_string(),
+                integer(rates.refresh),
+                integer(rates.advance),
+                or_dash(rates.baseline, integer),
+                ratio(rates.refresh),
+                ratio(rates.advance),
             ]);
         }
         table
     }
 
-    fn stores(&self) -> Table {
+    fn stores_table(&self) -> Table {
         let mut table = Table::new(&[
             "store",
             "trips/refresh",
@@ -83,39 +83,32 @@ impl Report {
             "catch-up",
             "p50 µs",
             "p99 µs",
-            "p50 µs, purging",
-            "p99 µs, purging",
+            "p50 µs, purge",
+            "p99 µs, purge",
             "purge",
         ]);
-        let trips = |trips: Option<f64>| maybe(trips, |trips| format!("{trips:.2}"));
-        for Store { kind, round_trips, log, purge } in &self.stores {
-            let in_memory = self.memory_use.filter(|_| *kind == EngineKind::Memory);
-            let bytes = log.bytes.or(in_memory.map(|used| used.store.allocated));
+        let trips = |trips: Option<f64>| or_dash(trips, |trips| format!("{trips:.2}"));
+        for StoreCosts { kind, round_trips, log, purge } in &self.stores {
+            let memory_use = self.memory_use.filter(|_| *kind == EngineKind::Memory);
+            let bytes = log.bytes_per_entry.or(memory_use.map(|bytes| bytes.store.allocated));
             table.row(vec![
                 kind.label().to_owned(),
                 trips(round_trips.map(|trips| trips.refresh)),
                 trips(round_trips.map(|trips| trips.replay)),
-                maybe(bytes, |bytes| bytes.to_string()),
+                or_dash(bytes, |bytes| bytes.to_string()),
                 seconds(log.fill),
                 seconds(log.catch_up),
-                micros(purge.alone.percentile(50)),
-                micros(purge.alone.percentile(99)),
-                micros(purge.during.percentile(50)),
-                micros(purge.during.percentile(99)),
+                micros(purge.alone.p50),
+                micros(purge.alone.p99),
+                micros(purge.during.p50),
+                micros(purge.during.p99),
                 seconds(purge.took),
             ]);
         }
         table
     }
 
-    fn write_skipped(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for skipped in &self.skipped {
-            writeln!(f, "\nSkipped: {skipped}.")?;
-        }
-        Ok(())
-    }
-
-    fn end_all(&self) -> Table {
+    fn end_all_table(&self) -> Table {
         let mut table = Table::new(&[
             "store",
             "ended",
@@ -123,81 +116,94 @@ impl Report {
             "ended/s",
             "p50 µs",
             "p99 µs",
-            "p50 µs, ending",
-            "p99 µs, ending",
-            "p99/p99",
-            "longest ms",
-            "own ms",
-            "page ms",
-            "page ms, after",
+            "p50 µs, end_all",
+            "p99 µs, end_all",
+            "p99 ratio",
+            "max ms, end_all",
+            "own max ms",
+            "page max ms",
+            "page max ms, after",
         ]);
-        for (kind, ending) in &self.end_all {
-            let EndAll { ended, took, idle, during, .. } = ending;
+        for (kind, result) in &self.end_all {
+            let ended = result.ended as f64;
             table.row(vec![
                 kind.label().to_owned(),
-                whole(*ended as f64),
-                seconds(*took),
-                whole(*ended as f64 / took.as_secs_f64()),
-                micros(idle.p50),
-                micros(idle.p99),
-                micros(during.p50),
-                micros(during.p99),
-                format!("{:.2}", ending.ratio),
-                millis(during.longest),
-                millis(ending.own),
-                millis(ending.page),
-                millis(ending.page_after),
+                integer(ended),
+                seconds(result.took),
+                integer(ended / result.took.as_secs_f64()),
+                micros(result.idle.p50),
+                micros(result.idle.p99),
+                micros(result.during.p50),
+                micros(result.during.p99),
+                format!("{:.2}", result.p99_ratio),
+                millis(result.during.max),
+                millis(result.own_max),
+                millis(result.page_max),
+                millis(result.page_after_max),
             ]);
         }
         table
+    }
+
+    /// Writes the machine and the versions of the engines.
+    fn write_environment(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut environment = vec![machine::describe()];
+        environment.extend(self.versions.iter().cloned());
+        // Redis is measured with two settings.
+        environment.dedup();
+        write!(f, "{}. ", environment.join("; "))
+    }
+
+    /// Writes the tables of all measurements other than `end_all`.
+    fn write_stores(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Args { measure_for, rounds, entries, .. } = &self.args;
+        writeln!(f, "Medians of {rounds} round(s) of {} s each.\n", measure_for.as_secs())?;
+        writeln!(f, "{}", self.rates_table())?;
+        let purged = self.stores.iter().map(|store| store.purge.purged).max().unwrap_or_default();
+        let (entries, purged) = (integer(*entries as f64), integer(purged as f64));
+        write!(f, "A log of {entries} entries; advances of 8 clients, ")?;
+        writeln!(f, "alone and during a purge of {purged} entries.\n")?;
+        writeln!(f, "{}", self.stores_table())?;
+        let Some(MemoryUse { store, list }) = self.memory_use else { return Ok(()) };
+        let (store, list) = (memory(store), memory(list));
+        write!(f, "Memory of a node, in bytes per revoked session: {list} in the list, ")?;
+        writeln!(f, "{store} in the memory store.")
+    }
+
+    fn write_end_all(&self, f: &mut fmt::Formatter<'_>, sessions: usize) -> fmt::Result {
+        let (sessions, rounds) = (integer(sessions as f64), self.args.rounds);
+        writeln!(f, "{sessions} sessions of one subject; medians of {rounds} round(s).\n")?;
+        writeln!(f, "{}", self.end_all_table())
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Args { measure_for, rounds, entries, .. } = &self.args;
-        let mut setting = vec![machine::describe()];
-        setting.extend(self.versions.iter().cloned());
-        // Redis is measured with several settings.
-        setting.dedup();
-        write!(f, "{}. ", setting.join("; "))?;
-        if let Some(sessions) = self.args.end_all {
-            let sessions = whole(sessions as f64);
-            writeln!(f, "{sessions} sessions of one subject; medians of {rounds} round(s).\n")?;
-            writeln!(f, "{}", self.end_all())?;
-            return self.write_skipped(f);
+        self.write_environment(f)?;
+        match self.args.end_all {
+            Some(sessions) => self.write_end_all(f, sessions)?,
+            None => self.write_stores(f)?,
         }
-        writeln!(f, "Medians of {rounds} round(s) of {} s each.\n", measure_for.as_secs())?;
-        writeln!(f, "{}", self.rates())?;
-        let purged = self.stores.iter().map(|store| store.purge.purged).max();
-        write!(f, "A log of {} entries; steps of 8 clients, ", whole(*entries as f64))?;
-        writeln!(f, "alone and while {} are purged.\n", whole(purged.unwrap_or_default() as f64))?;
-        writeln!(f, "{}", self.stores())?;
-        if let Some(MemoryUse { store, list }) = self.memory_use {
-            write!(
-                f,
-                "Bytes per revoked entry in the memory of a node: {} in the list, ",
-                of(list)
-            )?;
-            writeln!(f, "{} in the memory store.", of(store))?;
+        for skipped in &self.skipped {
+            writeln!(f, "\nSkipped: {skipped}.")?;
         }
-        self.write_skipped(f)
+        Ok(())
     }
 }
 
-fn of(bytes: Bytes) -> String {
-    let resident = maybe(bytes.resident, |resident| resident.to_string());
+fn memory(bytes: BytesPerEntry) -> String {
+    let resident = or_dash(bytes.resident, |resident| resident.to_string());
     format!("{} allocated ({resident} resident)", bytes.allocated)
 }
 
-fn seconds(time: Duration) -> String {
-    format!("{:.1} s", time.as_secs_f64())
+fn seconds(duration: Duration) -> String {
+    format!("{:.1} s", duration.as_secs_f64())
 }
 
-fn micros(time: Duration) -> String {
-    whole(time.as_secs_f64() * 1e6)
+fn micros(duration: Duration) -> String {
+    integer(duration.as_secs_f64() * 1e6)
 }
 
-fn millis(time: Duration) -> String {
-    format!("{:.1}", time.as_secs_f64() * 1e3)
+fn millis(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64() * 1e3)
 }

@@ -1,4 +1,4 @@
-//! Sessions and revocations of the sizes that they have in practice.
+//! Sessions and revocations of realistic size.
 
 use std::time::Duration;
 
@@ -12,7 +12,6 @@ use crate::BoxError;
 
 pub(crate) const ISSUER: &str = "https://login.shop.example";
 pub(crate) const AUDIENCE: &str = "https://api.shop.example";
-/// How long access tokens live.
 pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(300);
 const SCOPE: &str = "orders:read orders:write";
 const SECRET_HASH: SecretHash = SecretHash::from_bytes([7; 32]);
@@ -22,29 +21,23 @@ pub(crate) fn now() -> Timestamp {
     SystemClock::new().now()
 }
 
+pub(crate) fn subject(number: usize) -> String {
+    format!("user-{number}")
+}
+
 fn client_info() -> ClientInfo {
     let browser = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
     ClientInfo::default().with_user_agent(browser).with_address("192.0.2.7")
 }
 
-/// Someone who signs in.
-pub(crate) fn sign_in(number: usize) -> SignIn<Profile> {
-    sign_in_for(&format!("user-{number}"))
-}
-
-/// This subject signs in.
-pub(crate) fn sign_in_for(subject: &str) -> SignIn<Profile> {
+/// Returns a sign-in of the subject.
+pub(crate) fn sign_in(subject: &str) -> SignIn<Profile> {
     let profile = Profile { name: subject.to_owned() };
     SignIn::new(subject, profile).with_scope(SCOPE).with_client_info(client_info())
 }
 
-/// A session that was started just now.
-pub(crate) fn session(number: usize) -> Result<Session, BoxError> {
-    session_for(&format!("user-{number}"))
-}
-
-/// A session of this subject that was started just now.
-pub(crate) fn session_for(subject: &str) -> Result<Session, BoxError> {
+/// Creates a session of the subject that starts now.
+pub(crate) fn session(subject: &str) -> Result<Session, BoxError> {
     let now = now();
     Ok(Session::from_record(SessionRecord {
         id: SessionId::random()?,
@@ -67,7 +60,7 @@ pub(crate) fn session_for(subject: &str) -> Result<Session, BoxError> {
     }))
 }
 
-/// The entry of a session that was ended.
+/// Creates the log entry of a session that was ended. The entry expires at `until`.
 pub(crate) fn log_entry(until: Timestamp) -> Result<LogEntry, BoxError> {
     let sid = SessionId::random()?.to_string();
     Ok(LogEntry::Revocation(Revocation::Session { issuer: ISSUER.to_owned(), sid, until }))

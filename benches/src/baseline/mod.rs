@@ -1,4 +1,4 @@
-//! What the engines do by themselves.
+//! The rates of the engines alone, without a store of this library.
 
 mod memory;
 mod postgres;
@@ -20,12 +20,12 @@ use crate::BoxError;
 use crate::advance::advancers;
 use crate::engine::{Backend, Engine, SharedStore};
 
-/// The most clients at a time: so many rows there are.
+/// The maximum of concurrent clients, each of which has a row.
 const MAX_CLIENTS: usize = 64;
-/// How much longer a program may run than it was told to.
+/// How much longer than its measurement a benchmark program may run.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// An engine without our store, doing the least that a refresh needs: one conditional update.
+/// An engine alone, with the minimum that a refresh needs: one conditional update.
 pub(crate) enum Baseline<'a> {
     Memory(MemoryBaseline),
     Sqlite(SqliteBaseline),
@@ -34,15 +34,16 @@ pub(crate) enum Baseline<'a> {
 }
 
 impl<'a> Baseline<'a> {
-    /// Makes its rows; none, with a word why, where its benchmark is not installed.
+    /// Creates the rows. Returns `None` if the engine's benchmark program is not installed, and adds this to
+    /// `skipped`.
     pub(crate) async fn prepare(
         engine: &'a Engine,
         store: &SharedStore,
         skipped: &mut Vec<String>,
     ) -> Result<Option<Self>, BoxError> {
-        // Rows of the size that ours have, to be copied.
+        // Sessions of the store, from which SQLite and PostgreSQL copy rows of the same size.
         drop(advancers(store, MAX_CLIENTS).await?);
-        let mut find = |programs: &[&str]| {
+        let mut find_any = |programs: &[&str]| {
             let found = programs.iter().find_map(|program| find(program));
             let message = format!("baseline rates: {} is not installed", programs.join(" or "));
             if found.is_none() && !skipped.contains(&message) {
@@ -52,35 +53,39 @@ impl<'a> Baseline<'a> {
         };
         Ok(match engine.backend() {
             Backend::Memory => Some(Self::Memory(MemoryBaseline::prepare()?)),
-            Backend::Sqlite { directory } => {
-                let file = directory.path().join("baseline.db");
-                Some(Self::Sqlite(SqliteBaseline::prepare(&file, &engine.sqlite_file()).await?))
+            Backend::Sqlite { directory, file } => {
+                let copy = directory.path().join("baseline.db");
+                Some(Self::Sqlite(SqliteBaseline::prepare(&copy, file).await?))
             }
-            Backend::Postgres { server, url } => match find(&["pgbench"]) {
+            Backend::Postgres { server, url } => match find_any(&["pgbench"]) {
                 Some(program) => {
                     Some(Self::Postgres(PostgresBaseline::prepare(program, server, url)?))
                 }
                 None => None,
             },
             Backend::Redis { server } => {
-                let program = find(&["redis-benchmark", "valkey-benchmark"]);
+                let program = find_any(&["redis-benchmark", "valkey-benchmark"]);
                 program.map(|program| Self::Redis(RedisBaseline::prepare(program, server)))
             }
         })
     }
 
-    /// Updates per second with so many clients.
-    pub(crate) async fn rate(&mut self, clients: usize, time: Duration) -> Result<f64, BoxError> {
+    /// Measures the updates per second with this number of clients.
+    pub(crate) async fn rate(
+        &mut self,
+        clients: usize,
+        duration: Duration,
+    ) -> Result<f64, BoxError> {
         match self {
-            Self::Memory(baseline) => baseline.rate(clients, time).await,
-            Self::Sqlite(baseline) => baseline.rate(time).await,
-            Self::Postgres(baseline) => baseline.rate(clients, time).await,
-            Self::Redis(baseline) => baseline.rate(clients, time).await,
+            Self::Memory(baseline) => baseline.rate(clients, duration).await,
+            Self::Sqlite(baseline) => baseline.rate(duration).await,
+            Self::Postgres(baseline) => baseline.rate(clients, duration).await,
+            Self::Redis(baseline) => baseline.rate(clients, duration).await,
         }
     }
 }
 
-/// A program in PATH, or where Debian puts those of PostgreSQL.
+/// Finds a program in `PATH`, or where Debian installs those of PostgreSQL.
 fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let in_path = std::env::split_paths(&path).map(|directory| directory.join(program));
@@ -90,10 +95,10 @@ fn find(program: &str) -> Option<PathBuf> {
     in_path.chain(in_versions).find(|file| file.is_file())
 }
 
-/// What a benchmark prints; its end is waited for, though not for ever.
-async fn stdout_of(command: &mut Command, time: Duration) -> Result<String, BoxError> {
+/// Runs a benchmark program to its end and returns its standard output.
+async fn stdout_of(command: &mut Command, duration: Duration) -> Result<String, BoxError> {
     let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let Output { status, stdout, stderr } = timeout(time + EXIT_TIMEOUT, running).await??;
+    let Output { status, stdout, stderr } = timeout(duration + EXIT_TIMEOUT, running).await??;
     if !status.success() {
         return Err(String::from_utf8_lossy(&stderr).into_owned().into());
     }

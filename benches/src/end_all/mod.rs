@@ -1,172 +1,138 @@
-//! The ending of very many sessions of one subject, and what others notice of it.
+//! The cost of ending very many sessions of one subject, for the subject and for others.
 
 mod bystander;
 mod seed;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use tokio::time::timeout;
-use tower_jwt_auth::{Issuer, RefreshSecrets, Sessions, SigningKey};
+use tower_jwt_auth::{RotationPolicy, Sessions};
 use tower_jwt_auth_tests::Profile;
 
 use self::bystander::Bystander;
 use crate::engine::{Engine, SharedStore};
-use crate::load::{Load, median};
-use crate::{BoxError, print_status, sample};
+use crate::load::{run_during, run_steps};
+use crate::service::start_service;
+use crate::timing::{Quantiles, median, timed};
+use crate::{BoxError, print_progress, sample};
 
-/// How many sign-ins are measured while nothing is ended.
+/// The sign-ins of the bystander that are measured while no session ends.
 const IDLE_SIGN_INS: usize = 2000;
+/// The sign-ins before these, which are not reported.
 const WARM_UP_SIGN_INS: usize = 200;
-/// How many sign-ins of the subject itself are measured, and how many readings of its first page.
+/// How often the subject signs in, and how often its first page is read.
 const REPETITIONS: usize = 20;
-/// How long the list of revocations may take to be current.
-const SYNC_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What it takes to end the sessions of a subject who has very many.
+/// The measurements of one round, or their medians over all rounds.
 #[derive(Debug)]
 pub(crate) struct EndAll {
-    /// How many sessions were ended, in how many rounds; the rest are medians of the rounds.
+    /// The number of ended sessions; over all rounds the maximum.
     pub(crate) ended: usize,
     pub(crate) took: Duration,
-    /// Sign-ins of others, one after the other, with nothing else going on.
+    /// Sign-ins of the bystander while no session ends.
     pub(crate) idle: Quantiles,
-    /// The same while the sessions are ended.
+    /// Sign-ins of the bystander while the sessions are ended.
     pub(crate) during: Quantiles,
-    /// How many times as long the 99th percentile is during.
-    pub(crate) ratio: f64,
-    /// The longest sign-in of the subject itself, under the default limit.
-    pub(crate) own: Duration,
-    /// The longest reading of its first page, before and after.
-    pub(crate) page: Duration,
-    pub(crate) page_after: Duration,
+    /// The 99th percentile of `during` divided by that of `idle`.
+    pub(crate) p99_ratio: f64,
+    /// The longest sign-in of the subject, under the default limit of sessions.
+    pub(crate) own_max: Duration,
+    /// The longest reading of the subject's first page before the sessions end.
+    pub(crate) page_max: Duration,
+    /// The longest reading of the subject's first page after the sessions have ended.
+    pub(crate) page_after_max: Duration,
 }
 
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Quantiles {
-    pub(crate) p50: Duration,
-    pub(crate) p99: Duration,
-    pub(crate) longest: Duration,
-}
-
-impl Quantiles {
-    fn of(load: &Load) -> Self {
-        let at = |percent| load.percentile(percent);
-        Self { p50: at(50), p99: at(99), longest: at(100) }
-    }
-}
-
-/// Ends so many sessions of one subject, as often as this, and gives the medians.
+/// Ends `sessions` sessions of a new subject in each round and returns the medians of the rounds.
 pub(crate) async fn measure(
     engine: &Engine,
     sessions: usize,
     rounds: usize,
 ) -> Result<EndAll, BoxError> {
     let store = engine.open().await?;
-    let service = start_service(&store).await?;
-    let mut all = Vec::new();
+    let service = start_service(&store, RotationPolicy::default()).await?;
+    let mut results = Vec::new();
     for round in 0..rounds {
-        let subject = format!("subject-{round}");
-        let started = Instant::now();
-        seed::insert_sessions(engine, &store, &subject, sessions).await?;
-        let filled = started.elapsed().as_secs_f64();
-        print_status(&format!("{}: filled in {filled:.1} s", engine.kind().label()));
-        let ending = run_round(&service, &subject, sessions).await?;
-        print_status(&format!("{}: {ending:?}", engine.kind().label()));
-        all.push(ending);
+        results.push(run_round(engine, &store, &service, round, sessions).await?);
     }
-    medians(&all)
-}
-
-async fn start_service(store: &SharedStore) -> Result<Sessions<Profile>, BoxError> {
-    let issuer = Issuer::new(sample::ISSUER, sample::AUDIENCE, SigningKey::generate()?)?
-        .with_access_lifetime(sample::ACCESS_LIFETIME)?;
-    let sessions = Sessions::new(issuer, RefreshSecrets::generate()?, store.clone())?;
-    timeout(SYNC_TIMEOUT, sessions.revocations().ready()).await?;
-    Ok(sessions)
+    medians(&results)
 }
 
 async fn run_round(
+    engine: &Engine,
+    store: &SharedStore,
     service: &Sessions<Profile>,
-    subject: &str,
+    round: usize,
     sessions: usize,
 ) -> Result<EndAll, BoxError> {
-    let mut bystander = Bystander::new(service.clone());
-    bystander.sign_in_until(|count| count == WARM_UP_SIGN_INS).await?;
-    let idle = bystander.sign_in_until(|count| count == IDLE_SIGN_INS).await?;
+    let label = engine.kind().label();
+    let subject = &*format!("subject-{round}");
+    let ((), seeding) = timed(seed::insert_sessions(engine, store, subject, sessions)).await?;
+    print_progress(&format!("{label}: sessions inserted in {:.1} s", seeding.as_secs_f64()));
 
-    let page = longest(async || {
+    let (bystander, _) = run_steps(vec![Bystander::new(service.clone())], WARM_UP_SIGN_INS).await?;
+    let (bystander, idle) = run_steps(bystander, IDLE_SIGN_INS).await?;
+    let page_max = max_duration(async || {
         let page = service.list(subject, None).await?;
-        if page.next.is_none() { Err("the page is the last one".into()) } else { Ok(()) }
+        if page.next.is_none() { Err("the subject has only one page".into()) } else { Ok(()) }
     });
-    let page = page.await?;
-    let own = longest(async || {
-        let _tokens = service.start(sample::sign_in_for(subject)).await?;
+    let page_max = page_max.await?;
+    let own_max = max_duration(async || {
+        let _tokens = service.start(sample::sign_in(subject)).await?;
         Ok(())
     });
-    let own = own.await?;
+    let own_max = own_max.await?;
 
-    let over = Arc::new(AtomicBool::new(false));
-    let is_over = Arc::clone(&over);
-    let signing_in =
-        tokio::spawn(
-            async move { bystander.sign_in_until(|_| is_over.load(Ordering::SeqCst)).await },
-        );
-    let started = Instant::now();
-    let ended = service.end_all(subject).await;
-    let took = started.elapsed();
-    over.store(true, Ordering::SeqCst);
-    let during = signing_in.await??;
-    let ended = ended?;
-    // Each sign-in of the subject has ended at most 100 and added one.
+    let end_all = timed(async { Ok(service.end_all(subject).await?) });
+    let (during, (ended, took)) = run_during(bystander, end_all).await?;
+    // Each sign-in of the subject has added one session and ended at most 100.
     if !(sessions.saturating_sub(REPETITIONS * 100)..=sessions + REPETITIONS).contains(&ended) {
-        return Err(format!("{ended} sessions were ended of {sessions}").into());
+        return Err(format!("{ended} of {sessions} sessions were ended").into());
     }
-    let page_after = longest(async || {
+    let page_after_max = max_duration(async || {
         let page = service.list(subject, None).await?;
-        if page.sessions.is_empty() { Ok(()) } else { Err("a session is left".into()) }
+        if page.sessions.is_empty() { Ok(()) } else { Err("a session has not ended".into()) }
     });
-    let page_after = page_after.await?;
-    let (idle, during) = (Quantiles::of(&idle), Quantiles::of(&during));
-    let ratio = during.p99.as_secs_f64() / idle.p99.as_secs_f64();
-    Ok(EndAll { ended, took, idle, during, ratio, own, page, page_after })
+    let page_after_max = page_after_max.await?;
+    let (idle, during) = (idle.quantiles(), during.quantiles());
+    let p99_ratio = during.p99.as_secs_f64() / idle.p99.as_secs_f64();
+    let result = EndAll { ended, took, idle, during, p99_ratio, own_max, page_max, page_after_max };
+    print_progress(&format!("{label}: {result:?}"));
+    Ok(result)
 }
 
-/// How long the longest of some calls takes.
-async fn longest(call: impl AsyncFn() -> Result<(), BoxError>) -> Result<Duration, BoxError> {
-    let mut longest = Duration::ZERO;
+/// Repeats a call and returns its maximum duration.
+async fn max_duration(call: impl AsyncFn() -> Result<(), BoxError>) -> Result<Duration, BoxError> {
+    let mut max = Duration::ZERO;
     for _ in 0..REPETITIONS {
-        let started = Instant::now();
-        call().await?;
-        longest = longest.max(started.elapsed());
+        let ((), duration) = timed(call()).await?;
+        max = max.max(duration);
     }
-    Ok(longest)
+    Ok(max)
 }
 
-/// The median of each number.
-fn medians(all: &[EndAll]) -> Result<EndAll, BoxError> {
+/// Returns the median of each number.
+fn medians(results: &[EndAll]) -> Result<EndAll, BoxError> {
     let number = |of: &dyn Fn(&EndAll) -> f64| {
-        median(all.iter().map(of).collect()).ok_or("nothing was measured")
+        median(results.iter().map(of).collect()).ok_or("nothing was measured")
     };
     let time = |of: &dyn Fn(&EndAll) -> Duration| {
-        number(&|ending| of(ending).as_secs_f64()).map(Duration::from_secs_f64)
+        number(&|result| of(result).as_secs_f64()).map(Duration::from_secs_f64)
     };
     let quantiles = |of: &dyn Fn(&EndAll) -> Quantiles| {
         Ok::<_, BoxError>(Quantiles {
-            p50: time(&|ending| of(ending).p50)?,
-            p99: time(&|ending| of(ending).p99)?,
-            longest: time(&|ending| of(ending).longest)?,
+            p50: time(&|result| of(result).p50)?,
+            p99: time(&|result| of(result).p99)?,
+            max: time(&|result| of(result).max)?,
         })
     };
     Ok(EndAll {
-        ended: all.iter().map(|ending| ending.ended).max().unwrap_or_default(),
-        took: time(&|ending| ending.took)?,
-        idle: quantiles(&|ending| ending.idle)?,
-        during: quantiles(&|ending| ending.during)?,
-        ratio: number(&|ending| ending.ratio)?,
-        own: time(&|ending| ending.own)?,
-        page: time(&|ending| ending.page)?,
-        page_after: time(&|ending| ending.page_after)?,
+        ended: results.iter().map(|result| result.ended).max().unwrap_or_default(),
+        took: time(&|result| result.took)?,
+        idle: quantiles(&|result| result.idle)?,
+        during: quantiles(&|result| result.during)?,
+        p99_ratio: number(&|result| result.p99_ratio)?,
+        own_max: time(&|result| result.own_max)?,
+        page_max: time(&|result| result.page_max)?,
+        page_after_max: time(&|result| result.page_after_max)?,
     })
 }

@@ -1,20 +1,17 @@
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
-use tokio::task::JoinSet;
+use sqlx::AssertSqlSafe;
+use sqlx::Connection as _;
 use tower_jwt_auth::SessionLimit;
 
-use crate::engine::{Backend, Engine, SharedStore};
+use crate::engine::{Backend, Engine, SharedStore, checkpoint, connect_sqlite};
+use crate::load::{Client, run_steps};
 use crate::{BoxError, sample};
 
-/// How many add sessions at a time.
+/// The number of clients that insert concurrently.
 const CLIENTS: usize = 64;
 
-/// Gives a subject so many sessions, and lets the engine come to rest.
+/// Gives the subject this many sessions and brings the engine to rest.
 ///
-/// A store whose every insert waits for the disk gets one session, of which the others are copies.
+/// In SQLite and PostgreSQL, where each insert waits for the disk, all but one are copies made by one statement.
 pub(super) async fn insert_sessions(
     engine: &Engine,
     store: &SharedStore,
@@ -23,19 +20,26 @@ pub(super) async fn insert_sessions(
 ) -> Result<(), BoxError> {
     match engine.backend() {
         Backend::Memory | Backend::Redis { .. } => insert(store, subject, sessions).await,
-        Backend::Sqlite { .. } => {
+        Backend::Sqlite { file, .. } => {
             insert(store, subject, 1).await?;
-            let file = SqliteConnectOptions::new().filename(engine.sqlite_file());
-            let mut connection = file.disable_statement_logging().connect().await?;
-            copy_in_sqlite(&mut connection, subject, sessions - 1).await?;
+            let id = "substr(hex(randomblob(11)), 1, 21) || 'A'";
+            let copies = format!(
+                "(WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL \
+                 SELECT number + 1 FROM numbers WHERE number < {}) SELECT 1 FROM numbers)",
+                sessions - 1
+            );
+            let mut connection = connect_sqlite(file).await?;
+            let copy = copy_statement(subject, id, &copies);
+            sqlx::query(AssertSqlSafe(copy)).execute(&mut connection).await?;
+            checkpoint(&mut connection).await?;
             Ok(connection.close().await?)
         }
         Backend::Postgres { server, url } => {
             insert(store, subject, 1).await?;
             let id = "substr(replace(gen_random_uuid()::text, '-', ''), 1, 21) || 'A'";
             let copies = format!("generate_series(1, {}) AS copies", sessions - 1);
-            server.psql(url, &copy(subject, id, &copies));
-            // As after some time without many sign-ins.
+            server.psql(url, &copy_statement(subject, id, &copies));
+            // The state after some time with few sign-ins.
             server.psql(url, "VACUUM ANALYZE");
             server.psql(url, "CHECKPOINT");
             Ok(())
@@ -43,44 +47,28 @@ pub(super) async fn insert_sessions(
     }
 }
 
-/// Adds sessions by the store.
+/// Inserts sessions through the store.
 async fn insert(store: &SharedStore, subject: &str, sessions: usize) -> Result<(), BoxError> {
-    let begun = Arc::new(AtomicUsize::new(0));
-    let mut working = JoinSet::new();
-    for _ in 0..CLIENTS {
-        let (store, subject, begun) = (store.clone(), subject.to_owned(), Arc::clone(&begun));
-        working.spawn(async move {
-            while begun.fetch_add(1, Ordering::Relaxed) < sessions {
-                let session = sample::session_for(&subject)?;
-                store.insert(&session, SessionLimit::none()).await?;
-            }
-            Ok::<_, BoxError>(())
-        });
-    }
-    while let Some(done) = working.join_next().await {
-        done??;
-    }
+    let inserter = |_| Inserter { store: store.clone(), subject: subject.to_owned() };
+    run_steps((0..CLIENTS).map(inserter).collect(), sessions).await?;
     Ok(())
 }
 
-async fn copy_in_sqlite(
-    connection: &mut SqliteConnection,
-    subject: &str,
-    copies: usize,
-) -> Result<(), BoxError> {
-    let id = "substr(hex(randomblob(11)), 1, 21) || 'A'";
-    let copies = format!(
-        "(WITH RECURSIVE numbers (number) AS (SELECT 1 UNION ALL \
-         SELECT number + 1 FROM numbers WHERE number < {copies}) SELECT 1 FROM numbers)"
-    );
-    let copy = copy(subject, id, &copies);
-    sqlx::query(AssertSqlSafe(copy)).execute(&mut *connection).await?;
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(connection).await?;
-    Ok(())
+struct Inserter {
+    store: SharedStore,
+    subject: String,
 }
 
-/// Adds a copy of the one session of the subject for each row of `copies`, with a random identifier.
-fn copy(subject: &str, id: &str, copies: &str) -> String {
+impl Client for Inserter {
+    async fn step(&mut self) -> Result<(), BoxError> {
+        let session = sample::session(&self.subject)?;
+        self.store.insert(&session, SessionLimit::none()).await?;
+        Ok(())
+    }
+}
+
+/// Returns the statement that copies the one session of the subject, with a random id, for each row of `copies`.
+fn copy_statement(subject: &str, id: &str, copies: &str) -> String {
     let columns = "issuer, subject, secret_hash, generation, created_at, rotated_at, idle_until, \
          expires_at, access_until, auth_time, client_id, scope, claims, user_agent, address";
     format!(
