@@ -1,6 +1,6 @@
 use std::fmt;
 
-/// A table in Markdown: the first column is text, the others are numbers.
+/// A table in Markdown. The first column is aligned to the left, the others to the right.
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
 }
@@ -45,12 +45,12 @@ impl fmt::Display for Table {
     }
 }
 
-/// A number with its thousands set apart.
-pub(crate) fn whole(number: f64) -> String {
+/// Formats a number without decimals, its thousands separated by commas.
+pub(crate) fn integer(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -58,9 +58,9 @@ pub(crate) fn whole(number: f64) -> String {
     text
 }
 
-/// Text for what was measured, and a dash for what was not.
-pub(crate) fn maybe<T>(value: Option<T>, text: impl FnOnce(T) -> String) -> String {
-    value.map_or_else(|| "–".to_owned(), text)
+/// Formats a value, or a dash for one that was not measured.
+pub(crate) fn or_dash<T>(value: Option<T>, format: impl FnOnce(T) -> String) -> String {
+    value.map_or_else(|| "–".to_owned(), format)
 }
 
 #[cfg(test)]
@@ -70,8 +70,8 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
         let mut table = Table::new(&["store", "a/s"]);
-        table.row(vec!["SQLite".to_owned(), whole(1_234.4)]);
-        table.row(vec!["x".to_owned(), maybe(None::<f64>, whole)]);
+        table.row(vec!["SQLite".to_owned(), integer(1_234.4)]);
+        table.row(vec!["x".to_owned(), or_dash(None::<f64>, integer)]);
         let lines = [
             "| store  |   a/s |",
             "|--------|------:|",
@@ -82,8 +82,8 @@ mod tests {
     }
 
     #[test]
-    fn thousands_are_set_apart() {
-        let texts = [0.0, 999.6, 12_345.0, 1_000_000.0].map(whole);
+    fn thousands_are_separated() {
+        let texts = [0.0, 999.6, 12_345.0, 1_000_000.0].map(integer);
         assert_eq!(texts, ["0", "1,000", "12,345", "1,000,000"]);
     }
 }

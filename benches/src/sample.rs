@@ -1,4 +1,4 @@
-//! Sessions and revocations of the sizes that they have in practice.
+//! Sessions and revocations of realistic size.
 
 use std::time::Duration;
 
@@ -8,18 +8,21 @@ use tower_jwt_auth::{
 };
 use tower_jwt_auth_tests::Profile;
 
-use crate::Failure;
+use crate::BoxError;
 
 pub(crate) const ISSUER: &str = "https://login.shop.example";
 pub(crate) const AUDIENCE: &str = "https://api.shop.example";
-/// How long access tokens live.
-pub(crate) const ACCESS: Duration = Duration::from_secs(300);
+pub(crate) const ACCESS_LIFETIME: Duration = Duration::from_secs(300);
 const SCOPE: &str = "orders:read orders:write";
-const HASH: SecretHash = SecretHash::from_bytes([7; 32]);
+const SECRET_HASH: SecretHash = SecretHash::from_bytes([7; 32]);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 pub(crate) fn now() -> Timestamp {
     SystemClock::new().now()
+}
+
+pub(crate) fn subject(number: usize) -> String {
+    format!("user-{number}")
 }
 
 fn client_info() -> ClientInfo {
@@ -27,36 +30,26 @@ fn client_info() -> ClientInfo {
     ClientInfo::default().with_user_agent(browser).with_address("192.0.2.7")
 }
 
-/// Someone who signs in.
-pub(crate) fn sign_in(number: usize) -> SignIn<Profile> {
-    sign_in_of(&format!("user-{number}"))
-}
-
-/// This subject signs in.
-pub(crate) fn sign_in_of(subject: &str) -> SignIn<Profile> {
+/// Returns a sign-in of the subject.
+pub(crate) fn sign_in(subject: &str) -> SignIn<Profile> {
     let profile = Profile { name: subject.to_owned() };
     SignIn::new(subject, profile).with_scope(SCOPE).with_client_info(client_info())
 }
 
-/// A session that was started just now.
-pub(crate) fn session(number: usize) -> Result<Session, Failure> {
-    session_of(&format!("user-{number}"))
-}
-
-/// A session of this subject that was started just now.
-pub(crate) fn session_of(subject: &str) -> Result<Session, Failure> {
+/// Creates a session of the subject that starts now.
+pub(crate) fn session(subject: &str) -> Result<Session, BoxError> {
     let now = now();
     Ok(Session::from_record(SessionRecord {
         id: SessionId::random()?,
         issuer: ISSUER.to_owned(),
         subject: subject.to_owned(),
-        secret_hash: HASH,
+        secret_hash: SECRET_HASH,
         generation: 0,
         created_at: now,
         rotated_at: now,
         idle_until: now + 30 * DAY,
         expires_at: now + 90 * DAY,
-        access_until: now + ACCESS,
+        access_until: now + ACCESS_LIFETIME,
         late_retry: None,
         ended: None,
         auth_time: now,
@@ -67,8 +60,8 @@ pub(crate) fn session_of(subject: &str) -> Result<Session, Failure> {
     }))
 }
 
-/// The entry of a session that was ended.
-pub(crate) fn entry(until: Timestamp) -> Result<LogEntry, Failure> {
+/// Creates the log entry of a session that was ended. The entry expires at `until`.
+pub(crate) fn log_entry(until: Timestamp) -> Result<LogEntry, BoxError> {
     let sid = SessionId::random()?.to_string();
     Ok(LogEntry::Revocation(Revocation::Session { issuer: ISSUER.to_owned(), sid, until }))
 }
