@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::error_handling::HandleErrorLayer;
 use axum::extract::DefaultBodyLimit;
 use axum::http::header::{CACHE_CONTROL, HeaderValue};
 use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::{delete, get, post};
+use tower::timeout::TimeoutLayer;
+use tower::{BoxError, ServiceBuilder};
 use tower_jwt_auth::{
     ConfigError, Issuer, JwtAuthLayer, LogoutService, OriginPolicy, RefreshCookie, RefreshService,
     SessionStore, Sessions, SyncOptions,
@@ -26,7 +29,11 @@ const ISSUER: &str = "http://localhost:3000";
 const AUDIENCE: &str = "http://localhost:3000/api";
 
 /// No request has a body of more bytes.
-const MOST_BODY: usize = 16 * 1024;
+const MAX_BODY: usize = 16 * 1024;
+
+/// The time from the head of a request to its response. It bounds clients that send their body slowly: the calls
+/// of the store have shorter timeouts.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// What the handlers share; cloning it copies pointers.
 #[derive(Clone)]
@@ -82,6 +89,9 @@ fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
     let admin = get(api::admin).layer(auth.require_scope("admin")?);
     let transfer = post(api::transfer).layer(auth.require_fresh_login(config.login_max_age())?);
 
+    let timeout = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(|_: BoxError| async { ApiError::REQUEST_TIMEOUT }))
+        .layer(TimeoutLayer::new(REQUEST_TIMEOUT));
     Ok(Router::new()
         .route("/api/me", get(api::me))
         .route("/api/admin", admin)
@@ -98,9 +108,10 @@ fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
         .route("/readyz", get(ready::ready))
         .merge(assets::routes())
         .fallback(|| async { ApiError::NOT_FOUND })
+        .layer(timeout)
         .layer(map_response(without_store))
         .layer(map_response(assets::secure))
-        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(app))
 }
 

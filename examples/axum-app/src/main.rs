@@ -6,6 +6,7 @@ mod assets;
 mod config;
 mod error;
 mod keys;
+mod listen;
 mod login;
 mod ready;
 mod serve;
@@ -21,6 +22,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Config;
+use crate::serve::Limits;
 
 #[tokio::main]
 async fn main() {
@@ -35,14 +37,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
     log_to_stderr()?;
     let config = Config::from_env()?;
     let app = app::build(&config).await?;
-    let listener = serve::bind(config.bind()).await?;
+    let listener = listen::bind(config.bind()).await?;
     // Before anyone is told that there is a server that could be stopped.
     let stop = serve::stop_signal()?;
-    let address = serve::address(config.bind(), &listener)?;
+    let address = listen::address(config.bind(), &listener)?;
     let mut stdout = io::stdout();
     writeln!(stdout, "listening on http://{address}")?;
     stdout.flush()?;
-    Ok(serve::serve(listener, app, stop).await?)
+    serve::serve(listener, app, Limits::default(), stop).await;
+    Ok(())
 }
 
 /// Standard output has the address and nothing else, for scripts to read.

@@ -4,7 +4,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{PATIENCE, Server};
+use crate::server::{MAX_WAIT, Server};
 
 pub(crate) const COOKIE_NAME: &str = "__Host-refresh_token";
 
@@ -59,7 +59,7 @@ pub(crate) fn request(server: &Server, method: Method, path: &str) -> RequestBui
 }
 
 fn request_at(address: &str, method: Method, path: &str) -> RequestBuilder {
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let client = reqwest::Client::builder().no_proxy().timeout(MAX_WAIT).build().unwrap();
     client.request(method, format!("{address}{path}"))
 }
 

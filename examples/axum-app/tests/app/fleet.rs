@@ -9,7 +9,7 @@ use tower_jwt_auth_tests::servers::{Postgres, Proxy, Redis};
 
 use crate::client::{Browser, get};
 use crate::place::Place;
-use crate::server::{PATIENCE, Server};
+use crate::server::{MAX_WAIT, Server};
 
 /// How old the list may be in these tests, in seconds.
 const MAX_STALENESS: (&str, &str) = ("MAX_STALENESS", "2");
@@ -53,7 +53,7 @@ impl Fleet {
 }
 
 async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     while !is_so().await {
         assert!(Instant::now() < deadline, "it never comes to this: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;

@@ -11,6 +11,7 @@ mod place;
 mod server;
 mod serving;
 mod sessions;
+mod slow_clients;
 mod start;
 mod store;
 mod store_errors;

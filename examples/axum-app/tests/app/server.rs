@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long anything may take on a slow machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// What may be set.
 const VARIABLES: [&str; 10] = [
@@ -66,7 +66,7 @@ impl Server {
             log
         });
         let mut server = Self { child, address: String::new(), log: Some(log) };
-        let line = told.recv_timeout(PATIENCE).unwrap_or_default();
+        let line = told.recv_timeout(MAX_WAIT).unwrap_or_default();
         let Some(address) = line.strip_prefix("listening on ") else {
             server.kill();
             panic!("the server said {line:?} and {:?}", server.log());
@@ -89,7 +89,7 @@ impl Server {
     pub(crate) fn stop(&mut self) -> ExitStatus {
         let process = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
-        let patience = Instant::now() + PATIENCE;
+        let patience = Instant::now() + MAX_WAIT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
@@ -126,7 +126,7 @@ pub(crate) fn run(variables: &[(&str, &str)]) -> Output {
 /// Runs this command where it is expected to end soon.
 pub(crate) fn finish(command: &mut Command) -> Output {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
             child.kill().unwrap();

@@ -6,7 +6,7 @@ use tower_jwt_auth_tests::servers;
 use crate::guard::Guard;
 use crate::jar::generation;
 use crate::relay::{Fate, Relay};
-use crate::server::{PATIENCE, Server};
+use crate::server::{MAX_WAIT, Server};
 use crate::window::Window;
 use crate::{pause, say};
 
@@ -25,7 +25,7 @@ const SHOWN: &str = "
 
 /// What the tabs show, once all of them have come to an end.
 async fn shown(window: &Window) -> Vec<String> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     loop {
         let mut shown = window.execute_in_each(SHOWN).await;
         shown.retain(|shown| shown.starts_with("signed"));

@@ -11,7 +11,7 @@ use thirtyfour::{ChromeCapabilities, WebDriver, WindowHandle};
 use tower_jwt_auth_tests::servers::Chromium;
 
 use crate::jar::COOKIE_NAME;
-use crate::server::PATIENCE;
+use crate::server::MAX_WAIT;
 
 /// What a tab does when it is ordered to.
 const AGENT: &str = include_str!("agent.js");
@@ -54,10 +54,10 @@ impl Window {
         for argument in usual.iter().map(String::as_str).chain(arguments.iter().copied()) {
             capabilities.add_arg(argument).unwrap();
         }
-        let client = reqwest::Client::builder().no_proxy().timeout(2 * PATIENCE).build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(2 * MAX_WAIT).build().unwrap();
         let driver = WebDriver::builder(chromium.url(), capabilities).client(client);
         let driver = driver.await.unwrap();
-        driver.set_script_timeout(PATIENCE).await.unwrap();
+        driver.set_script_timeout(MAX_WAIT).await.unwrap();
         let tabs = driver.windows().await.unwrap();
         Self { driver, tabs }
     }
