@@ -6,9 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::error_handling::HandleErrorLayer;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header::{CACHE_CONTROL, HeaderValue};
-use axum::middleware::map_response;
-use axum::response::Response;
+use axum::middleware::map_response_with_state;
 use axum::routing::{delete, get, post};
 use tower::timeout::TimeoutLayer;
 use tower::{BoxError, ServiceBuilder};
@@ -21,7 +19,7 @@ use crate::config::{Config, StartError};
 use crate::error::ApiError;
 use crate::keys::Keys;
 use crate::users::{Profile, Users};
-use crate::{api, assets, login, ready, sessions};
+use crate::{api, assets, headers, login, ready, sessions};
 
 /// The `iss` of the tokens: a name, which stays the same wherever the server listens.
 const ISSUER: &str = "http://localhost:3000";
@@ -109,15 +107,7 @@ fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
         .merge(assets::routes())
         .fallback(|| async { ApiError::NOT_FOUND })
         .layer(timeout)
-        .layer(map_response(without_store))
-        .layer(map_response(assets::secure))
+        .layer(map_response_with_state(headers::security(config.hsts_max_age()), headers::add))
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(app))
-}
-
-/// Answers are one user's, or a secret: nobody keeps them who was not told to.
-async fn without_store(mut response: Response) -> Response {
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
-    response
 }

@@ -23,6 +23,7 @@ pub(crate) struct Config {
     login_max_age: Duration,
     max_staleness: Duration,
     heartbeat: Duration,
+    hsts_max_age: Option<Duration>,
 }
 
 impl Config {
@@ -32,11 +33,12 @@ impl Config {
             store: text("STORE")?.map_or(Ok(StoreUrl::Memory), |store| StoreUrl::parse(&store))?,
             keys: text("KEYS")?.map(PathBuf::from),
             access_lifetime: seconds("ACCESS_LIFETIME", 300)?,
-            grace: count("GRACE", "seconds")?.map(|grace| Duration::from_secs(grace.into())),
+            grace: optional_seconds("GRACE")?,
             late_retries: count("LATE_RETRIES", "generations")?.unwrap_or(1),
             login_max_age: seconds("LOGIN_MAX_AGE", 300)?,
             max_staleness: seconds("MAX_STALENESS", 30)?,
             heartbeat: milliseconds("HEARTBEAT", 5000)?,
+            hsts_max_age: optional_seconds("HSTS_MAX_AGE")?,
         };
         config.check()?;
         Ok(config)
@@ -107,6 +109,11 @@ impl Config {
     pub(crate) fn heartbeat(&self) -> Duration {
         self.heartbeat
     }
+
+    /// The lifetime of `Strict-Transport-Security`, for an application that is served over https.
+    pub(crate) fn hsts_max_age(&self) -> Option<Duration> {
+        self.hsts_max_age
+    }
 }
 
 fn text(name: &str) -> Result<Option<String>, StartError> {
@@ -122,6 +129,11 @@ fn text(name: &str) -> Result<Option<String>, StartError> {
 
 fn seconds(name: &str, default: u32) -> Result<Duration, StartError> {
     Ok(Duration::from_secs(number(name, "seconds", default)?.into()))
+}
+
+/// A number of seconds that may be 0.
+fn optional_seconds(name: &str) -> Result<Option<Duration>, StartError> {
+    Ok(count(name, "seconds")?.map(|seconds| Duration::from_secs(seconds.into())))
 }
 
 fn milliseconds(name: &str, default: u32) -> Result<Duration, StartError> {

@@ -5,6 +5,7 @@ mod app;
 mod assets;
 mod config;
 mod error;
+mod headers;
 mod keys;
 mod listen;
 mod login;

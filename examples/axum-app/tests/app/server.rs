@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 pub(crate) const MAX_WAIT: Duration = Duration::from_secs(30);
 
 /// What may be set.
-const VARIABLES: [&str; 10] = [
+const VARIABLES: [&str; 11] = [
     "BIND",
     "STORE",
     "KEYS",
@@ -20,6 +20,7 @@ const VARIABLES: [&str; 10] = [
     "LOGIN_MAX_AGE",
     "MAX_STALENESS",
     "HEARTBEAT",
+    "HSTS_MAX_AGE",
     "RUST_LOG",
 ];
 

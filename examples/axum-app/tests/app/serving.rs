@@ -33,6 +33,23 @@ async fn every_answer_has_the_security_headers() {
         );
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("referrer-policy"), "same-origin");
+        assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin");
+        // RFC 6797 §7.2: not over http.
+        assert!(!answer.headers.contains_key("strict-transport-security"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_behind_https_has_strict_transport_security_in_every_answer() {
+    for max_age in ["31536000", "0"] {
+        let server = Server::start(&[("HSTS_MAX_AGE", max_age)]);
+        for path in ["/", "/app.js", "/nothing", "/api/me", "/auth/refresh", "/readyz"] {
+            let answer = get(&server, path).await;
+            let expected = format!("max-age={max_age}");
+            assert_eq!(answer.header("strict-transport-security"), expected, "{path}");
+            assert_eq!(answer.header("x-content-type-options"), "nosniff");
+        }
     }
 }
 

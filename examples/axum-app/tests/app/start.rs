@@ -48,6 +48,7 @@ fn settings_that_cannot_be_used_are_readable_errors() {
     for value in ["", "abc", "-1", "1.5", "99999999999"] {
         assert_refused(&[("GRACE", value)], &format!("GRACE is {value:?}, "));
         assert_refused(&[("LATE_RETRIES", value)], &format!("LATE_RETRIES is {value:?}, "));
+        assert_refused(&[("HSTS_MAX_AGE", value)], &format!("HSTS_MAX_AGE is {value:?}, "));
     }
     assert_refused(&[("GRACE", "300")], "GRACE=300: the grace window is 300s: give less");
     assert_refused(&[("ACCESS_LIFETIME", "999999")], "the life of access tokens is 999999s");
