@@ -32,7 +32,10 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Makes the file if it is not there. SQLite gives its journal the same mode.
+/// Creates the file, for its owner alone, if it does not exist.
+///
+/// The file has its mode from the call that creates it, before SQLite opens it, so there is no moment at which
+/// others can open it. SQLite gives `-wal` and `-shm` the mode of the file.
 pub(super) fn make_file(path: &Path) -> Result<(), ConnectError> {
     let mut make = OpenOptions::new();
     make.write(true).create_new(true);
@@ -45,6 +48,31 @@ pub(super) fn make_file(path: &Path) -> Result<(), ConnectError> {
     }
 }
 
+/// Warns if the mode of an existing file lets other users of the machine read or write it. The `-wal` file holds the
+/// same data, and keeps its mode if only that of the main file is changed.
+#[cfg(unix)]
+fn warn_if_shared(path: &Path) {
+    use std::os::unix::fs::PermissionsExt as _;
+    // Where the path is a symbolic link, SQLite puts the other files beside the target.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    for suffix in ["", "-wal", "-shm"] {
+        let mut file = path.clone().into_os_string();
+        file.push(suffix);
+        let Ok(metadata) = std::fs::metadata(&file) else { continue };
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            tracing::warn!(
+                ?file,
+                mode = format!("{mode:o}"),
+                "the mode of the database file lets other users read or write it: run chmod 600 on it"
+            );
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn warn_if_shared(_path: &Path) {}
+
 /// The pool of the one connection that writes.
 pub(super) async fn writer(path: &Path) -> Result<SqlitePool, ConnectError> {
     // SQLite would open a file that is read-only, and say so at the first write.
@@ -56,6 +84,7 @@ pub(super) async fn writer(path: &Path) -> Result<SqlitePool, ConnectError> {
             _ => ConnectError::File(error.into()),
         });
     }
+    warn_if_shared(path);
     // At a first start, several processes may put the file into WAL mode at once, for which SQLite does not wait.
     let patience = Instant::now() + BUSY;
     loop {

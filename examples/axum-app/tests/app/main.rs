@@ -3,6 +3,7 @@
 
 mod api;
 mod client;
+mod files;
 mod fleet;
 mod keys;
 mod log;

@@ -51,7 +51,11 @@ pub(crate) fn command_of(binary: &str, variables: &[(&str, &str)]) -> Command {
 impl Server {
     /// With these environment variables; at a free port of 127.0.0.1, unless they say otherwise.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        let mut command = command(variables);
+        Self::start_command(command(variables))
+    }
+
+    /// Runs this command, which becomes the application.
+    pub(crate) fn start_command(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let (tell, told) = mpsc::channel();

@@ -2,6 +2,7 @@ use std::path::Path;
 
 use tower_jwt_auth_core::SessionStore;
 use tower_jwt_auth_sqlx::{ConnectError, SqliteStore};
+use tower_jwt_auth_tests::logs;
 
 use super::{directory, new_path};
 use crate::support::{chain, session, session_of_version_1, works_after_the_migration};
@@ -118,6 +119,42 @@ async fn a_new_file_is_its_owners_alone() {
         let file = format!("{}{suffix}", path.display());
         let mode = std::fs::metadata(&file).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_others_may_read_is_opened_with_a_warning() {
+    use std::os::unix::fs::PermissionsExt as _;
+    logs::capture();
+    let path = new_path();
+    let warnings = || {
+        let lines = logs::lines_with("lets other users read or write it: run chmod 600");
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        lines.into_iter().filter(move |line| line.contains(&name)).collect::<Vec<_>>()
+    };
+    let set_mode = |suffix: &str, mode| {
+        let file = format!("{}{suffix}", path.display());
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.insert(&session("alice"), tower_jwt_auth_core::SessionLimit::none()).await.unwrap();
+    drop(SqliteStore::open(&path).await.unwrap());
+    assert_eq!(warnings(), [""; 0]);
+    let mut count = 0;
+    for (suffix, mode) in
+        [("", 0o640), ("", 0o604), ("", 0o620), ("", 0o602), ("-wal", 0o644), ("-shm", 0o644)]
+    {
+        set_mode(suffix, mode);
+        drop(SqliteStore::open(&path).await.unwrap());
+        drop(SqliteStore::open_existing(&path).await.unwrap());
+        set_mode(suffix, 0o600);
+        let warnings = warnings();
+        count += 2;
+        assert_eq!(warnings.len(), count, "{suffix:?} {mode:o}");
+        let last = warnings.last().unwrap();
+        assert!(last.contains("WARN") && last.contains(&format!("{mode:o}")), "{last}");
+        assert!(last.contains(&format!(".db{suffix}\"")), "{last}");
     }
 }
 
