@@ -1,4 +1,4 @@
-//! The routes, and what they share.
+//! The routes and their shared state.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,19 +21,19 @@ use crate::keys::Keys;
 use crate::users::{Profile, Users};
 use crate::{api, assets, headers, login, ready, sessions};
 
-/// The `iss` of the tokens: a name, which stays the same wherever the server listens.
+/// The `iss` of the tokens: an identifier, which does not depend on the address of the server.
 const ISSUER: &str = "http://localhost:3000";
 /// The `aud` of the tokens.
 const AUDIENCE: &str = "http://localhost:3000/api";
 
-/// No request has a body of more bytes.
+/// The max size of a request's body, in bytes.
 const MAX_BODY: usize = 16 * 1024;
 
 /// The time from the head of a request to its response. It bounds clients that send their body slowly: the calls
 /// of the store have shorter timeouts.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// What the handlers share; cloning it copies pointers.
+/// The state of the handlers. A clone copies pointers.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) sessions: Sessions<Profile>,
@@ -43,22 +43,23 @@ pub(crate) struct App {
     pub(crate) max_staleness: Duration,
 }
 
-/// The application as configured, on its store and with its keys.
+/// Builds the application with its keys, and connects it to its store.
 pub(crate) async fn build(config: &Config) -> Result<Router, StartError> {
-    let keys = config.keys().map_or_else(Keys::generate, Keys::load_or_make)?;
+    let keys = config.keys().map_or_else(Keys::generate, Keys::load_or_create)?;
     let follow = SyncOptions::default().with_heartbeat(config.heartbeat());
     let follow = follow.map_err(|source| StartError::new("cannot use HEARTBEAT", source))?;
     let store = config.store().connect().await?;
     if config.store().is_durable() && config.keys().is_none() {
         tracing::warn!(
-            "KEYS is not set: a restart signs everyone out, and no other process takes these tokens"
+            "KEYS is not set: a restart signs everyone out, and other processes reject these tokens"
         );
     }
     let app = set_up(config, keys, store, follow).map_err(|source| {
         let (lifetime, grace) = (config.access_lifetime(), config.rotation().grace());
         let (lifetime, grace) = (lifetime.as_secs(), grace.as_secs());
-        let what = format!("cannot set up sessions with ACCESS_LIFETIME={lifetime}, GRACE={grace}");
-        StartError::new(what, source)
+        let message =
+            format!("cannot set up sessions with ACCESS_LIFETIME={lifetime}, GRACE={grace}");
+        StartError::new(message, source)
     })?;
     router(app, config).map_err(|source| StartError::new("cannot set up the routes", source))
 }
@@ -96,7 +97,7 @@ fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
         .route("/api/transfer", transfer)
         .route("/auth/sessions", get(sessions::list))
         .route("/auth/sessions/{id}", delete(sessions::end))
-        // Whatever is above needs an access token; what is below does not.
+        // The routes above require an access token, those below do not.
         .route_layer(auth)
         .route("/auth/login", post(login::login))
         .route_service("/auth/refresh", RefreshService::new(sessions, cookie.clone()))

@@ -12,7 +12,7 @@ use axum::response::Response;
 
 /// The headers that keep other sites away. Browsers display any response if a link leads to it, so all have them.
 const SECURITY: [(HeaderName, HeaderValue); 5] = [
-    // Only this server's files run, and no other site may frame them.
+    // Only scripts and styles of this server run, and no page may frame its pages.
     (
         CONTENT_SECURITY_POLICY,
         HeaderValue::from_static(
@@ -20,7 +20,7 @@ const SECURITY: [(HeaderName, HeaderValue); 5] = [
              img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         ),
     ),
-    // A window that another site opens, or was opened by, has no reference to this one.
+    // A window of another origin that opens this one, or that this one opens, has no reference to it.
     (
         HeaderName::from_static("cross-origin-opener-policy"),
         HeaderValue::from_static("same-origin"),

@@ -1,4 +1,4 @@
-//! Who may sign in. An application of yours has them in its database.
+//! The users. Your application has them in its database.
 
 use std::sync::Arc;
 use std::thread::available_parallelism;
@@ -11,13 +11,13 @@ use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 
-/// The application's own claims: what every access token says beside who it is for.
+/// The application's own claims, which each access token has beside the registered ones.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Profile {
     pub(crate) name: String,
 }
 
-/// A user, as a row of the table would have it.
+/// A user, as a row of a table.
 #[derive(Debug)]
 pub(crate) struct User {
     pub(crate) subject: &'static str,
@@ -47,9 +47,9 @@ static USERS: [User; 3] = [
     },
 ];
 
-/// The hash of a password that nobody knows, judged for users who do not exist: the time an answer takes
-/// must not tell who has an account.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$/Dn0zQ33AMdQea/Ya+/CLA$rQwvWIEKtSjdr4ffL04XF75/K0ql26bj8BN/GwsSvws";
+/// The hash of an unknown password. It is checked for users who do not exist, so that the response time does not
+/// reveal who has an account.
+const UNKNOWN_USER: &str = "$argon2id$v=19$m=19456,t=2,p=1$/Dn0zQ33AMdQea/Ya+/CLA$rQwvWIEKtSjdr4ffL04XF75/K0ql26bj8BN/GwsSvws";
 
 /// The max number of sign-ins that wait while others are checked. A core checks some 30 a second.
 const MAX_WAITING: usize = 32;
@@ -85,7 +85,7 @@ impl Users {
         password: String,
     ) -> Result<Option<&'static User>, ApiError> {
         let user = USERS.iter().find(|user| user.subject == username);
-        let hash = user.map_or(NOBODY, |user| user.password_hash);
+        let hash = user.map_or(UNKNOWN_USER, |user| user.password_hash);
         let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| {
             tracing::warn!("refused a sign-in: too many wait");
             ApiError::UNAVAILABLE
@@ -108,7 +108,7 @@ fn is_password(password: &str, hash: &str) -> bool {
 }
 
 fn broken(error: impl std::error::Error + 'static) -> ApiError {
-    tracing::error!(error = &error as &dyn std::error::Error, "no password can be checked");
+    tracing::error!(error = &error as &dyn std::error::Error, "a password could not be checked");
     ApiError::SERVER_ERROR
 }
 
@@ -155,13 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn a_user_who_does_not_exist_costs_the_same_work() {
+    fn the_password_of_an_unknown_user_takes_the_same_work() {
         let work = |hash: &str| {
             let hash = PasswordHash::new(hash).unwrap();
             (hash.algorithm.to_string(), hash.version, hash.params.to_string())
         };
         for user in &USERS {
-            assert_eq!(work(user.password_hash), work(NOBODY), "{}", user.subject);
+            assert_eq!(work(user.password_hash), work(UNKNOWN_USER), "{}", user.subject);
         }
     }
 }

@@ -136,7 +136,7 @@ fn a_file_that_cannot_be_read_or_made_is_a_readable_error() {
     let refused = |keys: &str, message: &str| assert_refused(&[store, ("KEYS", keys)], message);
     let inside = |name: &str| place.path(name);
     let missing = inside("nowhere/keys.json");
-    refused(&missing, &format!("cannot make KEYS={missing:?}: "));
+    refused(&missing, &format!("cannot create KEYS={missing:?}: "));
     refused(&inside(""), "it is not a regular file");
     fs::write(inside("file"), "").unwrap();
     refused(&inside("file/keys.json"), "cannot read KEYS=");
@@ -153,7 +153,7 @@ fn keys_without_a_store_that_keeps_the_logouts_are_refused() {
     let place = Place::new();
     for store in [&[][..], &[("STORE", "memory")]] {
         let variables = [store, &[("KEYS", place.keys())]].concat();
-        assert_refused(&variables, "KEYS is set but sessions are kept in memory: give STORE too");
+        assert_refused(&variables, "KEYS is set but sessions are kept in memory: set STORE");
     }
 }
 

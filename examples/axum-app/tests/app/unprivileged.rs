@@ -53,7 +53,7 @@ fn nobodys(place: &Place, variables: &[(&str, &str)]) -> Command {
 #[test]
 fn a_directory_that_keys_cannot_be_made_in_is_a_readable_error() {
     let place = Place::new();
-    let message = format!("cannot make KEYS={:?}: Permission denied", place.keys());
+    let message = format!("cannot create KEYS={:?}: Permission denied", place.keys());
     assert_refused(&place, &[("", 0o500)], &["STORE", "KEYS"], &message);
 }
 
