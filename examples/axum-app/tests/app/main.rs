@@ -1,4 +1,4 @@
-//! The application as its users meet it: the real binary, over a socket.
+//! The application as a client sees it: the real binary, over a socket.
 #![allow(clippy::unwrap_used)]
 
 mod api;
@@ -8,7 +8,6 @@ mod fleet;
 mod keys;
 mod log;
 mod login;
-mod place;
 mod server;
 mod serving;
 mod sessions;
@@ -17,3 +16,4 @@ mod start;
 mod store;
 mod store_errors;
 mod unprivileged;
+mod workspace;

@@ -7,24 +7,24 @@ use std::time::{Duration, Instant};
 use crate::client::get;
 use crate::server::{MAX_WAIT, Server};
 
-/// A connection whose reads wait for a moment and no longer.
+/// Connects. Reads of the connection wait for a moment and no longer.
 fn connect(server: &Server) -> TcpStream {
     let stream = TcpStream::connect(server.address().strip_prefix("http://").unwrap()).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     stream
 }
 
-/// Sends `drop` repeatedly until the server closes the connection. Returns the response.
-fn drip(client: &mut TcpStream, drop: &[u8]) -> String {
+/// Sends the bytes repeatedly until the server closes the connection. Returns the response.
+fn drip(client: &mut TcpStream, bytes: &[u8]) -> String {
     let (begun, mut response) = (Instant::now(), Vec::new());
     loop {
-        let mut bytes = [0; 1024];
-        match client.read(&mut bytes) {
+        let mut buffer = [0; 1024];
+        match client.read(&mut buffer) {
             Ok(0) => break,
-            Ok(length) => response.extend_from_slice(&bytes[..length]),
+            Ok(length) => response.extend_from_slice(&buffer[..length]),
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                // Where it fails, the next read fails or ends.
-                let _ = client.write_all(drop);
+                // If it fails, the next read ends as well.
+                let _ = client.write_all(bytes);
             }
             Err(_) => break,
         }
