@@ -1,22 +1,22 @@
-//! The files of `STORE` and `KEYS`, which other users of the machine cannot read.
+//! The files of `STORE` and `KEYS`, which other users of the machine must not read.
 #![cfg(unix)]
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::client::Browser;
-use crate::place::Place;
 use crate::server::{Server, command_of};
+use crate::workspace::Workspace;
 
 #[tokio::test]
 async fn new_files_are_for_their_owner_alone_whatever_the_umask_is() {
-    let place = Place::new();
-    let mut command = command_of("sh", &place.variables());
+    let workspace = Workspace::new();
+    let mut command = command_of("sh", &workspace.variables());
     command.args(["-c", "umask 000; exec \"$0\"", env!("CARGO_BIN_EXE_axum-app")]);
     let server = Server::start_command(command);
     Browser::sign_in(&server, "alice").await;
     let mut names = Vec::new();
-    for entry in fs::read_dir(place.directory()).unwrap() {
+    for entry in fs::read_dir(workspace.directory()).unwrap() {
         let entry = entry.unwrap();
         let name = entry.file_name().into_string().unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{name}");
@@ -27,12 +27,12 @@ async fn new_files_are_for_their_owner_alone_whatever_the_umask_is() {
 }
 
 #[test]
-fn a_database_that_others_may_read_is_warned_of() {
-    let place = Place::new();
-    assert_eq!(place.start().stop().code(), Some(0));
-    let [store, keys] = place.variables();
+fn a_database_that_others_may_read_is_a_warning_in_the_log() {
+    let workspace = Workspace::new();
+    assert_eq!(workspace.start().stop().code(), Some(0));
+    let [store, keys] = workspace.variables();
     let warnings = |mode| {
-        fs::set_permissions(place.path("sessions.db"), Permissions::from_mode(mode)).unwrap();
+        fs::set_permissions(workspace.path("sessions.db"), Permissions::from_mode(mode)).unwrap();
         let mut server = Server::start(&[store, keys, ("RUST_LOG", "warn")]);
         server.stop();
         let log = server.log();
@@ -40,7 +40,7 @@ fn a_database_that_others_may_read_is_warned_of() {
     };
     let open: Vec<String> = warnings(0o644);
     assert!(open[0].contains("WARN") && open[0].contains("sessions.db\""), "{open:?}");
-    // The journal was left by that server and has the mode of its time.
+    // That server was stopped with its journal in place, which has the mode of then.
     let journal: Vec<String> = warnings(0o600);
     assert!(journal.iter().all(|line| !line.contains("sessions.db\"")), "{journal:?}");
     assert!(journal.iter().any(|line| line.contains("sessions.db-wal\"")), "{journal:?}");

@@ -1,4 +1,4 @@
-//! The application as its users meet it: the real binary, over a socket.
+//! The application as a client sees it: the real binary, over a socket.
 #![allow(clippy::unwrap_used)]
 
 mod api;
@@ -8,11 +8,12 @@ mod fleet;
 mod keys;
 mod log;
 mod login;
-mod place;
 mod server;
 mod serving;
 mod sessions;
+mod slow_clients;
 mod start;
 mod store;
 mod store_errors;
 mod unprivileged;
+mod workspace;

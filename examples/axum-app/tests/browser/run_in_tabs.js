@@ -1,4 +1,4 @@
-// Gives an order to this many tabs, and waits for what they report.
+// Sends an order to this many tabs, and returns their reports.
 
 const [order, tabs, done] = arguments;
 const reports = [];
