@@ -1,6 +1,7 @@
 //! The application in a real browser: Chromium, whose tabs share a cookie jar and know nothing of each other.
 //!
 //! The tabs refresh with plain `fetch` and take no lock, as pages do that were not written for this library.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
 mod guard;
