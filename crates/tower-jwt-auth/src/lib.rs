@@ -64,12 +64,8 @@
 //!
 //! # Features
 //!
-//! - `aws-lc-rs` (default): signatures by aws-lc-rs.
 //! - `axum`: extractors for axum handlers.
 #![cfg_attr(docsrs, feature(doc_cfg))]
-
-#[cfg(not(feature = "aws-lc-rs"))]
-compile_error!("tower-jwt-auth needs a cryptographic library: turn on the feature `aws-lc-rs`");
 
 mod algorithm;
 mod auth;

@@ -1,4 +1,5 @@
 //! The servers and the proxy that other tests rely on.
+#![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::{self, Read, Write};

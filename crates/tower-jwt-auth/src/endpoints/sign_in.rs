@@ -7,7 +7,7 @@ use super::RefreshCookie;
 use crate::sessions::SignIn;
 
 impl<C> SignIn<C> {
-    /// What the headers of the login request say: the user agent, and the sessions to [replace](Self::replacing),
+    /// What the headers of the login request say: the user agent, and the sessions to [replace](Self::replacing_token),
     /// which are those of all refresh tokens that came along in this cookie.
     ///
     /// The address of the client stays as it was set: behind a proxy it is in a header that only the

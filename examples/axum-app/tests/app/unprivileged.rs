@@ -78,6 +78,7 @@ fn a_read_only_directory_of_the_database_is_a_readable_error() {
 fn a_read_only_database_is_a_readable_error() {
     let workspace = Workspace::new();
     assert_eq!(workspace.start().stop().code(), Some(0));
-    let message = "the database file is read-only: check that it and its directory can be written to";
+    let message =
+        "the database file is read-only: check that it and its directory can be written to";
     assert_refused(&workspace, &[("sessions.db", 0o400), ("", 0o500)], &["STORE"], message);
 }

@@ -1,6 +1,7 @@
 //! The application in a real browser: Chromium, whose tabs share a cookie jar and nothing else.
 //!
 //! The tabs refresh with plain `fetch` and without a lock, as pages do that were not written for this library.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
 mod cookie_jar;
