@@ -1,28 +1,26 @@
-//! A model check of the rotation rule, and of the rules of others beside it.
+//! A model check of the rotation rule, and of the rules of other projects for comparison.
 //!
-//! [`Shipped`] makes the very calls that `Sessions` makes, of the very functions of the core crate: the two
-//! conditional writes of a store and the rule. [`World`] is what happens around them: tabs that share a cookie jar,
-//! a network, nodes, a clock, a thief. States know times relative to now and generations relative to the current
-//! one, so that their number is finite however long a session lives: what holds in all of them holds for all time,
-//! for so many tabs and a network so slow.
+//! [`Shipped`] makes the calls of `Sessions` with the functions of the core crate: the two conditional writes of a
+//! store and the rule. A [`Scenario`] is a model around them: tabs with a shared cookie jar, a network, nodes, a clock,
+//! a thief. States hold times relative to now and generations relative to the current one, so that their number is
+//! finite however long a session lives. A property that holds in all of them holds at any time, for that number of tabs
+//! and a network of that speed.
 //!
 //! `cargo run --release -p tower-jwt-auth-rotation-model` prints the table of `docs/rotation.md`.
 
-mod describe;
+mod check;
+mod linear_session;
+mod model;
 mod report;
 mod rivals;
 mod rule;
 mod scenarios;
-mod search;
 mod shipped;
-mod state;
-mod world;
 
+pub use self::check::{Counterexample, Finding};
+pub use self::linear_session::LinearSession;
+pub use self::model::Violation;
 pub use self::report::{Cell, Row, Table};
-pub use self::rivals::{Family, FamilyRule, Linear, LinearRule};
-pub use self::rule::{Rule, Stage, Step, Ticks, Token};
+pub use self::rule::{Rule, SessionState, Stage, StepOutcome, Ticks, Token};
 pub use self::scenarios::{Extent, Scenario};
-pub use self::search::{Counterexample, Finding, check};
 pub use self::shipped::{Mutation, Shipped};
-pub use self::state::{Action, Party, Size, State, Thief, Violation};
-pub use self::world::World;

@@ -1,50 +1,85 @@
 use std::fmt;
 
+use crate::check::Finding;
 use crate::rivals::{Family, FamilyRule, Linear, LinearRule};
 use crate::rule::Rule;
 use crate::scenarios::{Extent, Scenario};
-use crate::search::Finding;
 use crate::shipped::Shipped;
 
-/// The rules beside each other.
+/// The table of rules and findings in `docs/rotation.md`.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{Extent, Table};
+///
+/// let table = Table::check(Extent::Small);
+/// assert!(table.rows[0].name.starts_with("this project"));
+/// assert!(table.to_string().starts_with("| rule | tabs alone |"));
+/// ```
 #[derive(Debug)]
 pub struct Table {
-    /// One for each rule.
+    /// The rows, one for each rule.
     pub rows: Vec<Row>,
 }
 
-/// A rule, and what the checker found of it.
+/// A rule and the findings about it.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{Extent, Row, Table};
+///
+/// let states: usize = Table::check(Extent::Small).rows.iter().map(Row::states).sum();
+/// assert!(states > 1000);
+/// ```
 #[derive(Debug)]
 pub struct Row {
-    /// The rule.
+    /// The name of the rule.
     pub name: String,
-    /// In the order of the columns.
+    /// The cells in the order of the columns.
     pub cells: Vec<Cell>,
 }
 
-/// One property of one rule.
+/// A finding about a property of a rule.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{Extent, Table};
+///
+/// let table = Table::check(Extent::Small);
+/// let tabs_alone = &table.rows[0].cells[0];
+/// assert_eq!(tabs_alone.text, "holds");
+/// assert!(tabs_alone.finding.holds());
+/// ```
 #[derive(Debug)]
 pub struct Cell {
-    /// The words of the table.
+    /// The text in the table.
     pub text: String,
-    /// What the checker found.
+    /// The finding.
     pub finding: Finding,
 }
 
 /// The headings of the columns.
-const COLUMNS: [&str; 5] =
-    ["tabs alone", "losses", "one lineage, ended stays ended", "a thief apart is found", "states"];
+const COLUMNS: [&str; 5] = [
+    "tabs alone",
+    "losses",
+    "one lineage, ended stays ended",
+    "a separate thief is detected",
+    "states",
+];
 
-/// The most generations after a theft that are tried.
+/// The maximum number of generations after a theft that is checked.
 const MAX_SHARED: u8 = 3;
 
 impl Table {
     /// Checks all rules.
     pub fn check(extent: Extent) -> Self {
-        let (grace, margin) = (extent.grace(), Scenario::margin(extent));
-        let shipped = |late_retries| Shipped::new(grace, late_retries, margin);
+        let (grace, clock_margin) = (extent.grace(), extent.clock_margin());
+        let shipped = |late_retries| Shipped::new(grace, late_retries, clock_margin);
         let linear = |rule| Linear { rule, grace };
-        // Their rows have no bound: smaller worlds will do to tell them apart.
+        // The sessions of these rules are unbounded. Small models are enough to distinguish them.
         let small = Extent::Small;
         let family = |rule| Family { rule, grace: small.grace() };
         let rows = vec![
@@ -73,31 +108,31 @@ where
     R: Rule + Clone + 'static,
 {
     let check = |scenario: Scenario| scenario.check(rule.clone(), extent);
-    let plain = |finding: Finding| Cell { text: finding.to_string(), finding };
+    let cell = |finding: Finding| Cell { text: finding.to_string(), finding };
     let mut cells = vec![
-        plain(check(Scenario::Tabs)),
-        plain(check(Scenario::Losses(late_retries))),
-        plain(check(Scenario::FreeThief)),
+        cell(check(Scenario::Tabs)),
+        cell(check(Scenario::Losses(late_retries))),
+        cell(check(Scenario::FreeThief)),
     ];
-    let apart = (0..=MAX_SHARED).map(|most| (most, check(Scenario::ApartThief(most))));
-    let mut last = None;
-    for (most, finding) in apart {
-        let is_found = finding.holds();
-        let text = match is_found {
-            true => format!("after {most} generations"),
-            false => "stays".to_owned(),
+    let mut detection = None;
+    for max_shared in 0..=MAX_SHARED {
+        let finding = check(Scenario::SeparateThief(max_shared));
+        let is_detected = finding.holds();
+        let text = match is_detected {
+            true => format!("after {max_shared} generations"),
+            false => "never".to_owned(),
         };
-        last = Some(Cell { text, finding });
-        if is_found {
+        detection = Some(Cell { text, finding });
+        if is_detected {
             break;
         }
     }
-    cells.extend(last);
+    cells.extend(detection);
     Row { name: name.to_owned(), cells }
 }
 
 impl Row {
-    /// How many states were looked through, in all worlds in which nothing is violated.
+    /// Returns the number of states in all models without a violation.
     pub fn states(&self) -> usize {
         let states = |cell: &Cell| match cell.finding {
             Finding::Holds { states } => states,
@@ -108,6 +143,7 @@ impl Row {
 }
 
 impl fmt::Display for Table {
+    /// Writes the table in Markdown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| rule | {} |", COLUMNS.join(" | "))?;
         writeln!(f, "|---|{}", "---|".repeat(COLUMNS.len()))?;

@@ -1,101 +1,207 @@
 use std::fmt::Debug;
 use std::hash::Hash;
 
-/// A refresh token, as a number that the rule gives it.
+/// A refresh token, as a number that the rule assigns.
 pub type Token = u8;
 
-/// A time between events, in ticks. Below zero after the clock was set back.
+/// A time between events in ticks. It is negative after the clock was set back.
 pub type Ticks = i8;
 
-/// Where a request stands between two calls of the store.
+/// The next call of the store for a request.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{Rule, Shipped, Stage, StepOutcome};
+///
+/// let rule = Shipped::new(4, 1, 0);
+/// let (mut session, token) = rule.start();
+/// let outcome = rule.step(&mut session, token, Stage::Begin { attempts: 0 });
+/// assert_eq!(outcome, StepOutcome::Answer(1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Stage {
-    /// The store has not been asked, or is asked once more.
+    /// The next call is the conditional write.
     Begin {
-        /// How often it was begun before.
-        tries: u8,
+        /// The number of earlier attempts.
+        attempts: u8,
     },
-    /// The conditional write did not apply: the row is read next.
+    /// The conditional write did not apply. The next call reads the session.
     Load {
-        /// As above.
-        tries: u8,
+        /// The number of earlier attempts.
+        attempts: u8,
     },
-    /// The rule allows a late retry: it is written next.
+    /// The rule allows a late retry. The next call writes it.
     RetryLate {
-        /// As above.
-        tries: u8,
+        /// The number of earlier attempts.
+        attempts: u8,
     },
-    /// The rule found reuse: the session is ended next.
+    /// The rule found reuse. The next call ends the session.
     End,
 }
 
-/// What one call of the store came to.
+/// The outcome of one call of the store.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{Rule, Shipped, Stage, StepOutcome};
+///
+/// let rule = Shipped::new(4, 1, 0);
+/// let (mut session, token) = rule.start();
+/// rule.step(&mut session, token, Stage::Begin { attempts: 0 });
+///
+/// // The token is spent. Within the window, the store replays the current one.
+/// let outcome = rule.step(&mut session, token, Stage::Begin { attempts: 0 });
+/// assert_eq!(outcome, StepOutcome::Next(Stage::Load { attempts: 0 }));
+/// let outcome = rule.step(&mut session, token, Stage::Load { attempts: 0 });
+/// assert_eq!(outcome, StepOutcome::Answer(1));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// There is another call to make.
+pub enum StepOutcome {
+    /// The request needs another call.
     Next(Stage),
-    /// The request is answered with this token.
+    /// The response brings this token.
     Answer(Token),
-    /// The request is accepted, and the client keeps the token that it has.
+    /// The request is accepted, and the client keeps its token.
     Accepted,
-    /// The request is refused.
-    Refused,
-    /// The request is answered with a try-again-later.
+    /// The request is rejected.
+    Rejected,
+    /// The client is asked to try again later.
     TryLater,
 }
 
-/// A rule of rotation, over rows that a checker can tell apart.
+/// The session that a store keeps.
 ///
-/// A row knows times relative to now and tokens relative to the current one, so that there is a finite number of
-/// rows however long the session lives.
+/// It holds times relative to now and tokens relative to the current one, so that the number of states is finite
+/// however long the session lives.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{Rule, SessionState, Shipped};
+///
+/// let (session, token) = Shipped::new(4, 1, 0).start();
+/// assert!(session.is_current(token) && !session.is_ended());
+/// assert_eq!((session.generation(), session.lineages()), (0, 1));
+/// ```
+pub trait SessionState: Clone + Debug + Eq + Hash + Send + Sync {
+    /// Returns the number of rotations. It may be cyclic, but differs before and after a rotation.
+    fn generation(&self) -> u8;
+
+    /// Returns whether a client with this token is up to date.
+    fn is_current(&self, token: Token) -> bool;
+
+    /// Returns whether the session has ended.
+    fn is_ended(&self) -> bool;
+
+    /// Returns how many tokens can be refreshed independently of each other.
+    fn lineages(&self) -> usize {
+        1
+    }
+}
+
+/// A rotation rule.
+///
+/// # Examples
+///
+/// A rule without a grace window signs out a user with two tabs:
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{
+///     Extent, Finding, Rule, Scenario, SessionState, Stage, StepOutcome, Ticks, Token, Violation,
+/// };
+///
+/// #[derive(Clone)]
+/// struct NoGrace;
+///
+/// /// The current token, or `None` once the session has ended.
+/// #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// struct Current(Option<Token>);
+///
+/// impl SessionState for Current {
+///     fn generation(&self) -> u8 {
+///         self.0.unwrap_or_default()
+///     }
+///
+///     fn is_current(&self, token: Token) -> bool {
+///         self.0 == Some(token)
+///     }
+///
+///     fn is_ended(&self) -> bool {
+///         self.0.is_none()
+///     }
+/// }
+///
+/// impl Rule for NoGrace {
+///     type Session = Current;
+///
+///     fn start(&self) -> (Current, Token) {
+///         (Current(Some(0)), 0)
+///     }
+///
+///     fn step(&self, session: &mut Current, token: Token, _: Stage) -> StepOutcome {
+///         if !session.is_current(token) {
+///             session.0 = None;
+///             return StepOutcome::Rejected;
+///         }
+///         session.0 = Some(token + 1);
+///         StepOutcome::Answer(token + 1)
+///     }
+///
+///     fn is_in_window(&self, _: &Current) -> bool {
+///         false
+///     }
+///
+///     fn advance_clock(&self, _: &mut Current, _: Ticks) {}
+///
+///     // The violation is found before the number of states matters.
+///     fn normalize(&self, _: &mut Current, _: &mut [&mut Token]) {}
+/// }
+///
+/// let Finding::Fails(found) = Scenario::Tabs.check(NoGrace, Extent::Small) else { unreachable!() };
+/// assert_eq!(found.violation, Violation::SignedOut);
+/// // Two tabs send the same token, and the store judges one request after the other.
+/// assert_eq!(found.events.len(), 4);
+/// ```
 pub trait Rule: Send + Sync {
-    /// What the store keeps of a session.
-    type Row: Clone + Debug + Eq + Hash + Send + Sync;
+    /// The session that the store keeps.
+    type Session: SessionState;
 
-    /// The row of a new session, and its first token.
-    fn start(&self) -> (Self::Row, Token);
+    /// Returns a new session and its first token.
+    fn start(&self) -> (Self::Session, Token);
 
-    /// Makes one call of the store, which is atomic, for a request that brings this token.
-    fn step(&self, row: &mut Self::Row, token: Token, stage: Stage) -> Step;
+    /// Makes one call of the store for a request with this token. The call is atomic.
+    fn step(&self, session: &mut Self::Session, token: Token, stage: Stage) -> StepOutcome;
 
-    /// Whether a client that holds this token is up to date.
-    fn is_current(&self, row: &Self::Row, token: Token) -> bool;
-
-    /// Whether a request with this token would be answered now.
-    fn accepts(&self, row: &Self::Row, token: Token) -> bool {
-        let (mut row, mut stage) = (row.clone(), Stage::Begin { tries: 0 });
+    /// Returns whether a request with this token would be answered now.
+    fn accepts(&self, session: &Self::Session, token: Token) -> bool {
+        let (mut session, mut stage) = (session.clone(), Stage::Begin { attempts: 0 });
         loop {
-            match self.step(&mut row, token, stage) {
-                Step::Next(next) => stage = next,
-                Step::Answer(_) | Step::Accepted => return true,
-                Step::Refused | Step::TryLater => return false,
+            match self.step(&mut session, token, stage) {
+                StepOutcome::Next(next) => stage = next,
+                StepOutcome::Answer(_) | StepOutcome::Accepted => return true,
+                StepOutcome::Rejected | StepOutcome::TryLater => return false,
             }
         }
     }
 
-    /// Whether the session rotated less than the grace window ago.
-    fn is_in_window(&self, row: &Self::Row) -> bool;
+    /// Returns whether the session rotated less than the grace window ago.
+    fn is_in_window(&self, session: &Self::Session) -> bool;
 
-    /// Moves the store's clock.
-    fn pass(&self, row: &mut Self::Row, ticks: Ticks);
+    /// Moves the store's clock by this much, which is negative if the clock is set back.
+    fn advance_clock(&self, session: &mut Self::Session, ticks: Ticks);
 
-    /// How many times the session has moved on, cyclically: it differs before and after a rotation.
-    fn generation(&self, row: &Self::Row) -> u8;
-
-    /// Whether the session has ended.
-    fn is_ended(&self, row: &Self::Row) -> bool;
-
-    /// How many tokens can be refreshed independently of each other.
-    fn lineages(&self, row: &Self::Row) -> usize;
-
-    /// Whether every answer must bring the current token.
-    fn is_linear(&self) -> bool;
-
-    /// Whether the row is looked at further: rules whose rows have no bound are cut off somewhere.
-    fn is_within_bounds(&self, _: &Self::Row) -> bool {
+    /// Returns whether every response must bring the current token.
+    fn is_linear(&self) -> bool {
         true
     }
 
-    /// Renames tokens, so that states that differ by nothing but their names are one.
-    fn normalize(&self, row: &mut Self::Row, tokens: &mut [&mut Token]);
+    /// Returns whether the checker continues from this session. Rules with unbounded sessions are cut off here.
+    fn is_within_bounds(&self, _: &Self::Session) -> bool {
+        true
+    }
+
+    /// Renumbers tokens, so that sessions that differ by the numbers alone become equal.
+    fn normalize(&self, session: &mut Self::Session, tokens: &mut [&mut Token]);
 }

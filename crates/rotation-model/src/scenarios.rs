@@ -1,103 +1,148 @@
+use crate::check::{Finding, check};
+use crate::model::{ModelConfig, RotationModel, Thief};
 use crate::rule::{Rule, Ticks};
-use crate::search::{Finding, check};
-use crate::state::{Size, Thief};
-use crate::world::World;
 
-/// How large the worlds are.
+/// The extent of the models.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::Extent;
+///
+/// assert!(Extent::Small.grace() < Extent::Full.grace());
+/// assert_eq!(Extent::Small.clock_margin(), 0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// For the tests.
+    /// The models are small, for tests.
     Small,
-    /// For the table.
+    /// The models are those of the table in `docs/rotation.md`.
     Full,
 }
 
 impl Extent {
-    /// The grace window that goes with it, in ticks.
+    /// Returns the grace window.
     pub fn grace(self) -> Ticks {
-        self.size().grace
+        self.config().grace
     }
 
-    /// Honest tabs, of which nothing is assumed but what the property says.
-    fn size(self) -> Size {
-        let small = Size {
+    /// Returns the maximum by which the store's clock is set.
+    pub fn clock_margin(self) -> Ticks {
+        self.config().clock_margin
+    }
+
+    /// Returns a model of honest tabs without further assumptions.
+    fn config(self) -> ModelConfig {
+        let small = ModelConfig {
             tabs: 3,
             grace: 4,
             max_request: 2,
-            max_answer: 1,
-            margin: 0,
-            losses: false,
-            left_behind: None,
+            max_response: 1,
+            clock_margin: 0,
+            has_losses: false,
+            max_missed: None,
             requests_in_order: false,
-            answers_in_order: false,
-            one_lineage: false,
+            responses_in_order: false,
+            forbids_forks: false,
             thief: Thief::Absent,
+            max_shared: 0,
         };
         match self {
             Self::Small => small,
-            Self::Full => {
-                Size { tabs: 4, grace: 8, max_request: 4, max_answer: 2, margin: 1, ..small }
-            }
+            Self::Full => ModelConfig {
+                tabs: 4,
+                grace: 8,
+                max_request: 4,
+                max_response: 2,
+                clock_margin: 1,
+                ..small
+            },
         }
     }
 }
 
-/// The properties, each with what it assumes.
+/// A property with its assumptions.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{Extent, Scenario, Shipped};
+///
+/// let rule = Shipped::new(Extent::Small.grace(), 1, 0);
+/// assert!(Scenario::Losses(1).check(rule, Extent::Small).holds());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scenario {
-    /// Nothing is lost, answers arrive in order, and an exchange takes less than the grace window less the margin of
+    /// Nothing is lost, responses arrive in order, and an exchange takes less than the grace window minus the margin of
     /// the clock.
     Tabs,
-    /// As `Tabs`, with exchanges that take as long as the window.
+    /// The scenario is `Tabs` with exchanges that take as long as the window.
     SlowTabs,
-    /// Requests and answers are lost and nodes crash, answers overtake each other; requests are judged in the order
-    /// of their sending, and something is left behind at the end of a window in this many generations running, once
-    /// in each.
+    /// Requests and responses are lost, nodes crash, and responses overtake each other. The store decides about
+    /// requests in the order in which they were sent. At most this many consecutive generations have a missed window,
+    /// with one in each.
     Losses(u8),
-    /// As `Losses`, with requests that overtake each other.
+    /// The scenario is `Losses` with requests that overtake each other.
     LossesAndOvertaking(u8),
-    /// A thief who sends at any moment, with losses: one lineage, and what ended stays ended.
+    /// A thief sends its token at any time, and messages are lost. There is one lineage, and an ended session stays
+    /// ended.
     FreeThief,
-    /// A thief and an owner who refresh outside of each other's windows are both answered in this many generations
-    /// after the theft at most.
-    ApartThief(u8),
+    /// A thief and an owner who refresh outside of each other's windows are both answered in at most this many
+    /// generations after the theft.
+    SeparateThief(u8),
 }
 
 impl Scenario {
-    fn size(self, extent: Extent) -> Size {
-        let size = extent.size();
+    fn config(self, extent: Extent) -> ModelConfig {
+        let config = extent.config();
         match self {
-            Self::Tabs => Size { answers_in_order: true, ..size },
+            Self::Tabs => ModelConfig { responses_in_order: true, ..config },
             Self::SlowTabs => {
-                Size { answers_in_order: true, max_request: size.grace - size.max_answer, ..size }
+                let max_request = config.grace - config.max_response;
+                ModelConfig { responses_in_order: true, max_request, ..config }
             }
-            Self::Losses(k) => {
-                Size { losses: true, left_behind: Some(k), requests_in_order: true, ..size }
+            Self::Losses(max_missed) => ModelConfig {
+                has_losses: true,
+                max_missed: Some(max_missed),
+                requests_in_order: true,
+                ..config
+            },
+            Self::LossesAndOvertaking(max_missed) => {
+                ModelConfig { has_losses: true, max_missed: Some(max_missed), ..config }
             }
-            Self::LossesAndOvertaking(k) => Size { losses: true, left_behind: Some(k), ..size },
             Self::FreeThief => {
-                // Each further tab multiplies the states by some 60.
-                let grace = if extent == Extent::Full { 5 } else { 3 };
-                let tabs = if extent == Extent::Full { 2 } else { 1 };
-                let size = Size { tabs, grace, max_request: 2, max_answer: 1, ..size };
-                Size { losses: true, one_lineage: true, thief: Thief::Free, ..size }
+                // Each further tab multiplies the number of states by some 60.
+                let (tabs, grace) = match extent {
+                    Extent::Small => (1, 3),
+                    Extent::Full => (2, 5),
+                };
+                ModelConfig {
+                    tabs,
+                    grace,
+                    max_request: 2,
+                    max_response: 1,
+                    has_losses: true,
+                    forbids_forks: true,
+                    thief: Thief::Free,
+                    ..config
+                }
             }
             // A clock that is set back would open windows again.
-            Self::ApartThief(_) => Size { tabs: 1, margin: 0, thief: Thief::Apart, ..size },
+            Self::SeparateThief(max_shared) => ModelConfig {
+                tabs: 1,
+                clock_margin: 0,
+                thief: Thief::Separate,
+                max_shared,
+                ..config
+            },
         }
     }
 
-    /// Looks through the world of this scenario.
+    /// Checks a rule in this scenario.
     pub fn check<R>(self, rule: R, extent: Extent) -> Finding
     where
         R: Rule + Clone + 'static,
     {
-        let shared = if let Self::ApartThief(most) = self { most } else { 0 };
-        check(&World { rule, size: self.size(extent), shared })
-    }
-
-    /// The margin of the clock in this extent.
-    pub fn margin(extent: Extent) -> Ticks {
-        extent.size().margin
+        check(&RotationModel { rule, config: self.config(extent) })
     }
 }

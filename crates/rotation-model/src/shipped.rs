@@ -1,236 +1,200 @@
 use std::time::Duration;
 
 use tower_jwt_auth_core::{
-    Advance, Device, EndReason, Ended, LateRetry, LateRetryRun, Presented, RotationPolicy,
-    SecretHash, Session, SessionId, SessionParts, Timestamp, Verdict,
+    AdvanceRequest, EndReason, Ended, LateRetryRequest, LateRetryRun, PresentedToken,
+    RotationOutcome, RotationPolicy, SecretHash, Session, SessionId, SessionRecord, Timestamp,
 };
 
-use crate::rule::{Rule, Stage, Step, Ticks, Token};
+use crate::linear_session::{LateRetry, LinearSession};
+use crate::rule::{Rule, Stage, StepOutcome, Ticks, Token};
 
 const HASH: SecretHash = SecretHash::from_bytes([1; 32]);
 const TICK: Duration = Duration::from_secs(1);
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_000_000);
-/// How often `Sessions` begins again when others overtake it.
-const TRIES: u8 = 3;
-/// From this generation on, rows that differ by the number alone are one.
-const FOLD: u8 = 4;
+/// The number of attempts of `Sessions` when concurrent requests overtake it.
+const MAX_ATTEMPTS: u8 = 3;
 
-/// The rule of this project: the very functions of the core crate that the stores and `Sessions` use.
+/// The rule of this project. It calls the functions of the core crate that the stores and `Sessions` call.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{Extent, Scenario, Shipped};
+///
+/// let extent = Extent::Small;
+/// let rule = Shipped::new(extent.grace(), 1, extent.clock_margin());
+/// assert!(Scenario::Tabs.check(rule, extent).holds());
+/// ```
 #[derive(Clone, Debug)]
 pub struct Shipped {
     policy: RotationPolicy,
     grace: Ticks,
-    margin: Ticks,
+    clock_margin: Ticks,
     mutation: Option<Mutation>,
 }
 
-/// A way to break the rule, to see that the checker finds it.
+/// A mutation of the rule, to show that the checker detects it.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_rotation_model::{Extent, Finding, Mutation, Scenario, Shipped, Violation};
+///
+/// let rule = Shipped::new(Extent::Small.grace(), 1, 0).with_mutation(Mutation::EndIsIgnored);
+/// let finding = Scenario::FreeThief.check(rule, Extent::Small);
+/// let Finding::Fails(found) = finding else { unreachable!() };
+/// assert_eq!(found.violation, Violation::EndedSessionAnswered);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mutation {
-    /// The conditional write forgets the grace window.
+    /// The conditional write ignores the grace window.
     AdvanceIgnoresTheWindow,
-    /// The conditional write forgets the generation.
+    /// The conditional write ignores the generation.
     AdvanceIgnoresTheGeneration,
     /// Late retries are not counted.
     LateRetriesAreNotCounted,
-    /// The conditional writes and the rule forget that the session has ended.
-    EndIsForgotten,
-}
-
-/// A session as the store keeps it, with times relative to now.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Row {
-    /// The generation.
-    pub n: u8,
-    /// How long ago `rotated_at` is; beyond the window and the margin of the clock, just that.
-    pub age: Ticks,
-    /// The generation that was retried late, and the length of the run.
-    pub late: Option<(u8, u8)>,
-    /// Whether the session has ended.
-    pub ended: bool,
+    /// The conditional writes and the rule ignore that the session has ended.
+    EndIsIgnored,
 }
 
 impl Shipped {
-    /// The rule with a grace window of so many ticks, so many late retries running, and a clock that is set by so
-    /// many ticks at most.
-    pub fn new(grace: Ticks, late_retries: u8, margin: Ticks) -> Self {
+    /// Creates the rule with a grace window, a number of consecutive late retries, and the maximum by which the store's
+    /// clock is set.
+    pub fn new(grace: Ticks, late_retries: u8, clock_margin: Ticks) -> Self {
         let policy = RotationPolicy::default()
             .with_grace(TICK * grace.unsigned_abs().into())
             .with_late_retries(late_retries.into());
-        Self { policy, grace, margin, mutation: None }
+        Self { policy, grace, clock_margin, mutation: None }
     }
 
-    /// The same, broken.
+    /// Applies a mutation to the rule.
     #[must_use]
-    pub fn broken(mut self, mutation: Mutation) -> Self {
+    pub fn with_mutation(mut self, mutation: Mutation) -> Self {
         self.mutation = Some(mutation);
         self
     }
 
-    fn is_broken(&self, mutation: Mutation) -> bool {
+    fn has(&self, mutation: Mutation) -> bool {
         self.mutation == Some(mutation)
     }
 
-    fn parts(&self, row: &Row) -> SessionParts {
-        let age = TICK * row.age.unsigned_abs().into();
-        let rotated_at = if row.age < 0 { NOW + age } else { NOW - age };
-        let late = row.late.map(|(generation, length)| LateRetryRun {
-            generation: generation.into(),
-            length: length.into(),
+    /// Returns the record that a store would keep of the session.
+    fn record(&self, session: &LinearSession) -> SessionRecord {
+        let age = TICK * session.age.unsigned_abs().into();
+        let late_retry = session.late_retry.map(|run| LateRetryRun {
+            generation: run.generation.into(),
+            length: run.length.into(),
         });
         let ended = Some(Ended { at: NOW, reason: EndReason::Reuse });
-        SessionParts {
-            id: SessionId::from_bytes([1; 16]),
-            issuer: String::new(),
-            subject: String::new(),
-            secret_hash: HASH,
-            generation: row.n.into(),
-            created_at: Timestamp::UNIX_EPOCH,
-            rotated_at,
+        SessionRecord {
+            generation: session.generation.into(),
+            rotated_at: if session.age < 0 { NOW + age } else { NOW - age },
             idle_until: Timestamp::MAX,
             expires_at: Timestamp::MAX,
-            access_until: NOW,
-            late_retry: late,
-            ended: ended.filter(|_| row.ended && !self.is_broken(Mutation::EndIsForgotten)),
-            auth_time: Timestamp::UNIX_EPOCH,
-            client_id: String::new(),
-            scope: String::new(),
-            claims: String::new(),
-            device: Device::default(),
+            late_retry,
+            ended: ended.filter(|_| session.is_ended && !self.has(Mutation::EndIsIgnored)),
+            ..SessionRecord::new(SessionId::from_bytes([1; 16]), "", "", HASH, NOW)
         }
     }
 
-    fn advance(&self, row: &mut Row, token: Token) -> bool {
-        let mut parts = self.parts(row);
-        let mut step = Advance {
-            id: parts.id,
+    fn advance(&self, session: &mut LinearSession, token: Token) -> bool {
+        let mut record = self.record(session);
+        let mut request = AdvanceRequest {
+            id: record.id,
             secret_hash: HASH,
             from_generation: token.into(),
             grace: self.policy.grace(),
             idle: self.policy.idle(),
             access_until: NOW,
         };
-        if self.is_broken(Mutation::AdvanceIgnoresTheWindow) {
-            step.grace = Duration::ZERO;
+        if self.has(Mutation::AdvanceIgnoresTheWindow) {
+            request.grace = Duration::ZERO;
         }
-        if self.is_broken(Mutation::AdvanceIgnoresTheGeneration) {
-            step.from_generation = parts.generation;
+        if self.has(Mutation::AdvanceIgnoresTheGeneration) {
+            request.from_generation = record.generation;
         }
-        let is_applied = parts.advance(&step, NOW);
+        let is_applied = record.advance(&request, NOW);
         if is_applied {
-            (row.n, row.age) = (row.n + 1, 0);
+            session.rotate();
         }
         is_applied
     }
 
-    fn retry_late(&self, row: &mut Row, token: Token) -> bool {
-        let mut parts = self.parts(row);
-        let retry = LateRetry {
-            id: parts.id,
+    fn retry_late(&self, session: &mut LinearSession, token: Token) -> bool {
+        let mut record = self.record(session);
+        let request = LateRetryRequest {
+            id: record.id,
             secret_hash: HASH,
             generation: token.into(),
             grace: self.policy.grace(),
             max_running: self.policy.late_retries(),
             access_until: NOW,
         };
-        let is_applied = parts.retry_late(&retry, NOW);
+        let is_applied = record.retry_late(&request, NOW);
         if is_applied {
-            row.age = 0;
-            let run =
-                parts.late_retry.filter(|_| !self.is_broken(Mutation::LateRetriesAreNotCounted));
-            // Both are small: the generation is folded, and the length is bounded by the policy.
+            session.age = 0;
+            let run = record.late_retry.filter(|_| !self.has(Mutation::LateRetriesAreNotCounted));
+            // Both numbers are small: generations are normalized, and the policy bounds the length.
             let small = |number: u64| u8::try_from(number).unwrap_or(u8::MAX);
-            row.late = run.map(|run| (small(run.generation), small(run.length.into())));
+            session.late_retry = run.map(|run| LateRetry {
+                generation: small(run.generation),
+                length: small(run.length.into()),
+            });
         }
         is_applied
     }
 
-    fn judge(&self, row: &Row, token: Token) -> Verdict {
-        let presented = Presented { generation: token.into(), secret_hash: HASH };
-        Session::from_parts(self.parts(row)).present(&presented, NOW, &self.policy)
+    fn evaluate(&self, session: &LinearSession, token: Token) -> RotationOutcome {
+        let token = PresentedToken { generation: token.into(), secret_hash: HASH };
+        Session::from_record(self.record(session)).evaluate(&token, NOW, &self.policy)
     }
 }
 
 impl Rule for Shipped {
-    type Row = Row;
+    type Session = LinearSession;
 
-    fn start(&self) -> (Row, Token) {
-        (Row { n: 0, age: self.grace + self.margin, late: None, ended: false }, 0)
+    fn start(&self) -> (LinearSession, Token) {
+        (LinearSession::new(self.grace + self.clock_margin), 0)
     }
 
-    /// As `Sessions` does: the conditional write first, then the row and the rule, then what the rule says.
-    fn step(&self, row: &mut Row, token: Token, stage: Stage) -> Step {
-        let again = |tries: u8| match tries + 1 {
-            TRIES => Step::TryLater,
-            tries => Step::Next(Stage::Begin { tries }),
+    /// Makes the calls of `Sessions`: first the conditional write, then a read and the rule, then the write that the
+    /// rule demands.
+    fn step(&self, session: &mut LinearSession, token: Token, stage: Stage) -> StepOutcome {
+        let next_attempt = |attempts: u8| match attempts + 1 {
+            MAX_ATTEMPTS => StepOutcome::TryLater,
+            attempts => StepOutcome::Next(Stage::Begin { attempts }),
         };
         match stage {
-            Stage::Begin { .. } if self.advance(row, token) => Step::Answer(token + 1),
-            Stage::Begin { tries } => Step::Next(Stage::Load { tries }),
-            Stage::Load { tries } => match self.judge(row, token) {
-                Verdict::Rotate => again(tries),
-                Verdict::Replay => Step::Answer(row.n),
-                Verdict::LateRetry => Step::Next(Stage::RetryLate { tries }),
-                Verdict::Reuse => Step::Next(Stage::End),
-                Verdict::Refused(_) => Step::Refused,
+            Stage::Begin { .. } if self.advance(session, token) => StepOutcome::Answer(token + 1),
+            Stage::Begin { attempts } => StepOutcome::Next(Stage::Load { attempts }),
+            Stage::Load { attempts } => match self.evaluate(session, token) {
+                RotationOutcome::Rotate => next_attempt(attempts),
+                RotationOutcome::Replay => StepOutcome::Answer(session.generation),
+                RotationOutcome::LateRetry => StepOutcome::Next(Stage::RetryLate { attempts }),
+                RotationOutcome::Reuse => StepOutcome::Next(Stage::End),
+                RotationOutcome::Rejected(_) => StepOutcome::Rejected,
             },
-            Stage::RetryLate { .. } if self.retry_late(row, token) => Step::Answer(row.n),
-            Stage::RetryLate { tries } => again(tries),
+            Stage::RetryLate { .. } if self.retry_late(session, token) => {
+                StepOutcome::Answer(session.generation)
+            }
+            Stage::RetryLate { attempts } => next_attempt(attempts),
             Stage::End => {
-                row.ended = true;
-                Step::Refused
+                session.is_ended = true;
+                StepOutcome::Rejected
             }
         }
     }
 
-    fn is_current(&self, row: &Row, token: Token) -> bool {
-        token == row.n
+    fn is_in_window(&self, session: &LinearSession) -> bool {
+        session.generation > 0 && session.age < self.grace && -session.age < self.grace
     }
 
-    fn is_in_window(&self, row: &Row) -> bool {
-        row.n > 0 && row.age < self.grace && -row.age < self.grace
+    fn advance_clock(&self, session: &mut LinearSession, ticks: Ticks) {
+        // Beyond the window and the margin of the clock, ages are not distinguished.
+        session.advance_clock(ticks, self.grace + self.clock_margin);
     }
 
-    fn pass(&self, row: &mut Row, ticks: Ticks) {
-        row.age = (row.age + ticks).min(self.grace + self.margin);
-    }
-
-    fn generation(&self, row: &Row) -> u8 {
-        row.n
-    }
-
-    fn is_ended(&self, row: &Row) -> bool {
-        row.ended
-    }
-
-    fn lineages(&self, _: &Row) -> usize {
-        1
-    }
-
-    fn is_linear(&self) -> bool {
-        true
-    }
-
-    fn normalize(&self, row: &mut Row, tokens: &mut [&mut Token]) {
-        // A run that ended two generations ago says nothing any more.
-        row.late = row.late.filter(|(generation, _)| generation + 2 >= row.n);
-        fold(&mut row.n, tokens, FOLD, |by| {
-            if let Some((generation, _)) = &mut row.late {
-                *generation -= by;
-            }
-        });
-    }
-}
-
-/// Counts generations from the current one where there have been many: one that is `fold` generations old is as
-/// spent as an older one.
-pub(crate) fn fold(n: &mut u8, tokens: &mut [&mut Token], fold: u8, others: impl FnOnce(u8)) {
-    let by = n.saturating_sub(fold);
-    if by > 0 {
-        *n -= by;
-        for token in tokens {
-            **token = token.saturating_sub(by);
-        }
-        others(by);
+    fn normalize(&self, session: &mut LinearSession, tokens: &mut [&mut Token]) {
+        session.normalize(tokens);
     }
 }

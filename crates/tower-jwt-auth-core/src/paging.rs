@@ -2,9 +2,11 @@ use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
 
-use crate::{EndReason, Revocation, Session, SessionId};
+use crate::id::SessionId;
+use crate::revocation::Revocation;
+use crate::session::{EndReason, Session};
 
-/// A session's place in the order in which sessions were added to a store.
+/// The position of a session in the order in which sessions were added to a store.
 ///
 /// # Examples
 ///
@@ -18,19 +20,19 @@ use crate::{EndReason, Revocation, Session, SessionId};
 pub struct SessionPosition(u64);
 
 impl SessionPosition {
-    /// The position of this number, as a store counts.
+    /// Creates the position of a number in the store's count.
     pub const fn new(number: u64) -> Self {
         Self(number)
     }
 
-    /// Returns the number, as the store counts.
+    /// Returns the number in the store's count.
     pub const fn number(self) -> u64 {
         self.0
     }
 }
 
 impl fmt::Display for SessionPosition {
-    /// The number, for a query parameter.
+    /// Writes the number, for example as a query parameter.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
@@ -39,46 +41,118 @@ impl fmt::Display for SessionPosition {
 impl FromStr for SessionPosition {
     type Err = ParseIntError;
 
+    /// Reads the number.
     fn from_str(text: &str) -> Result<Self, ParseIntError> {
         text.parse().map(Self)
     }
 }
 
-/// A part of a subject's live sessions, in the order in which they were added.
+/// A page of a subject's live sessions, in the order in which they were added.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::{MemoryStore, Session, SessionStore, StoreError};
+///
+/// async fn all(store: &impl SessionStore, subject: &str) -> Result<Vec<Session>, StoreError> {
+///     let (mut all, mut after) = (Vec::new(), None);
+///     loop {
+///         let page = store.list("https://shop.example", subject, after, 100).await?;
+///         all.extend(page.sessions);
+///         after = page.next;
+///         if after.is_none() {
+///             return Ok(all);
+///         }
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), StoreError> {
+/// # assert!(all(&MemoryStore::new(), "alice").await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionPage {
     /// The sessions.
     pub sessions: Vec<Session>,
-    /// Where to read on; `None` at the end of the list.
+    /// The position after which the next page begins, or `None` at the end of the list.
     pub next: Option<SessionPosition>,
 }
 
-/// Which of a subject's sessions to end next.
+/// A request to end a bounded number of a subject's sessions.
+///
+/// # Examples
+///
+/// This ends all sessions of a subject:
+///
+/// ```
+/// use tower_jwt_auth_core::{EndBatch, EndReason, MemoryStore, SessionStore, StoreError};
+///
+/// async fn end_all(store: &impl SessionStore, issuer: &str, subject: &str) -> Result<(), StoreError> {
+///     let reason = EndReason::Logout;
+///     let mut batch =
+///         EndBatch { issuer, subject, keep: None, after: None, through: None, limit: 100, reason };
+///     loop {
+///         let ended = store.end_batch(&batch).await?;
+///         (batch.after, batch.through) = (ended.next, Some(ended.through));
+///         if batch.after.is_none() {
+///             return Ok(());
+///         }
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), StoreError> {
+/// # end_all(&MemoryStore::new(), "https://shop.example", "alice").await
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct EndBatch<'a> {
-    /// The issuer of the subject.
+    /// The issuer of the subject's tokens.
     pub issuer: &'a str,
     /// The subject.
     pub subject: &'a str,
-    /// A session that goes on.
+    /// A session that does not end.
     pub keep: Option<SessionId>,
-    /// Only sessions behind this one: where the batch before came to.
+    /// The position after which the batch begins: [`EndedBatch::next`] of the previous batch.
     pub after: Option<SessionPosition>,
-    /// Only sessions up to this one: the last one that there was when the first batch began.
+    /// The position of the last session that ends: [`EndedBatch::through`] of the first batch.
     pub through: Option<SessionPosition>,
-    /// How many sessions at most (at least one is asked for); a store may end fewer at a time.
+    /// The maximum number of sessions, at least 1 (0 counts as 1). A store may end fewer at a time.
     pub limit: usize,
-    /// Why they end.
+    /// The reason for the end.
     pub reason: EndReason,
 }
 
-/// What a batch ended.
+/// The result of [`SessionStore::end_batch`](crate::SessionStore::end_batch).
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::{EndBatch, EndReason, MemoryStore, SessionStore, StoreError};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), StoreError> {
+/// let batch = EndBatch {
+///     issuer: "https://shop.example",
+///     subject: "alice",
+///     keep: None,
+///     after: None,
+///     through: None,
+///     limit: 100,
+///     reason: EndReason::Logout,
+/// };
+/// let ended = MemoryStore::new().end_batch(&batch).await?;
+/// assert!(ended.revocations.is_empty(), "the store is empty");
+/// assert_eq!(ended.next, None);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndedBatch {
     /// The log entry of each session that was ended.
     pub revocations: Vec<Revocation>,
-    /// The last session that the batches are about, for [`EndBatch::through`].
+    /// The position of the last session that the batches end, for [`EndBatch::through`].
     pub through: SessionPosition,
-    /// Where the next batch begins, for [`EndBatch::after`]; `None` when all sessions have been ended.
+    /// The position after which the next batch begins, for [`EndBatch::after`], or `None` if all sessions have ended.
     pub next: Option<SessionPosition>,
 }

@@ -1,11 +1,13 @@
 use std::fmt;
+use std::str::FromStr;
 
-use crate::{NodeId, Timestamp};
+use crate::error::ParseNameError;
+use crate::time::Timestamp;
 
-/// Something that is no longer accepted, of which issuer, and until when that matters.
+/// A revocation of a token, of a session, or of the older tokens of a subject.
 ///
-/// `until` is the latest expiry of any token that it concerns. It is kept longer by the most leeway that a
-/// verifier may grant, so that a token never outlives its revocation.
+/// `until` is the latest expiry of any token that it revokes. Stores keep a revocation longer than that, by the
+/// maximum leeway that a verifier may grant, so that no token outlives its revocation.
 ///
 /// # Examples
 ///
@@ -21,44 +23,44 @@ use crate::{NodeId, Timestamp};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Revocation {
-    /// One token, by its `jti`.
+    /// One token is revoked, by its `jti`.
     Token {
-        /// Who issued it.
+        /// The issuer of the token.
         issuer: String,
-        /// The token's name.
+        /// The ID of the token.
         jti: String,
-        /// The token's `exp`.
+        /// The `exp` of the token.
         until: Timestamp,
     },
-    /// All tokens of a session, by their `sid`.
+    /// All tokens of a session are revoked, by their `sid`.
     Session {
-        /// Who issued them.
+        /// The issuer of the tokens.
         issuer: String,
-        /// The session's name.
+        /// The ID of the session.
         sid: String,
         /// The latest `exp` of the session's access tokens.
         until: Timestamp,
     },
-    /// All tokens of a subject that were issued before a time, for tokens of other people's issuers. Sessions
-    /// of our own are ended one by one: a whole-second `iat` cannot tell a token made before a logout from one
-    /// made after it in the same second.
+    /// All tokens of a subject that were issued before a time are revoked. This is for tokens of other issuers: own
+    /// sessions end one by one, because an `iat` in whole seconds does not distinguish a token issued before a logout
+    /// from one issued after it in the same second.
     ///
-    /// An issuer's clock may be ahead of yours by as much as the leeway that you grant it: to reach all tokens
-    /// made so far, name a time that much from now.
+    /// The issuer's clock may be ahead of yours by as much as the leeway that you grant to it. To revoke all tokens
+    /// issued so far, set `issued_before` that far into the future.
     Subject {
-        /// Who issued them.
+        /// The issuer of the tokens.
         issuer: String,
         /// The subject.
         sub: String,
         /// Tokens with an earlier `iat` are revoked.
         issued_before: Timestamp,
-        /// The latest `exp` that such a token can have.
+        /// The latest possible `exp` of such a token.
         until: Timestamp,
     },
 }
 
 impl Revocation {
-    /// The latest expiry of any token that this concerns.
+    /// Returns the latest expiry of any token that this revokes.
     pub fn until(&self) -> Timestamp {
         match self {
             Self::Token { until, .. }
@@ -67,7 +69,7 @@ impl Revocation {
         }
     }
 
-    /// Before when the tokens of the subject were issued; none where it is not about a subject.
+    /// Returns the time before which the revoked tokens of a subject were issued, or `None` for a token or session.
     pub fn issued_before(&self) -> Option<Timestamp> {
         match self {
             Self::Subject { issued_before, .. } => Some(*issued_before),
@@ -75,7 +77,9 @@ impl Revocation {
         }
     }
 
-    /// Whether this revokes what the key asks for.
+    /// Returns whether this revokes the token or session of the key.
+    ///
+    /// # Examples
     ///
     /// ```
     /// use tower_jwt_auth_core::{Revocation, RevocationKey, Timestamp};
@@ -89,17 +93,17 @@ impl Revocation {
     /// assert!(!all.covers(&RevocationKey::Subject { issuer, sub: "bob", issued_at: at(100) }));
     /// ```
     pub fn covers(&self, key: &RevocationKey<'_>) -> bool {
-        let in_time = match (self, key) {
+        let is_old_enough = match (self, key) {
             (Self::Subject { issued_before, .. }, RevocationKey::Subject { issued_at, .. }) => {
                 issued_at < issued_before
             }
             _ => true,
         };
-        self.names() == key.names() && in_time
+        self.target() == key.target() && is_old_enough
     }
 
-    /// What it names: its kind, its issuer, and the token, session or subject.
-    pub fn names(&self) -> (RevocationKind, &str, &str) {
+    /// Returns the target: its kind, its issuer, and the ID of the token or session or the subject.
+    pub fn target(&self) -> (RevocationKind, &str, &str) {
         match self {
             Self::Token { issuer, jti, .. } => (RevocationKind::Token, issuer, jti),
             Self::Session { issuer, sid, .. } => (RevocationKind::Session, issuer, sid),
@@ -108,19 +112,28 @@ impl Revocation {
     }
 }
 
-/// The kinds of what can be revoked.
+/// The kind of a revocation's target.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::RevocationKind;
+///
+/// assert_eq!(RevocationKind::Session.as_str(), "session");
+/// assert_eq!("session".parse(), Ok(RevocationKind::Session));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RevocationKind {
-    /// A token, by its `jti`.
+    /// The target is a token, by its `jti`.
     Token,
-    /// A session, by its `sid`.
+    /// The target is a session, by its `sid`.
     Session,
-    /// The older tokens of a subject, by its `sub`.
+    /// The targets are the older tokens of a subject, by their `sub`.
     Subject,
 }
 
 impl RevocationKind {
-    /// The name to store.
+    /// Returns the text that stores keep: `token`, `session` or `subject`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -128,43 +141,68 @@ impl RevocationKind {
             Self::Subject => "subject",
         }
     }
+}
 
-    /// The kind of this name, as [`as_str`](Self::as_str) gave it.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Token, Self::Session, Self::Subject].into_iter().find(|kind| kind.as_str() == name)
+impl FromStr for RevocationKind {
+    type Err = ParseNameError;
+
+    /// Reads the text that [`as_str`](Self::as_str) returns.
+    fn from_str(name: &str) -> Result<Self, ParseNameError> {
+        let all = [Self::Token, Self::Session, Self::Subject];
+        all.into_iter().find(|kind| kind.as_str() == name).ok_or(ParseNameError)
     }
 }
 
-/// What is asked of a log: whether this has been revoked.
+impl fmt::Display for RevocationKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The key of a query: a token or session that may have been revoked.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::{MemoryStore, RevocationKey, RevocationLog, StoreError};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), StoreError> {
+/// let store = MemoryStore::new();
+/// let key = RevocationKey::Token { issuer: "https://login.example", jti: "0d1b4Sg5TjWwXlBZ2wJ0cw" };
+/// assert!(!store.is_revoked(&[key]).await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RevocationKey<'a> {
-    /// A token by its `jti`.
+    /// The key is a token, by its `jti`.
     Token {
-        /// Who issued it.
+        /// The issuer of the token.
         issuer: &'a str,
-        /// The token's name.
+        /// The ID of the token.
         jti: &'a str,
     },
-    /// A session by its `sid`.
+    /// The key is a session, by its `sid`.
     Session {
-        /// Who issued the session's tokens.
+        /// The issuer of the session's tokens.
         issuer: &'a str,
-        /// The session's name.
+        /// The ID of the session.
         sid: &'a str,
     },
-    /// A token of a subject by the time at which it was issued.
+    /// The key is a token of a subject, by the time at which it was issued.
     Subject {
-        /// Who issued it.
+        /// The issuer of the token.
         issuer: &'a str,
         /// The subject.
         sub: &'a str,
-        /// The token's `iat`.
+        /// The `iat` of the token.
         issued_at: Timestamp,
     },
 }
 
 impl<'a> RevocationKey<'a> {
-    /// When the token was issued, where its subject is asked for.
+    /// Returns the time at which the token of a subject was issued, or `None` for a token or session.
     pub fn issued_at(&self) -> Option<Timestamp> {
         match self {
             Self::Subject { issued_at, .. } => Some(*issued_at),
@@ -172,8 +210,9 @@ impl<'a> RevocationKey<'a> {
         }
     }
 
-    /// What a revocation of this names: its kind, its issuer, and the token, session or subject.
-    pub fn names(&self) -> (RevocationKind, &'a str, &'a str) {
+    /// Returns the target of a revocation of this: its kind, its issuer, and the ID of the token or session or the
+    /// subject.
+    pub fn target(&self) -> (RevocationKind, &'a str, &'a str) {
         match *self {
             Self::Token { issuer, jti } => (RevocationKind::Token, issuer, jti),
             Self::Session { issuer, sid } => (RevocationKind::Session, issuer, sid),
@@ -182,89 +221,15 @@ impl<'a> RevocationKey<'a> {
     }
 }
 
-/// A sign of life that a node writes to the log and waits to read back.
-///
-/// Reading alone shows nothing: an isolated old primary answers reads as if all were well.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Heartbeat {
-    /// The node that wrote it.
-    pub node: NodeId,
-    /// The node's own count.
-    pub beat: u64,
-    /// When the node wrote it, by the node's clock; when it may be purged.
-    pub at: Timestamp,
-}
-
-/// One entry of the log.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum LogEntry {
-    /// Something was revoked.
-    Revocation(Revocation),
-    /// A node wrote to see whether it would read it.
-    Heartbeat(Heartbeat),
-}
-
-impl LogEntry {
-    /// When the entry has ceased to matter to anyone (to which the purger adds the most leeway).
-    pub fn until(&self) -> Timestamp {
-        match self {
-            Self::Revocation(revocation) => revocation.until(),
-            Self::Heartbeat(heartbeat) => heartbeat.at,
-        }
-    }
-}
-
-/// A place in the log, opaque to everyone but the store that made it.
-///
-/// It names the incarnation of the log too, so that a cursor into a log that has been restored from a backup
-/// is recognised as lost.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Cursor(Box<[u8]>);
-
-impl Cursor {
-    /// A cursor of these bytes.
-    pub fn new(bytes: impl Into<Box<[u8]>>) -> Self {
-        Self(bytes.into())
-    }
-
-    /// The bytes, for the store that made them.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Cursor({} bytes)", self.0.len())
-    }
-}
-
-/// What reading the log gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LogPage {
-    /// Entries in an order in which none that was committed before is missed. Some may be seen twice.
-    Entries {
-        /// The entries; there may be none.
-        entries: Vec<LogEntry>,
-        /// Where to read on.
-        next: Cursor,
-        /// Whether more can be read at once.
-        more: bool,
-    },
-    /// The cursor points nowhere in this incarnation of the log: read everything again from the start, and
-    /// keep what was known.
-    CursorLost,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn kinds_have_names_that_lead_back() {
+    fn texts_of_kinds_parse_to_the_same_kind() {
         for kind in [RevocationKind::Token, RevocationKind::Session, RevocationKind::Subject] {
-            assert_eq!(RevocationKind::from_name(kind.as_str()), Some(kind));
+            assert_eq!(kind.as_str().parse(), Ok(kind));
         }
-        assert_eq!(RevocationKind::from_name("whim"), None);
+        assert_eq!("whim".parse::<RevocationKind>(), Err(ParseNameError));
     }
 }

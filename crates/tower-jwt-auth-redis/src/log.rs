@@ -26,7 +26,7 @@ impl RevocationLog for RedisStore {
                 }
                 LogEntry::Revocation(revocation) => {
                     revokes = true;
-                    let (kind, issuer, name) = revocation.names();
+                    let (kind, issuer, name) = revocation.target();
                     call.arg(kind.as_str()).arg(issuer).arg(name);
                     call.arg(revocation.until().unix_millis())
                         .arg(written(revocation.issued_before()));
@@ -38,7 +38,7 @@ impl RevocationLog for RedisStore {
             return self.run(&call).await;
         }
         self.run_carefully::<()>(&call).await?;
-        self.bell.ring();
+        self.signal.notify();
         Ok(())
     }
 
@@ -49,7 +49,7 @@ impl RevocationLog for RedisStore {
             Some(None) => return Ok(LogPage::CursorLost),
         };
         // Before the reading, so that what comes after it rings once more.
-        let rung = self.bell.rung();
+        let rung = self.signal.version();
         let (incarnation, id) = place.map_or(("", ""), |place| (place.incarnation, place.id));
         let mut call = self.call(&READ);
         call.arg(limit.clamp(1, BATCH)).arg(incarnation).arg(id);
@@ -67,7 +67,7 @@ impl RevocationLog for RedisStore {
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
         if let Some(place) = after.and_then(Place::read) {
             // A bell that nobody rings costs time, no more.
-            let _ = tokio::time::timeout(UNATTENDED, self.bell.wait(place.rung)).await;
+            let _ = tokio::time::timeout(UNATTENDED, self.signal.wait(place.rung)).await;
         }
         Ok(())
     }
@@ -78,7 +78,7 @@ impl RevocationLog for RedisStore {
         }
         let mut call = self.call(&IS_REVOKED);
         for key in keys {
-            let (kind, issuer, name) = key.names();
+            let (kind, issuer, name) = key.target();
             call.arg(kind.as_str()).arg(issuer).arg(name).arg(written(key.issued_at()));
         }
         self.run(&call).await
@@ -101,7 +101,7 @@ fn revocation(mut fields: Fields) -> Result<LogEntry, StoreError> {
     let mut text = |name| fields.remove(name).ok_or_else(|| senseless(name));
     let (kind, issuer, name) = (text("kind")?, text("issuer")?, text("name")?);
     let until = row::time("until", &text("until")?)?;
-    let kind = RevocationKind::from_name(&kind).ok_or_else(|| senseless("kind"))?;
+    let kind = kind.parse().map_err(|_| senseless("kind"))?;
     Ok(LogEntry::Revocation(match kind {
         RevocationKind::Token => Revocation::Token { issuer, jti: name, until },
         RevocationKind::Session => Revocation::Session { issuer, sid: name, until },

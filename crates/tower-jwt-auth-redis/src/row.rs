@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use redis::ScriptInvocation;
 use tower_jwt_auth_core::{
-    Device, EndReason, Ended, LateRetryRun, SecretHash, Session, SessionId, SessionParts,
-    StoreError, Timestamp,
+    ClientInfo, Ended, LateRetryRun, SecretHash, Session, SessionId, SessionRecord, StoreError,
+    Timestamp,
 };
 
 /// The fields of a hash as the server gives them.
@@ -16,9 +16,9 @@ pub(crate) fn hash_text(hash: &SecretHash) -> String {
 }
 
 /// Gives a script all parts of a session, each after its name.
-pub(crate) fn write(call: &mut ScriptInvocation<'_>, parts: &SessionParts) {
+pub(crate) fn write(call: &mut ScriptInvocation<'_>, parts: &SessionRecord) {
     // All of them by name, so that a part which is added to sessions is not forgotten here.
-    let SessionParts {
+    let SessionRecord {
         id: _,
         issuer,
         subject,
@@ -35,7 +35,7 @@ pub(crate) fn write(call: &mut ScriptInvocation<'_>, parts: &SessionParts) {
         client_id,
         scope,
         claims,
-        device,
+        client_info,
     } = parts;
     call.arg("issuer").arg(issuer).arg("subject").arg(subject);
     call.arg("secret_hash").arg(hash_text(secret_hash));
@@ -57,10 +57,10 @@ pub(crate) fn write(call: &mut ScriptInvocation<'_>, parts: &SessionParts) {
         call.arg("ended_at").arg(at.unix_millis()).arg("end_reason").arg(reason.as_str());
     }
     call.arg("client_id").arg(client_id).arg("scope").arg(scope).arg("claims").arg(claims);
-    if let Some(user_agent) = device.user_agent() {
+    if let Some(user_agent) = client_info.user_agent() {
         call.arg("user_agent").arg(user_agent);
     }
-    if let Some(address) = device.address() {
+    if let Some(address) = client_info.address() {
         call.arg("address").arg(address);
     }
 }
@@ -68,14 +68,14 @@ pub(crate) fn write(call: &mut ScriptInvocation<'_>, parts: &SessionParts) {
 /// The session of this name that has these fields.
 pub(crate) fn read(id: SessionId, fields: Fields) -> Result<Session, StoreError> {
     let mut row = Row(fields);
-    let mut device = Device::default();
+    let mut client_info = ClientInfo::default();
     if let Some(user_agent) = row.optional("user_agent") {
-        device = device.with_user_agent(user_agent);
+        client_info = client_info.with_user_agent(user_agent);
     }
     if let Some(address) = row.optional("address") {
-        device = device.with_address(address);
+        client_info = client_info.with_address(address);
     }
-    Ok(Session::from_parts(SessionParts {
+    Ok(Session::from_record(SessionRecord {
         id,
         issuer: row.text("issuer")?,
         subject: row.text("subject")?,
@@ -92,7 +92,7 @@ pub(crate) fn read(id: SessionId, fields: Fields) -> Result<Session, StoreError>
         client_id: row.text("client_id")?,
         scope: row.text("scope")?,
         claims: row.text("claims")?,
-        device,
+        client_info,
     }))
 }
 
@@ -134,8 +134,8 @@ impl Row {
     fn ended(&mut self) -> Result<Option<Ended>, StoreError> {
         let Some(at) = self.optional("ended_at") else { return Ok(None) };
         let at = time("ended_at", &at)?;
-        let reason = EndReason::from_name(&self.text("end_reason")?);
-        Ok(Some(Ended { at, reason: reason.ok_or_else(|| senseless("end_reason"))? }))
+        let reason = self.text("end_reason")?.parse().map_err(|_| senseless("end_reason"))?;
+        Ok(Some(Ended { at, reason }))
     }
 }
 

@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tower_jwt_auth_core::{
-    Advance, EndBatch, EndReason, EndedBatch, LateRetry, Loaded, Revocation, Session, SessionId,
-    SessionLimit, SessionPage, SessionPosition, SessionStore, StoreError, Which,
+    AdvanceRequest, EndBatch, EndReason, EndedBatch, LateRetryRequest, Revocation, Session,
+    SessionId, SessionLimit, SessionPage, SessionPosition, SessionSelector, SessionSnapshot,
+    SessionStore, StoreError,
 };
 
 use crate::row::{self, Fields};
@@ -16,7 +17,7 @@ type EndedRow = (String, String, String);
 impl RedisStore {
     fn announce(&self, ended: Vec<EndedRow>) -> Result<Vec<Revocation>, StoreError> {
         if !ended.is_empty() {
-            self.bell.ring();
+            self.signal.notify();
         }
         let revocation = |(issuer, sid, until): EndedRow| {
             let until = row::time("access_until", &until)?;
@@ -50,11 +51,11 @@ impl SessionStore for RedisStore {
     ) -> Result<Vec<Revocation>, StoreError> {
         let mut call = self.call(&INSERT);
         call.arg(new.id().to_string());
-        call.arg(limit.most().map(|most| most.to_string()).unwrap_or_default());
-        call.arg(u8::from(limit.refuses()));
+        call.arg(limit.max().map(|most| most.to_string()).unwrap_or_default());
+        call.arg(u8::from(limit.rejects_new()));
         call.arg(SessionLimit::MAX_ENDED).arg(limit.max_counted());
-        row::write(&mut call, new.parts());
-        let may_end = limit.most().is_some() && !limit.refuses();
+        row::write(&mut call, new.record());
+        let may_end = limit.max().is_some() && !limit.rejects_new();
         let (outcome, ended): (String, Vec<EndedRow>) =
             if may_end { self.run_carefully(&call).await? } else { self.run(&call).await? };
         match &*outcome {
@@ -65,15 +66,15 @@ impl SessionStore for RedisStore {
         }
     }
 
-    async fn load(&self, id: SessionId) -> Result<Option<Loaded>, StoreError> {
+    async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
         let mut call = self.call(&LOAD);
         call.arg(id.to_string());
         let (now, fields): (String, Fields) = self.run(&call).await?;
         let now = row::time("time", &now)?;
-        Ok(found(id, Some(fields))?.map(|session| Loaded { session, now }))
+        Ok(found(id, Some(fields))?.map(|session| SessionSnapshot { session, now }))
     }
 
-    async fn advance(&self, step: &Advance) -> Result<Option<Session>, StoreError> {
+    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
         let Some(next) = step.from_generation.checked_add(1) else { return Ok(None) };
         let mut call = self.call(&ADVANCE);
         call.arg(step.id.to_string())
@@ -86,7 +87,7 @@ impl SessionStore for RedisStore {
         found(step.id, self.run(&call).await?)
     }
 
-    async fn late_retry(&self, retry: &LateRetry) -> Result<Option<Session>, StoreError> {
+    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
         let Some(current) = retry.generation.checked_add(1) else { return Ok(None) };
         let mut call = self.call(&LATE_RETRY);
         call.arg(retry.id.to_string())
@@ -108,16 +109,18 @@ impl SessionStore for RedisStore {
 
     async fn end(
         &self,
-        which: &Which<'_>,
+        selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError> {
         let none = String::new;
-        let (kind, id, hash, issuer, subject) = match which {
-            Which::One { id } => ("one", id, none(), "", ""),
-            Which::Presented { id, secret_hash } => {
+        let (kind, id, hash, issuer, subject) = match selector {
+            SessionSelector::ById { id } => ("one", id, none(), "", ""),
+            SessionSelector::ByToken { id, secret_hash } => {
                 ("presented", id, row::hash_text(secret_hash), "", "")
             }
-            Which::Owned { issuer, subject, id } => ("owned", id, none(), *issuer, *subject),
+            SessionSelector::Owned { issuer, subject, id } => {
+                ("owned", id, none(), *issuer, *subject)
+            }
         };
         let mut call = self.call(&END);
         call.arg(kind).arg(id.to_string()).arg(hash);

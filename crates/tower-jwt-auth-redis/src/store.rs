@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use redis::{Client, FromRedisValue, Script, ScriptInvocation, Value};
 use tokio::task::AbortHandle;
-use tower_jwt_auth_core::{Bell, StoreError};
+use tower_jwt_auth_core::{ChangeSignal, StoreError};
 
 use crate::check::check;
 use crate::confirm::{Lack, Wanted};
@@ -40,7 +40,7 @@ pub struct RedisStore {
     link: Link,
     /// Where endings go that replicas or disks are waited for: whoever waits holds up what comes after.
     careful: Option<(Link, Wanted)>,
-    pub(crate) bell: Arc<Bell>,
+    pub(crate) signal: Arc<ChangeSignal>,
     watch: AbortHandle,
 }
 
@@ -75,10 +75,10 @@ impl RedisStore {
 
     fn new(client: Client, keys: Keys, link: Link, wanted: Wanted) -> Self {
         let careful = wanted.is_more().then(|| (Link::new(client.clone()), wanted));
-        let bell = Arc::new(Bell::new());
-        let watching = watch::watch(client, keys.log().to_owned(), Arc::clone(&bell));
+        let signal = Arc::new(ChangeSignal::new());
+        let watching = watch::watch(client, keys.log().to_owned(), Arc::clone(&signal));
         let watch = tokio::spawn(watching).abort_handle();
-        Self { keys, link, careful, bell, watch }
+        Self { keys, link, careful, signal, watch }
     }
 
     /// Ends all sessions and starts the log anew; tells how many sessions it ended.
@@ -99,7 +99,7 @@ impl RedisStore {
             let (next, count, senseless): (String, usize, usize) =
                 self.run_carefully(&call).await?;
             (ended, left) = (ended + count, left + senseless);
-            self.bell.ring();
+            self.signal.notify();
             if next == "0" {
                 break;
             }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult, Value};
-use tower_jwt_auth_core::Bell;
+use tower_jwt_auth_core::ChangeSignal;
 
 use crate::link::{ANSWER, CONNECT};
 
@@ -15,14 +15,14 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 /// Rings when the log has grown, on a connection of its own, for as long as it is polled.
 ///
 /// It only saves time. What it misses is found by those who look by themselves now and then.
-pub(crate) async fn watch(client: Client, log: String, bell: Arc<Bell>) {
+pub(crate) async fn watch(client: Client, log: String, signal: Arc<ChangeSignal>) {
     let config = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT))
         .set_response_timeout(Some(BLOCK + ANSWER));
     let mut pause = RETRY.0;
     loop {
         let failed = match client.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(mut connection) => follow(&mut connection, &log, &bell, &mut pause).await,
+            Ok(mut connection) => follow(&mut connection, &log, &signal, &mut pause).await,
             Err(error) => Err(error),
         };
         if let Err(error) = failed {
@@ -39,14 +39,14 @@ pub(crate) async fn watch(client: Client, log: String, bell: Arc<Bell>) {
 async fn follow(
     connection: &mut MultiplexedConnection,
     log: &str,
-    bell: &Bell,
+    signal: &ChangeSignal,
     pause: &mut Duration,
 ) -> RedisResult<()> {
     let mut seen = None;
     loop {
         let last = last_id(connection, log).await?;
         if seen.as_ref() != Some(&last) {
-            bell.ring();
+            signal.notify();
         }
         let mut read = redis::cmd("XREAD");
         read.arg("COUNT").arg(1).arg("BLOCK").arg(BLOCK.as_millis() as u64);

@@ -1,13 +1,19 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
-#![doc = include_str!("../README.md")]
+#![cfg_attr(all(feature = "sqlite", feature = "postgres"), doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(all(feature = "sqlite", feature = "postgres")),
+    doc = "SQLite and PostgreSQL stores of tower-jwt-auth. Build with both features for the documentation of the crate."
+)]
 
-mod desk;
-mod entry;
+mod convert;
 mod error;
+mod escape;
+mod log_row;
+mod migrations;
 mod paging;
-mod row;
-mod task;
-mod text;
+mod pool;
+mod query_error;
+mod session_row;
 
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -15,36 +21,11 @@ mod postgres;
 mod sqlite;
 
 pub use self::error::ConnectError;
+pub use self::migrations::Migration;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresStore;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteStore;
 
 #[cfg(not(any(feature = "sqlite", feature = "postgres")))]
-compile_error!("turn on the feature `sqlite` or `postgres`");
-
-/// A step of the tables from one version to the next, for applications that apply it themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Migration {
-    /// The version of the tables after it; the first one is 1.
-    pub version: i32,
-    /// The statements, to be run in one transaction.
-    pub sql: &'static str,
-}
-
-/// The migrations that are still to come for tables of this version; 0 where there are none.
-fn to_come(migrations: &[Migration], found: i32) -> impl Iterator<Item = &Migration> {
-    migrations.iter().filter(move |migration| migration.version > found)
-}
-
-/// Whether these tables are of the version that this crate works with.
-fn check_version(migrations: &[Migration], found: Option<i32>) -> Result<(), ConnectError> {
-    let wanted = migrations.last().map_or(0, |migration| migration.version);
-    match found {
-        None => Err(ConnectError::NoTables),
-        Some(found) if found < wanted => Err(ConnectError::OldTables { found, wanted }),
-        Some(found) if found > wanted => Err(ConnectError::NewTables { found, wanted }),
-        Some(_) => Ok(()),
-    }
-}
+compile_error!("enable the feature `sqlite` or `postgres`");

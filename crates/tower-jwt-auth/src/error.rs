@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::keys::Algorithm;
+use crate::algorithm::Algorithm;
 
 /// A configuration that cannot be meant, found when it is built.
 ///

@@ -8,8 +8,8 @@ use tower_jwt_auth_core::{Clock, SessionId, SystemClock, Timestamp, TokenId};
 
 use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, name};
 use crate::error::{ConfigError, TokenError};
-use crate::jose::MAX_TOKEN_LENGTH;
-use crate::keys::backend::Rejected;
+use crate::jws::MAX_TOKEN_LENGTH;
+use crate::keys::crypto::CryptoError;
 use crate::keys::{KeyRing, SigningKey, encode_base64url};
 
 /// The longest life of an access token that can be set.
@@ -218,7 +218,7 @@ pub(crate) fn sign(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String,
     let mut token = encode_base64url(&header);
     token.push('.');
     token.push_str(&encode_base64url(claims));
-    let signature = key.sign(token.as_bytes()).map_err(|Rejected| IssueError::Signature)?;
+    let signature = key.sign(token.as_bytes()).map_err(|CryptoError| IssueError::Signature)?;
     token.push('.');
     token.push_str(&encode_base64url(&signature));
     Ok(token)

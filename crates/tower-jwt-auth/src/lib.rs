@@ -64,40 +64,26 @@
 //!
 //! # Features
 //!
-//! - `aws-lc-rs` (default): signatures by aws-lc-rs.
 //! - `axum`: extractors for axum handlers.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(not(feature = "aws-lc-rs"))]
-compile_error!("tower-jwt-auth needs a cryptographic library: turn on the feature `aws-lc-rs`");
-
-// Floor 1: what stands by itself.
+mod algorithm;
+mod auth;
 mod background;
-mod bearer;
-mod challenge;
 mod claims;
-mod cookies;
+mod endpoints;
 mod error;
-mod jose;
-mod keys;
-mod origin;
-mod patience;
-mod scope;
-
-// Floor 2: tokens and revocations.
+mod http;
 mod identity;
 mod issuer;
+mod jws;
+mod keys;
 mod refresh_token;
 mod revocation;
-mod verifier;
-
-// Floor 3: sessions.
+mod scope;
 mod sessions;
-
-// Floor 4: HTTP services; none knows another.
-mod auth;
-mod jwks;
-mod refresh;
+mod store_guard;
+mod verifier;
 
 /// What the author of a store, or of a layer around one, works with: the whole of `tower-jwt-auth-core`.
 pub mod store {
@@ -107,33 +93,33 @@ pub mod store {
 /// The attribute that implementations of [`RefreshHook`], [`SessionStore`] and [`RevocationLog`] need.
 pub use async_trait::async_trait;
 pub use tower_jwt_auth_core::{
-    Clock, Device, EndReason, ManualClock, MemoryStore, Revocation, RevocationLog, RotationPolicy,
-    Session, SessionId, SessionLimit, SessionPage, SessionPosition, SessionStore, StoreError,
-    SystemClock, Timestamp, TokenId,
+    ClientInfo, Clock, EndReason, ManualClock, MemoryStore, Revocation, RevocationLog,
+    RotationPolicy, Session, SessionId, SessionLimit, SessionPage, SessionPosition, SessionStore,
+    StoreError, SystemClock, Timestamp, TokenId,
 };
 
+pub use self::algorithm::Algorithm;
 #[cfg(feature = "axum")]
 pub use self::auth::IdentityRejection;
 pub use self::auth::{
     Anonymous, AuthBody, JwtAuth, JwtAuthLayer, OptionalJwtAuthLayer, RequireFreshLogin,
     RequireScope, Required, RequiredFuture, ResponseFuture,
 };
-pub use self::bearer::TokenSource;
-pub use self::challenge::AuthError;
 pub use self::claims::ClaimsError;
+pub use self::endpoints::{
+    EndpointFuture, JwksService, LogoutService, RefreshCookie, RefreshService, SameSite,
+};
 pub use self::error::{ConfigError, RequestError, TokenError, TokenPart};
+pub use self::http::challenge::AuthError;
+pub use self::http::origin::OriginPolicy;
+pub use self::http::token_source::TokenSource;
 pub use self::identity::Identity;
 pub use self::issuer::{AccessToken, IssueError, Issuer};
-pub use self::jwks::JwksService;
-pub use self::keys::{
-    Algorithm, KeyRing, KeySet, KeySource, RefreshSecrets, SigningKey, VerifyingKey,
-};
-pub use self::origin::OriginPolicy;
-pub use self::refresh::{AnswerFuture, LogoutService, RefreshCookie, RefreshService, SameSite};
+pub use self::keys::{KeyRing, KeySet, KeySource, RefreshSecrets, SigningKey, VerifyingKey};
 pub use self::refresh_token::RefreshToken;
-pub use self::revocation::{FollowPolicy, RevocationList, TokenStatus};
+pub use self::revocation::{RevocationList, SyncOptions, TokenStatus};
 pub use self::sessions::{
-    HookError, RefreshContext, RefreshError, RefreshHook, RefreshKind, RefreshRefusal, Renewal,
+    HookError, RefreshContext, RefreshError, RefreshHook, RefreshKind, RefreshRejection, Renewal,
     SessionError, Sessions, SignIn, Tokens,
 };
 pub use self::verifier::{TrustedIssuer, Verifier};

@@ -4,12 +4,12 @@ use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tower_jwt_auth_core::{Presented, SecretHash, Session, SessionId, Timestamp, TokenId};
+use tower_jwt_auth_core::{PresentedToken, SecretHash, Session, SessionId, Timestamp, TokenId};
 
 use crate::claims::ClaimsError;
 use crate::issuer::{IssueError, sign};
-use crate::jose::{self, Header, Scratch};
-use crate::keys::backend::{self, sha256};
+use crate::jws::{self, DecodeBuffer, Header};
+use crate::keys::crypto::{self, sha256};
 use crate::keys::{RefreshSecrets, decode_base64url, encode_base64url};
 
 /// The type of refresh tokens; ours alone.
@@ -23,7 +23,7 @@ pub(crate) struct SessionSecret([u8; 16]);
 
 impl SessionSecret {
     pub(crate) fn random() -> Result<Self, IssueError> {
-        backend::random().map(Self).map_err(|_| IssueError::Entropy)
+        crypto::random().map(Self).map_err(|_| IssueError::Entropy)
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
@@ -59,13 +59,13 @@ fn token_id(sid: SessionId, generation: u64, secret: &SessionSecret) -> TokenId 
 }
 
 /// Makes the refresh token of a session's current generation.
-pub(crate) fn seal(
+pub(crate) fn issue(
     secrets: &RefreshSecrets,
     session: &Session,
     secret: &SessionSecret,
     now: Timestamp,
 ) -> Result<RefreshToken, IssueError> {
-    let row = session.parts();
+    let row = session.record();
     let id = token_id(row.id, row.generation, secret);
     let claims = RefreshClaims {
         iss: row.issuer.as_str().into(),
@@ -86,7 +86,7 @@ pub(crate) fn seal(
 
 /// A refresh token whose signature is right.
 #[derive(Clone)]
-pub(crate) struct Opened {
+pub(crate) struct VerifiedRefreshToken {
     pub(crate) session_id: SessionId,
     pub(crate) generation: u64,
     pub(crate) secret: SessionSecret,
@@ -95,9 +95,9 @@ pub(crate) struct Opened {
     pub(crate) expires_at: Timestamp,
 }
 
-impl Opened {
-    pub(crate) fn presented(&self) -> Presented {
-        Presented { generation: self.generation, secret_hash: self.secret.hash() }
+impl VerifiedRefreshToken {
+    pub(crate) fn presented(&self) -> PresentedToken {
+        PresentedToken { generation: self.generation, secret_hash: self.secret.hash() }
     }
 
     /// The name of the token of another generation of its session.
@@ -113,37 +113,43 @@ impl Opened {
 
 /// The token is none of ours: malformed, of another type or issuer, or with a signature that does not match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct NotOurs;
+pub(crate) struct InvalidRefreshToken;
 
 /// Checks everything about a refresh token that can be told without the store and the time.
-pub(crate) fn open(secrets: &RefreshSecrets, issuer: &str, token: &str) -> Result<Opened, NotOurs> {
+pub(crate) fn verify(
+    secrets: &RefreshSecrets,
+    issuer: &str,
+    token: &str,
+) -> Result<VerifiedRefreshToken, InvalidRefreshToken> {
     if token.len() > MAX_LENGTH {
-        return Err(NotOurs);
+        return Err(InvalidRefreshToken);
     }
-    let segments = jose::split(token).map_err(|_| NotOurs)?;
-    let mut scratch = Scratch::default();
-    let decoded = scratch.decode(segments).map_err(|_| NotOurs)?;
-    let header = Header::parse(decoded.header).map_err(|_| NotOurs)?;
-    let key = header.key_id.as_deref().and_then(|kid| secrets.find(kid)).ok_or(NotOurs)?;
+    let segments = jws::split(token).map_err(|_| InvalidRefreshToken)?;
+    let mut buffer = DecodeBuffer::default();
+    let decoded = buffer.decode(segments).map_err(|_| InvalidRefreshToken)?;
+    let header = Header::parse(decoded.header).map_err(|_| InvalidRefreshToken)?;
+    let key =
+        header.key_id.as_deref().and_then(|kid| secrets.find(kid)).ok_or(InvalidRefreshToken)?;
     if !header.has_type(TYPE) || header.algorithm != key.algorithm() {
-        return Err(NotOurs);
+        return Err(InvalidRefreshToken);
     }
     key.verifying_key()
         .verify(segments.signed.as_bytes(), decoded.signature)
-        .map_err(|_| NotOurs)?;
-    let claims: RefreshClaims<'_> = serde_json::from_str(decoded.claims).map_err(|_| NotOurs)?;
+        .map_err(|_| InvalidRefreshToken)?;
+    let claims: RefreshClaims<'_> =
+        serde_json::from_str(decoded.claims).map_err(|_| InvalidRefreshToken)?;
     if claims.iss != issuer {
-        return Err(NotOurs);
+        return Err(InvalidRefreshToken);
     }
-    let session_id: SessionId = claims.sid.parse().map_err(|_| NotOurs)?;
-    let secret = decode_base64url(&claims.sec).ok_or(NotOurs)?;
-    let secret = SessionSecret::from_bytes(&secret).ok_or(NotOurs)?;
+    let session_id: SessionId = claims.sid.parse().map_err(|_| InvalidRefreshToken)?;
+    let secret = decode_base64url(&claims.sec).ok_or(InvalidRefreshToken)?;
+    let secret = SessionSecret::from_bytes(&secret).ok_or(InvalidRefreshToken)?;
     let id = token_id(session_id, claims.generation, &secret);
     if claims.jti != id.to_string() {
-        return Err(NotOurs);
+        return Err(InvalidRefreshToken);
     }
     let expires_at = Timestamp::from_unix_seconds(claims.exp);
-    Ok(Opened { session_id, generation: claims.generation, secret, id, expires_at })
+    Ok(VerifiedRefreshToken { session_id, generation: claims.generation, secret, id, expires_at })
 }
 
 /// A refresh token: a secret. `Debug` does not show it.

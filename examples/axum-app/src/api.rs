@@ -1,4 +1,4 @@
-//! What the tokens are for.
+//! The API, which requires access tokens.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -29,7 +29,7 @@ pub(crate) struct Transfer {
     amount: u64,
 }
 
-/// `GET /api/me`: what the access token says.
+/// `GET /api/me`: returns the contents of the access token.
 pub(crate) async fn me(user: Identity<Profile>) -> Json<Me> {
     Json(Me {
         subject: user.subject().to_owned(),
@@ -41,12 +41,12 @@ pub(crate) async fn me(user: Identity<Profile>) -> Json<Me> {
     })
 }
 
-/// `GET /api/admin`, behind the scope `admin`.
+/// `GET /api/admin`: requires the scope `admin`.
 pub(crate) async fn admin(user: Identity<Profile>) -> Json<Message> {
     Json(Message { message: format!("Welcome, {}.", user.claims().name) })
 }
 
-/// `POST /api/transfer`, behind a fresh login.
+/// `POST /api/transfer`: requires a fresh login.
 pub(crate) async fn transfer(
     user: Identity<Profile>,
     body: Result<Json<Transfer>, JsonRejection>,

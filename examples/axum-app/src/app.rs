@@ -1,34 +1,39 @@
-//! The routes, and what they share.
+//! The routes and their shared state.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::error_handling::HandleErrorLayer;
 use axum::extract::DefaultBodyLimit;
-use axum::http::header::{CACHE_CONTROL, HeaderValue};
-use axum::middleware::map_response;
-use axum::response::Response;
+use axum::middleware::map_response_with_state;
 use axum::routing::{delete, get, post};
+use tower::timeout::TimeoutLayer;
+use tower::{BoxError, ServiceBuilder};
 use tower_jwt_auth::{
-    ConfigError, FollowPolicy, Issuer, JwtAuthLayer, LogoutService, OriginPolicy, RefreshCookie,
-    RefreshService, SessionStore, Sessions,
+    ConfigError, Issuer, JwtAuthLayer, LogoutService, OriginPolicy, RefreshCookie, RefreshService,
+    SessionStore, Sessions, SyncOptions,
 };
 
 use crate::config::{Config, StartError};
 use crate::error::ApiError;
 use crate::keys::Keys;
 use crate::users::{Profile, Users};
-use crate::{api, assets, login, ready, sessions};
+use crate::{api, assets, headers, login, ready, sessions};
 
-/// The `iss` of the tokens: a name, which stays the same wherever the server listens.
+/// The `iss` of the tokens: an identifier, which does not depend on the address of the server.
 const ISSUER: &str = "http://localhost:3000";
 /// The `aud` of the tokens.
 const AUDIENCE: &str = "http://localhost:3000/api";
 
-/// No request has a body of more bytes.
-const MOST_BODY: usize = 16 * 1024;
+/// The max size of a request's body, in bytes.
+const MAX_BODY: usize = 16 * 1024;
 
-/// What the handlers share; cloning it copies pointers.
+/// The time from the head of a request to its response. It bounds clients that send their body slowly: the calls
+/// of the store have shorter timeouts.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The state of the handlers. A clone copies pointers.
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) sessions: Sessions<Profile>,
@@ -38,22 +43,23 @@ pub(crate) struct App {
     pub(crate) max_staleness: Duration,
 }
 
-/// The application as configured, on its store and with its keys.
+/// Builds the application with its keys, and connects it to its store.
 pub(crate) async fn build(config: &Config) -> Result<Router, StartError> {
-    let keys = config.keys().map_or_else(Keys::generate, Keys::load_or_make)?;
-    let follow = FollowPolicy::default().with_heartbeat(config.heartbeat());
+    let keys = config.keys().map_or_else(Keys::generate, Keys::load_or_create)?;
+    let follow = SyncOptions::default().with_heartbeat(config.heartbeat());
     let follow = follow.map_err(|source| StartError::new("cannot use HEARTBEAT", source))?;
     let store = config.store().connect().await?;
     if config.store().is_durable() && config.keys().is_none() {
         tracing::warn!(
-            "KEYS is not set: a restart signs everyone out, and no other process takes these tokens"
+            "KEYS is not set: a restart signs everyone out, and other processes reject these tokens"
         );
     }
     let app = set_up(config, keys, store, follow).map_err(|source| {
         let (lifetime, grace) = (config.access_lifetime(), config.rotation().grace());
         let (lifetime, grace) = (lifetime.as_secs(), grace.as_secs());
-        let what = format!("cannot set up sessions with ACCESS_LIFETIME={lifetime}, GRACE={grace}");
-        StartError::new(what, source)
+        let message =
+            format!("cannot set up sessions with ACCESS_LIFETIME={lifetime}, GRACE={grace}");
+        StartError::new(message, source)
     })?;
     router(app, config).map_err(|source| StartError::new("cannot set up the routes", source))
 }
@@ -62,7 +68,7 @@ fn set_up(
     config: &Config,
     keys: Keys,
     store: Arc<dyn SessionStore>,
-    follow: FollowPolicy,
+    follow: SyncOptions,
 ) -> Result<App, ConfigError> {
     let issuer = Issuer::new(ISSUER, AUDIENCE, keys.signing_key)?
         .with_access_lifetime(config.access_lifetime())?;
@@ -82,13 +88,16 @@ fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
     let admin = get(api::admin).layer(auth.require_scope("admin")?);
     let transfer = post(api::transfer).layer(auth.require_fresh_login(config.login_max_age())?);
 
+    let timeout = ServiceBuilder::new()
+        .layer(HandleErrorLayer::new(|_: BoxError| async { ApiError::REQUEST_TIMEOUT }))
+        .layer(TimeoutLayer::new(REQUEST_TIMEOUT));
     Ok(Router::new()
         .route("/api/me", get(api::me))
         .route("/api/admin", admin)
         .route("/api/transfer", transfer)
         .route("/auth/sessions", get(sessions::list))
         .route("/auth/sessions/{id}", delete(sessions::end))
-        // Whatever is above needs an access token; what is below does not.
+        // The routes above require an access token, those below do not.
         .route_layer(auth)
         .route("/auth/login", post(login::login))
         .route_service("/auth/refresh", RefreshService::new(sessions, cookie.clone()))
@@ -98,15 +107,8 @@ fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
         .route("/readyz", get(ready::ready))
         .merge(assets::routes())
         .fallback(|| async { ApiError::NOT_FOUND })
-        .layer(map_response(without_store))
-        .layer(map_response(assets::secure))
-        .layer(DefaultBodyLimit::max(MOST_BODY))
+        .layer(timeout)
+        .layer(map_response_with_state(headers::security(config.hsts_max_age()), headers::add))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(app))
-}
-
-/// Answers are one user's, or a secret: nobody keeps them who was not told to.
-async fn without_store(mut response: Response) -> Response {
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().entry(CACHE_CONTROL).or_insert(no_store);
-    response
 }

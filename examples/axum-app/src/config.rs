@@ -1,4 +1,4 @@
-//! What can be set from outside, and what is said when it cannot be used.
+//! The settings, which are environment variables, and the error of an invalid one.
 
 use std::env::{self, VarError};
 use std::error::Error;
@@ -11,7 +11,7 @@ use tower_jwt_auth::RotationPolicy;
 
 use crate::store::StoreUrl;
 
-/// What the environment variables ask for.
+/// The settings.
 #[derive(Debug)]
 pub(crate) struct Config {
     bind: String,
@@ -23,69 +23,71 @@ pub(crate) struct Config {
     login_max_age: Duration,
     max_staleness: Duration,
     heartbeat: Duration,
+    hsts_max_age: Option<Duration>,
 }
 
 impl Config {
+    /// Reads the environment variables.
     pub(crate) fn from_env() -> Result<Self, StartError> {
         let config = Self {
             bind: text("BIND")?.unwrap_or_else(|| "localhost:3000".to_owned()),
             store: text("STORE")?.map_or(Ok(StoreUrl::Memory), |store| StoreUrl::parse(&store))?,
             keys: text("KEYS")?.map(PathBuf::from),
             access_lifetime: seconds("ACCESS_LIFETIME", 300)?,
-            grace: count("GRACE", "seconds")?.map(|grace| Duration::from_secs(grace.into())),
+            grace: optional_seconds("GRACE")?,
             late_retries: count("LATE_RETRIES", "generations")?.unwrap_or(1),
             login_max_age: seconds("LOGIN_MAX_AGE", 300)?,
             max_staleness: seconds("MAX_STALENESS", 30)?,
             heartbeat: milliseconds("HEARTBEAT", 5000)?,
+            hsts_max_age: optional_seconds("HSTS_MAX_AGE")?,
         };
         config.check()?;
         Ok(config)
     }
 
-    /// What is wrong with one in the company of another.
+    /// Checks the settings that depend on each other.
     fn check(&self) -> Result<(), StartError> {
         match (&self.store, &self.keys) {
             (_, Some(path)) if path.as_os_str().is_empty() => {
                 return Err(StartError::new("KEYS is empty", "give the path of a file"));
             }
-            // After a restart its tokens would be accepted, and nobody would know which had been revoked.
+            // After a restart the access tokens would be valid, and the revocations would be lost.
             (StoreUrl::Memory, Some(_)) => {
-                let hint =
-                    "give STORE too, as sqlite:sessions.db, or logouts are forgotten at a restart";
+                let hint = "set STORE, as in STORE=sqlite:sessions.db, since a restart loses the logouts in memory";
                 return Err(StartError::new("KEYS is set but sessions are kept in memory", hint));
             }
             _ => {}
         }
         if self.heartbeat >= self.max_staleness {
-            let what = format!("HEARTBEAT is {} milliseconds", self.heartbeat.as_millis());
+            let message = format!("HEARTBEAT is {} milliseconds", self.heartbeat.as_millis());
             let hint = format!("give less than MAX_STALENESS, {} s", self.max_staleness.as_secs());
-            return Err(StartError::new(what, hint));
+            return Err(StartError::new(message, hint));
         }
         Ok(())
     }
 
-    /// The host and port to listen at.
+    /// Returns the host and port to listen at.
     pub(crate) fn bind(&self) -> &str {
         &self.bind
     }
 
-    /// Where sessions are kept.
+    /// Returns the store of the sessions.
     pub(crate) fn store(&self) -> &StoreUrl {
         &self.store
     }
 
-    /// The file with the keys, unless they are to be gone with the process.
+    /// Returns the file of the keys. Without one they last as long as the process.
     pub(crate) fn keys(&self) -> Option<&Path> {
         self.keys.as_deref()
     }
 
-    /// How long an access token lives.
+    /// Returns the lifetime of access tokens.
     pub(crate) fn access_lifetime(&self) -> Duration {
         self.access_lifetime
     }
 
-    /// How sessions rotate: with a grace window of 10 seconds unless set, or half an access token's life where that
-    /// is less.
+    /// Returns the rotation policy. Unless set, the grace window is 10 seconds, or half the lifetime of an access
+    /// token if that is less.
     pub(crate) fn rotation(&self) -> RotationPolicy {
         let policy = RotationPolicy::default().with_late_retries(self.late_retries);
         let longest = self.access_lifetime / 2;
@@ -93,19 +95,24 @@ impl Config {
         policy.with_grace(grace)
     }
 
-    /// How old the login may be for a transfer.
+    /// Returns the max age of the login for a transfer.
     pub(crate) fn login_max_age(&self) -> Duration {
         self.login_max_age
     }
 
-    /// How long ago the revocation log may have been read for the list of revocations to be believed.
+    /// Returns the max time since the last read of the revocation log for which its entries suffice.
     pub(crate) fn max_staleness(&self) -> Duration {
         self.max_staleness
     }
 
-    /// How often it is seen whether the revocation log takes entries and gives them back.
+    /// Returns the interval of the heartbeats, which show that the revocation log can be written and read.
     pub(crate) fn heartbeat(&self) -> Duration {
         self.heartbeat
+    }
+
+    /// Returns the lifetime of `Strict-Transport-Security`, for an application that is served over https.
+    pub(crate) fn hsts_max_age(&self) -> Option<Duration> {
+        self.hsts_max_age
     }
 }
 
@@ -113,7 +120,7 @@ fn text(name: &str) -> Result<Option<String>, StartError> {
     match env::var(name) {
         Ok(value) => Ok(Some(value)),
         Err(VarError::NotPresent) => Ok(None),
-        // That error shows the value, and some values have passwords.
+        // The error contains the value, and some values contain passwords.
         Err(VarError::NotUnicode(_)) => {
             Err(StartError::new(format!("{name} cannot be read"), "give it in UTF-8"))
         }
@@ -124,11 +131,16 @@ fn seconds(name: &str, default: u32) -> Result<Duration, StartError> {
     Ok(Duration::from_secs(number(name, "seconds", default)?.into()))
 }
 
+/// Reads a number of seconds, which may be 0.
+fn optional_seconds(name: &str) -> Result<Option<Duration>, StartError> {
+    Ok(count(name, "seconds")?.map(|seconds| Duration::from_secs(seconds.into())))
+}
+
 fn milliseconds(name: &str, default: u32) -> Result<Duration, StartError> {
     Ok(Duration::from_millis(number(name, "milliseconds", default)?.into()))
 }
 
-/// A number that may be 0.
+/// Reads a number, which may be 0.
 fn count(name: &str, of: &str) -> Result<Option<u32>, StartError> {
     let Some(value) = text(name)? else { return Ok(None) };
     let number = value.parse().map_err(|source: ParseIntError| {
@@ -145,22 +157,22 @@ fn number(name: &str, of: &str, default: u32) -> Result<u32, StartError> {
     Ok(number.get())
 }
 
-/// Why the application does not start.
+/// The reason why the application does not start, with a remedy.
 #[derive(Debug)]
 pub(crate) struct StartError {
-    what: String,
+    message: String,
     source: Box<dyn Error>,
 }
 
 impl StartError {
-    pub(crate) fn new(what: impl Into<String>, source: impl Into<Box<dyn Error>>) -> Self {
-        Self { what: what.into(), source: source.into() }
+    pub(crate) fn new(message: impl Into<String>, source: impl Into<Box<dyn Error>>) -> Self {
+        Self { message: message.into(), source: source.into() }
     }
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
+        f.write_str(&self.message)
     }
 }
 

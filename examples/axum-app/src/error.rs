@@ -1,4 +1,4 @@
-//! The errors of this application's own handlers, in the form of those of the library.
+//! The errors of this application's handlers, in the format of the library's.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_jwt_auth::SessionError;
 
-/// What a client is told when a request is refused.
+/// The response to a request that fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
@@ -30,19 +30,24 @@ impl ApiError {
     pub(crate) const CROSS_SITE: Self = Self::new(
         StatusCode::FORBIDDEN,
         "cross_site_request",
-        "Requests from other sites are not accepted here.",
+        "Requests from other sites are not accepted.",
     );
     pub(crate) const NOT_FOUND: Self =
-        Self::new(StatusCode::NOT_FOUND, "not_found", "There is nothing here.");
+        Self::new(StatusCode::NOT_FOUND, "not_found", "The resource does not exist.");
+    pub(crate) const REQUEST_TIMEOUT: Self = Self::new(
+        StatusCode::REQUEST_TIMEOUT,
+        "request_timeout",
+        "The request did not arrive in time.",
+    );
     pub(crate) const UNAVAILABLE: Self = Self::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "temporarily_unavailable",
-        "This cannot be done just now.",
+        "The request cannot be handled at the moment.",
     );
     pub(crate) const SERVER_ERROR: Self =
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "Something went wrong here.");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "server_error", "The server failed.");
     const BAD_REQUEST: Self =
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The body is not as expected.");
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", "The body is malformed.");
 
     const fn new(status: StatusCode, error: &'static str, error_description: &'static str) -> Self {
         Self { status, body: Body { error, error_description } }
@@ -54,7 +59,7 @@ impl IntoResponse for ApiError {
         let mut response = (self.status, Json(self.body)).into_response();
         let headers = response.headers_mut();
         match self.status {
-            // Every 401 names what would be accepted (RFC 9110 §15.5.2).
+            // A 401 has a challenge (RFC 9110 §15.5.2).
             StatusCode::UNAUTHORIZED => {
                 let challenge = HeaderValue::from_static(r#"Bearer realm="api""#);
                 headers.insert(WWW_AUTHENTICATE, challenge);
@@ -78,7 +83,7 @@ impl From<SessionError> for ApiError {
     }
 }
 
-/// What was sent is not repeated in the answer: it may be a password.
+/// The response does not repeat the body, which may contain a password.
 impl From<JsonRejection> for ApiError {
     fn from(rejection: JsonRejection) -> Self {
         match rejection.status() {

@@ -1,4 +1,4 @@
-//! The keys: made for one process, or kept in a file that several processes and restarts share.
+//! The keys: generated for one process, or stored in a file for several processes and restarts.
 
 mod file;
 
@@ -10,14 +10,14 @@ use tower_jwt_auth::{Algorithm, ConfigError, RefreshSecrets, SigningKey};
 
 use crate::config::StartError;
 
-/// What access tokens and refresh tokens are signed with.
+/// The keys that sign access tokens and refresh tokens.
 #[derive(Debug)]
 pub(crate) struct Keys {
     pub(crate) signing_key: SigningKey,
     pub(crate) refresh_secrets: RefreshSecrets,
 }
 
-/// What is in the file; it has no `Debug`, which would show the keys.
+/// The contents of the file. It has no `Debug`, which would show the keys.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyFile {
@@ -28,7 +28,7 @@ struct KeyFile {
 }
 
 impl Keys {
-    /// New keys, which are gone with the process.
+    /// Generates keys that last as long as the process.
     pub(crate) fn generate() -> Result<Self, StartError> {
         let generate = || {
             Ok(Self {
@@ -36,23 +36,23 @@ impl Keys {
                 refresh_secrets: RefreshSecrets::generate()?,
             })
         };
-        generate().map_err(|source: ConfigError| StartError::new("cannot make keys", source))
+        generate().map_err(|source: ConfigError| StartError::new("cannot generate keys", source))
     }
 
-    /// The keys in this file, which is made where there is none.
-    pub(crate) fn load_or_make(path: &Path) -> Result<Self, StartError> {
+    /// Loads the keys from this file, which it creates if it does not exist.
+    pub(crate) fn load_or_create(path: &Path) -> Result<Self, StartError> {
         let failed = |doing: &str, source: Box<dyn Error>| {
             StartError::new(format!("cannot {doing} KEYS={path:?}"), source)
         };
         let read = || file::read(path).map_err(|error| failed("read", error.into()));
         if read()?.is_none() {
-            let text = KeyFile::generate().map_err(|error| failed("make", error))?;
-            if file::create(path, &text).map_err(|error| failed("make", error.into()))? {
-                tracing::info!(path = %path.display(), "made new keys");
+            let text = KeyFile::generate().map_err(|error| failed("create", error))?;
+            if file::create(path, &text).map_err(|error| failed("create", error.into()))? {
+                tracing::info!(path = %path.display(), "created new keys");
             }
         }
-        // Read back even if it was just made: another process may have been faster.
-        let text = read()?.ok_or_else(|| failed("read", "it is gone again".into()))?;
+        // Read in either case: another process may have created it first.
+        let text = read()?.ok_or_else(|| failed("read", "it has been removed".into()))?;
         KeyFile::parse(&text).map_err(|error| failed("use", error))
     }
 }
@@ -69,7 +69,7 @@ impl KeyFile {
     }
 
     fn parse(text: &str) -> Result<Keys, Box<dyn Error>> {
-        // The error of serde_json repeats what it has found, which is secret: the place has to do.
+        // The error of serde_json quotes the text, which is secret. The position does not.
         let file: Self = serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             format!(

@@ -1,11 +1,13 @@
-//! Sign in, call, refresh, log out: the main job of `tower-jwt-auth` in one small application.
+//! An axum application that shows `tower-jwt-auth`: sign-in, API calls, refresh and logout.
 
 mod api;
 mod app;
 mod assets;
 mod config;
 mod error;
+mod headers;
 mod keys;
+mod listen;
 mod login;
 mod ready;
 mod serve;
@@ -21,12 +23,13 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::Config;
+use crate::serve::Limits;
 
 #[tokio::main]
 async fn main() {
     if let Err(error) = run().await {
         report(&*error);
-        // Returning would wait for a name server that does not answer either.
+        // A return would wait for the threads of the runtime, one of which may still wait for a name server.
         process::exit(1);
     }
 }
@@ -35,17 +38,18 @@ async fn run() -> Result<(), Box<dyn Error>> {
     log_to_stderr()?;
     let config = Config::from_env()?;
     let app = app::build(&config).await?;
-    let listener = serve::bind(config.bind()).await?;
-    // Before anyone is told that there is a server that could be stopped.
+    let listener = listen::bind(config.bind()).await?;
+    // Before the address is printed: a script that has read it may stop the server.
     let stop = serve::stop_signal()?;
-    let address = serve::address(config.bind(), &listener)?;
+    let address = listen::address(config.bind(), &listener)?;
     let mut stdout = io::stdout();
     writeln!(stdout, "listening on http://{address}")?;
     stdout.flush()?;
-    Ok(serve::serve(listener, app, stop).await?)
+    serve::serve(listener, app, Limits::default(), stop).await;
+    Ok(())
 }
 
-/// Standard output has the address and nothing else, for scripts to read.
+/// Logs to standard error. Standard output has the address alone, for scripts.
 fn log_to_stderr() -> Result<(), Box<dyn Error>> {
     let filter = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
@@ -59,17 +63,18 @@ fn log_to_stderr() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
+/// Writes the error with its sources to standard error, in one line.
 fn report(error: &dyn Error) {
     let mut text = format!("error: {error}");
     let mut source = error.source();
     while let Some(error) = source {
         let reason = error.to_string();
-        // Some errors say what their source says.
+        // The text of some errors includes their source's.
         if !text.ends_with(&reason) {
             text.push_str(&format!(": {reason}"));
         }
         source = error.source();
     }
-    // With no standard error, there is nobody left to tell.
+    // Without a standard error the text is lost.
     let _ = writeln!(io::stderr(), "{text}");
 }

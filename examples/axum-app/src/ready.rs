@@ -1,4 +1,4 @@
-//! Whether requests should be sent here.
+//! The readiness check for load balancers.
 
 use axum::Json;
 use axum::extract::State;
@@ -12,7 +12,8 @@ pub(crate) struct Ready {
     ready: bool,
 }
 
-/// `GET /readyz`: by what the layer goes by too, which asks the store at every request where the list is older.
+/// `GET /readyz`: ready while the list of revocations is fresh. With an older list the layer queries the store at each
+/// request.
 pub(crate) async fn ready(State(app): State<App>) -> Result<Json<Ready>, ApiError> {
     match app.sessions.revocations().staleness() {
         Some(staleness) if staleness <= app.max_staleness => Ok(Json(Ready { ready: true })),
@@ -35,7 +36,7 @@ mod tests {
     use crate::users::Users;
 
     #[tokio::test]
-    async fn a_server_that_has_not_heard_of_the_log_for_long_is_not_ready() {
+    async fn a_server_with_a_stale_list_of_revocations_is_not_ready() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_700_000_000)));
         let issuer = Issuer::new("i", "a", SigningKey::generate().unwrap()).unwrap();
         let issuer = issuer.with_clock(Arc::clone(&clock));

@@ -1,4 +1,4 @@
-//! Where a user sees where they are signed in, and ends what they do not recognise.
+//! The sessions of a user, who can list them and end those they do not recognise.
 
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
@@ -14,12 +14,12 @@ use crate::users::Profile;
 #[derive(Serialize)]
 pub(crate) struct List {
     sessions: Vec<Entry>,
-    /// What `after` is for the next page; absent on the last one.
+    /// The `after` of the next page. The last page has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-/// Where a page begins.
+/// The query of a page.
 #[derive(Deserialize)]
 pub(crate) struct Page {
     after: Option<String>,
@@ -38,19 +38,19 @@ struct Entry {
 impl Entry {
     fn new(session: &Session, current: Option<&str>) -> Self {
         let id = session.id().to_string();
-        let device = session.device();
+        let client = session.client_info();
         Self {
             current: current == Some(id.as_str()),
             id,
             created_at: session.created_at().unix_seconds(),
             last_seen: session.last_seen().unix_seconds(),
-            user_agent: device.user_agent().map(str::to_owned),
-            address: device.address().map(str::to_owned),
+            user_agent: client.user_agent().map(str::to_owned),
+            address: client.address().map(str::to_owned),
         }
     }
 }
 
-/// `GET /auth/sessions`, and `GET /auth/sessions?after=…` for the pages after the first.
+/// `GET /auth/sessions`: returns the first page, or with `?after=…` the one after that position.
 pub(crate) async fn list(
     State(app): State<App>,
     user: Identity<Profile>,
@@ -64,7 +64,8 @@ pub(crate) async fn list(
     Ok(Json(List { sessions, next: page.next.map(|next| next.to_string()) }))
 }
 
-/// `DELETE /auth/sessions/{id}`; what is no id, nobody's or someone else's all looks the same.
+/// `DELETE /auth/sessions/{id}`: ends a session. A malformed id, an unknown one and one of another user have the same
+/// response.
 pub(crate) async fn end(
     State(app): State<App>,
     user: Identity<Profile>,

@@ -1,4 +1,4 @@
-//! Where sessions are kept: what `STORE` may be, and how it is reached.
+//! The store of the sessions: parses `STORE` and connects to it.
 
 use std::error::Error;
 use std::fmt;
@@ -13,13 +13,13 @@ use tower_jwt_auth_sqlx::{PostgresStore, SqliteStore};
 
 use crate::config::StartError;
 
-/// How long a store may take until it can be used.
-const PATIENCE: Duration = Duration::from_secs(9);
+/// The time to connect to a store and to prepare it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(9);
 
-/// What `STORE` may be.
+/// The valid values of `STORE`.
 const ALLOWED: &str = "give memory, sqlite:PATH, postgres://USER@HOST/DATABASE or redis://HOST";
 
-/// What `STORE` says; shown, it has no passwords.
+/// The value of `STORE`. Its `Display` and `Debug` show no password.
 pub(crate) enum StoreUrl {
     Memory,
     Sqlite(PathBuf),
@@ -28,14 +28,14 @@ pub(crate) enum StoreUrl {
 }
 
 impl StoreUrl {
-    /// Nothing of the text is in the error: what is mistyped may hold a password all the same.
+    /// Parses the value. The error does not repeat it: a mistyped one may contain a password as well.
     pub(crate) fn parse(text: &str) -> Result<Self, StartError> {
         let refuse = |hint| Err(StartError::new("STORE cannot be used", hint));
         let Some((scheme, rest)) = text.split_once(':') else {
             return if text == "memory" { Ok(Self::Memory) } else { refuse(ALLOWED) };
         };
         match scheme {
-            // With two slashes as well, since SQLx has it so.
+            // Two slashes are optional: the URLs of SQLx have them.
             "sqlite" => match rest.strip_prefix("//").unwrap_or(rest) {
                 "" => refuse("give the path of a file, as in sqlite:sessions.db"),
                 ":memory:" => {
@@ -52,17 +52,19 @@ impl StoreUrl {
         }
     }
 
-    /// Whether what is kept there outlives the process.
+    /// Returns whether the sessions outlive the process.
     pub(crate) fn is_durable(&self) -> bool {
         !matches!(self, Self::Memory)
     }
 
-    /// The store, ready for use.
+    /// Connects to the store.
     pub(crate) async fn connect(&self) -> Result<Arc<dyn SessionStore>, StartError> {
         let failed = |source: Box<dyn Error>| StartError::new(format!("cannot use {self}"), source);
-        match timeout(PATIENCE, self.open()).await {
+        match timeout(CONNECT_TIMEOUT, self.open()).await {
             Ok(store) => store.map_err(failed),
-            Err(_) => Err(failed("it does not answer, see that it runs and can be reached".into())),
+            Err(_) => Err(failed(
+                "it does not respond: see that it runs and accepts connections from here".into(),
+            )),
         }
     }
 
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_path_of_an_sqlite_file_is_what_comes_after_the_scheme() {
+    fn the_path_of_an_sqlite_file_follows_the_scheme() {
         let paths = [
             ("sqlite:sessions.db", "sessions.db"),
             ("sqlite:/var/lib/s.db", "/var/lib/s.db"),
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn the_url_of_a_server_is_handed_on_whole_and_never_shown() {
+    fn the_url_of_a_server_is_kept_whole_and_never_shown() {
         for text in
             ["postgres://u:hunter2@h/d", "postgresql://u:hunter2@h/d", "redis://:hunter2@h:6379/1"]
         {
@@ -123,7 +125,7 @@ mod tests {
             assert!(url.is_durable());
             assert!(!format!("{url} {url:?}").contains("hunter2"));
             let (StoreUrl::Postgres(whole) | StoreUrl::Redis(whole)) = url else {
-                panic!("{text} is no server")
+                panic!("{text} is not the URL of a server")
             };
             assert_eq!(whole, text);
         }

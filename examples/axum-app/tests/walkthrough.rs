@@ -1,4 +1,4 @@
-//! Runs the walkthrough of the workspace's README against the real binary, and compares what it shows.
+//! Runs the walkthrough of the workspace's README against the real binary, and compares the output.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[allow(dead_code, reason = "shared with the other tests")]
@@ -13,16 +13,16 @@ use std::{env, fs};
 use server::Server;
 
 const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
-/// Comes after the output of each command.
+/// The line after the output of each command.
 const MARK: &str = "--- end of a command ---";
 
-/// A command, and what the README says that it prints.
+/// A command with its output in the README.
 struct Step {
     command: String,
     expected: String,
 }
 
-/// The steps in the fenced `console` blocks between the two comments.
+/// Returns the steps in the fenced `console` blocks between the two comments.
 fn steps(readme: &str) -> Vec<Step> {
     let start = readme.split_once("<!-- walkthrough -->\n").expect("a walkthrough begins").1;
     let text = start.split_once("<!-- /walkthrough -->").expect("the walkthrough ends").0;
@@ -54,7 +54,7 @@ fn steps(readme: &str) -> Vec<Step> {
     steps
 }
 
-/// Runs the commands one after the other in one shell; gives what each of them printed.
+/// Runs the commands one after the other in one shell, and returns the output of each.
 fn run(steps: &[Step], address: &str, directory: &Path) -> Vec<String> {
     let mut script = "exec 2>&1\n".to_owned();
     for step in steps {
@@ -64,7 +64,7 @@ fn run(steps: &[Step], address: &str, directory: &Path) -> Vec<String> {
     let output = Command::new("bash")
         .args(["--noprofile", "--norc", "-c", &script])
         .current_dir(directory)
-        // Neither a .curlrc nor a proxy is part of the walkthrough.
+        // Without a .curlrc and a proxy, which are not part of the walkthrough.
         .env("HOME", directory)
         .env("no_proxy", "*")
         .stdin(Stdio::null())
@@ -74,7 +74,7 @@ fn run(steps: &[Step], address: &str, directory: &Path) -> Vec<String> {
     output.split(&format!("\n{MARK}\n")).map(str::to_owned).collect()
 }
 
-/// Puts a word in the place of everything that differs from run to run.
+/// Replaces everything that differs from run to run.
 fn normalize(output: &str) -> String {
     let output = output.replace('\r', "").replace(r#""address":"::1""#, r#""address":"127.0.0.1""#);
     let mut normal = String::new();
@@ -89,7 +89,7 @@ fn normalize(output: &str) -> String {
         while !rest.is_empty() {
             let end = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
-            let word = stand_in(&normal, word).unwrap_or(word);
+            let word = replacement(&normal, word).unwrap_or(word);
             normal.push_str(word);
             let next = after.find(is_word).unwrap_or(after.len());
             normal.push_str(&after[..next]);
@@ -100,8 +100,8 @@ fn normalize(output: &str) -> String {
     normal
 }
 
-/// What stands for this word after what has been there before, if it varies.
-fn stand_in(before: &str, word: &str) -> Option<&'static str> {
+/// Returns the replacement of a word, if it varies. `before` is the text before it.
+fn replacement(before: &str, word: &str) -> Option<&'static str> {
     let follows = |texts: &[&str]| texts.iter().any(|text| before.ends_with(text));
     let is_number = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
     if word.starts_with("eyJ") && word.matches('.').count() >= 2 {
@@ -126,11 +126,11 @@ fn is_installed(program: &str) -> bool {
 }
 
 #[test]
-fn the_walkthrough_of_the_readme_shows_what_happens() {
+fn the_walkthrough_of_the_readme_shows_the_actual_output() {
     for program in ["bash", "curl"] {
         if !is_installed(program) {
             assert!(env::var_os("CI").is_none(), "the walkthrough needs {program}");
-            // Not `eprintln!`, which is not shown where tests pass.
+            // Not `eprintln!`, which the test harness captures if the test passes.
             let text = format!("\n*** SKIPPED: the walkthrough needs {program} ***\n\n");
             io::stderr().write_all(text.as_bytes()).unwrap();
             return;
@@ -149,7 +149,7 @@ fn the_walkthrough_of_the_readme_shows_what_happens() {
         let (expected, shown) = (normalize(&step.expected), normalize(output));
         assert!(
             shown == expected,
-            "\n$ {}\nis said to print\n{expected}but prints\n{shown}as it came:\n{output}\n",
+            "\n$ {}\nshould print\n{expected}but prints\n{shown}or exactly:\n{output}\n",
             step.command
         );
     }
@@ -157,7 +157,7 @@ fn the_walkthrough_of_the_readme_shows_what_happens() {
 }
 
 #[test]
-fn what_varies_is_made_the_same_and_nothing_else() {
+fn normalize_replaces_the_parts_that_vary_and_no_others() {
     let one = r#"{"id":"_-3456789012345678901w","at":1700000000,"n":300,"t":"eyJh.eyJi.c-_"}"#;
     assert_eq!(normalize(one), "{\"id\":\"ID\",\"at\":TIME,\"n\":300,\"t\":\"TOKEN\"}\n");
     assert_eq!(

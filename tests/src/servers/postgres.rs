@@ -2,6 +2,7 @@ use std::fmt;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
+#[cfg(unix)]
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::Once;
@@ -194,6 +195,7 @@ fn newest() -> Option<PathBuf> {
 }
 
 /// Whom to run as: PostgreSQL refuses root. Gives them the directory.
+#[cfg(unix)]
 fn user(directory: &Path) -> Option<User> {
     let owner = fs::metadata(directory).expect("it has been made").uid();
     if owner != 0 {
@@ -211,6 +213,11 @@ fn user(directory: &Path) -> Option<User> {
     );
     chown(directory, Some(user.0), Some(user.1)).expect("root can give a directory away");
     Some(user)
+}
+
+#[cfg(not(unix))]
+fn user(_: &Path) -> Option<User> {
+    None
 }
 
 /// Whether the server with this id takes connections: it says so in the eighth line of its lock file.

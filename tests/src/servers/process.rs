@@ -2,6 +2,7 @@ use std::ffi::OsStr;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
+#[cfg(unix)]
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
@@ -42,7 +43,9 @@ impl Process {
         let mut command = command(Path::new("sh"), user);
         command.arg(script).arg(directory).arg(program).args(arguments);
         // Away from the group that Ctrl-C and test runners kill: it has to see the others' end.
-        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        #[cfg(unix)]
+        command.process_group(0);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut watchdog = command.spawn().expect("sh should be there to watch over a server");
         let orders = watchdog.stdin.take();
         let answers = BufReader::new(watchdog.stdout.take().expect("it is piped"));
@@ -152,9 +155,12 @@ pub(super) fn attempts<T>(start: impl Fn() -> Result<T, String>) -> T {
 pub(super) fn command(program: &Path, user: Option<User>) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/");
+    #[cfg(unix)]
     if let Some((user, group)) = user {
         command.uid(user).gid(group);
     }
+    #[cfg(not(unix))]
+    assert_eq!(user, None, "only Unix has these users");
     command
 }
 
@@ -227,7 +233,12 @@ pub(super) fn free_port() -> u16 {
 }
 
 /// The executable of this name in PATH.
+///
+/// `None` where there is no Unix: the watchdog is a shell script.
 pub(super) fn in_path(name: &str) -> Option<PathBuf> {
+    if cfg!(not(unix)) {
+        return None;
+    }
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
 }

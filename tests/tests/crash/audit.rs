@@ -6,14 +6,14 @@ use tower_jwt_auth::store::{LogEntry, LogPage, RevocationKey, Session};
 use tower_jwt_auth::{Revocation, SessionStore, StoreError};
 use tower_jwt_auth_tests::ISSUER;
 
-use crate::ledger::{Shared, lock};
+use crate::history::{SharedHistory, lock};
 
 /// How long a store may be out of reach once its server runs again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Asks until there is an answer.
 pub(crate) async fn answer<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         match ask().await {
             Ok(answer) => return answer,
@@ -27,58 +27,58 @@ pub(crate) async fn answer<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T
 }
 
 /// Holds the rows and the log against what clients were answered. Nothing may be under way.
-pub(crate) async fn audit(store: &dyn SessionStore, ledger: &Shared) {
-    let sids: Vec<String> = lock(ledger).sessions.keys().cloned().collect();
+pub(crate) async fn audit(store: &dyn SessionStore, history: &SharedHistory) {
+    let sids: Vec<String> = lock(history).sessions.keys().cloned().collect();
     let mut ended = BTreeSet::new();
     for sid in &sids {
         let row = load(store, sid).await;
-        if row.as_ref().is_some_and(|row| row.parts().ended.is_some()) {
+        if row.as_ref().is_some_and(|row| row.record().ended.is_some()) {
             ended.insert(sid.clone());
         }
-        compare(ledger, sid, row.as_ref());
+        compare(history, sid, row.as_ref());
     }
     let logged = log(store).await;
     for sid in ended.difference(&logged) {
-        lock(ledger).wrong(sid, "it has ended, and the log does not know");
+        lock(history).wrong(sid, "it has ended, and the log does not know");
     }
     // A sign-in that nobody got an answer to may be ended too.
     for sid in logged.difference(&ended) {
         let row = load(store, sid).await;
-        if row.is_none_or(|row| row.parts().ended.is_none()) {
-            lock(ledger).wrong(sid, "it is in the log and has not ended");
+        if row.is_none_or(|row| row.record().ended.is_none()) {
+            lock(history).wrong(sid, "it is in the log and has not ended");
         }
     }
     for sid in &ended {
         let key = [RevocationKey::Session { issuer: ISSUER, sid }];
         if !answer(async || store.is_revoked(&key).await).await {
-            lock(ledger).wrong(sid, "it has ended, and the store says that it is not revoked");
+            lock(history).wrong(sid, "it has ended, and the store says that it is not revoked");
         }
     }
 }
 
 /// One row.
-fn compare(ledger: &Shared, sid: &str, row: Option<&Session>) {
-    let mut ledger = lock(ledger);
-    let known = &ledger.sessions[sid];
+fn compare(history: &SharedHistory, sid: &str, row: Option<&Session>) {
+    let mut history = lock(history);
+    let known = &history.sessions[sid];
     let handed_out = known.generation();
     let (leaving, logged_out) = (known.leaving, known.logged_out);
-    let Some(row) = row else { return ledger.wrong(sid, "its row is gone") };
+    let Some(row) = row else { return history.wrong(sid, "its row is gone") };
     if row.generation() == handed_out + 1 {
-        ledger.counts.unanswered.insert((sid.to_owned(), row.generation()));
+        history.counts.unanswered.insert((sid.to_owned(), row.generation()));
     } else if row.generation() != handed_out {
         let wrong = format!("the row has {}, {handed_out} was handed out", row.generation());
-        ledger.wrong(sid, &wrong);
+        history.wrong(sid, &wrong);
     }
-    match row.parts().ended {
-        None if logged_out => ledger.wrong(sid, "its logout was acknowledged, and is undone"),
-        Some(_) if !leaving => ledger.wrong(sid, "it has ended, and nobody asked for that"),
+    match row.record().ended {
+        None if logged_out => history.wrong(sid, "its logout was acknowledged, and is undone"),
+        Some(_) if !leaving => history.wrong(sid, "it has ended, and nobody asked for that"),
         _ => {}
     }
 }
 
 async fn load(store: &dyn SessionStore, sid: &str) -> Option<Session> {
     let id = sid.parse().unwrap();
-    answer(async || store.load(id).await).await.map(|loaded| loaded.session)
+    answer(async || store.load(id).await).await.map(|snapshot| snapshot.session)
 }
 
 /// The sessions in the whole log.

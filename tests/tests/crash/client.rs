@@ -5,34 +5,39 @@ use futures_util::future::join_all;
 use tokio::sync::RwLock;
 use tokio::time::sleep;
 use tower_jwt_auth::{
-    RefreshError, RefreshRefusal, SessionError, Sessions, SignIn, StoreError, Tokens,
+    RefreshError, RefreshRejection, SessionError, Sessions, SignIn, StoreError, Tokens,
 };
 use tower_jwt_auth_tests::Profile;
 
-use crate::dice::Dice;
-use crate::event::{Event, Held, Jar, What};
+use crate::event::{CookieJar, Event, EventKind, HeldToken};
 use crate::node::GRACE;
+use crate::rng::Rng;
 
-/// Whom events are told.
-pub(crate) type Tell = Arc<dyn Fn(Event) + Send + Sync>;
+/// Receives events.
+pub(crate) type Recorder = Arc<dyn Fn(Event) + Send + Sync>;
 
 /// How long a client tries to get an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A user with a browser: signs in, refreshes, logs out and signs in again.
 ///
 /// It keeps its refresh token when an answer is an error or does not arrive, and comes back with it.
 pub(crate) struct Client {
-    seat: usize,
-    jar: Jar,
+    client_index: usize,
+    jar: CookieJar,
     nodes: Vec<Sessions<Profile>>,
-    tell: Tell,
-    dice: Dice,
+    recorder: Recorder,
+    rng: Rng,
 }
 
 impl Client {
-    pub(crate) fn new(seat: usize, jar: Jar, nodes: Vec<Sessions<Profile>>, tell: Tell) -> Self {
-        Self { seat, jar, nodes, tell, dice: Dice::new() }
+    pub(crate) fn new(
+        client_index: usize,
+        jar: CookieJar,
+        nodes: Vec<Sessions<Profile>>,
+        recorder: Recorder,
+    ) -> Self {
+        Self { client_index, jar, nodes, recorder, rng: Rng::new() }
     }
 
     /// Lives until the gate says false; stands still, with nothing under way, while somebody writes to it.
@@ -44,8 +49,7 @@ impl Client {
             }
             let is_answered = self.step().await;
             drop(open);
-            let pause =
-                if is_answered { self.dice.millis(0, 5) } else { self.dice.millis(20, 120) };
+            let pause = if is_answered { self.rng.millis(0, 5) } else { self.rng.millis(20, 120) };
             sleep(pause).await;
         }
     }
@@ -53,20 +57,20 @@ impl Client {
     /// Does one thing; tells whether it was answered.
     async fn step(&mut self) -> bool {
         if let Some(ended) = self.jar.ended.clone()
-            && self.dice.one_in(8)
+            && self.rng.one_in(8)
         {
             self.come_back_to(&ended).await;
         }
         match self.jar.held.clone() {
             None => self.sign_in().await,
-            Some(held) if held.leaving || self.dice.one_in(20) => self.log_out(held).await,
+            Some(held) if held.leaving || self.rng.one_in(20) => self.log_out(held).await,
             Some(held) => self.refresh(&held).await,
         }
     }
 
     /// Ends what was begun, and otherwise refreshes twice, trying for a while; false when it is locked out.
     pub(crate) async fn settle(&mut self) -> bool {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let aim = self.jar.held.as_ref().map_or(0, |held| held.generation + 2);
         while let Some(held) = self.jar.held.clone()
             && held.generation < aim
@@ -87,9 +91,9 @@ impl Client {
         let who = SignIn::new(subject.clone(), Profile { name: subject });
         match self.any_node().start(who).await {
             Ok(tokens) => {
-                let (held, access) = (Held::of(&tokens), tokens.access().as_str().to_owned());
+                let (held, access) = (HeldToken::of(&tokens), tokens.access().as_str().to_owned());
                 self.jar.held = Some(held.clone());
-                self.tell(What::Started { held, access });
+                self.record(EventKind::Started { held, access });
                 true
             }
             Err(error) => self.failed("-", &error),
@@ -97,8 +101,8 @@ impl Client {
     }
 
     /// With one tab, or with two at the same moment.
-    async fn refresh(&mut self, held: &Held) -> bool {
-        let tabs = if self.dice.one_in(4) { 2 } else { 1 };
+    async fn refresh(&mut self, held: &HeldToken) -> bool {
+        let tabs = if self.rng.one_in(4) { 2 } else { 1 };
         let nodes: Vec<_> = (0..tabs).map(|_| self.any_node()).collect();
         let answers = join_all(nodes.iter().map(|node| node.refresh(&held.token))).await;
         // Each is judged, also what came after one that was an answer.
@@ -106,48 +110,53 @@ impl Client {
         answers.fold(false, |some, answered| some | answered)
     }
 
-    fn take(&mut self, held: &Held, answer: Result<Tokens, RefreshError>) -> bool {
+    fn take(&mut self, held: &HeldToken, answer: Result<Tokens, RefreshError>) -> bool {
         match answer {
             Ok(tokens) => {
-                let arrived = !self.dice.one_in(8);
-                let (next, access) = (Held::of(&tokens), tokens.access().as_str().to_owned());
+                let arrived = !self.rng.one_in(8);
+                let (next, access) = (HeldToken::of(&tokens), tokens.access().as_str().to_owned());
                 // Of two answers at the end of a window one may be of the generation before.
                 if arrived && self.jar.is_behind(&next) {
                     self.jar.held = Some(next.clone());
                 }
-                self.tell(What::Refreshed { from: held.generation, held: next, access, arrived });
+                self.record(EventKind::Refreshed {
+                    from: held.generation,
+                    held: next,
+                    access,
+                    arrived,
+                });
                 true
             }
             Err(RefreshError::Unavailable { successor, .. }) => {
                 assert!(successor.is_none(), "there is no hook to be out of reach");
-                self.tell(What::TryLater);
+                self.record(EventKind::TryLater);
                 false
             }
             Err(error) => {
                 self.jar.held = None;
                 let answer = format!("generation {} was answered: {error}", held.generation);
-                self.tell(What::Wrong { sid: held.sid.clone(), answer });
+                self.record(EventKind::Wrong { sid: held.sid.clone(), answer });
                 true
             }
         }
     }
 
     /// In one of three ways, again and again until it is acknowledged.
-    async fn log_out(&mut self, held: Held) -> bool {
+    async fn log_out(&mut self, held: HeldToken) -> bool {
         if !held.leaving {
-            self.jar.held = Some(Held { leaving: true, ..held.clone() });
-            self.tell(What::Leaving { sid: held.sid.clone() });
+            self.jar.held = Some(HeldToken { leaving: true, ..held.clone() });
+            self.record(EventKind::Leaving { sid: held.sid.clone() });
         }
         let (node, subject) = (self.any_node(), self.subject());
-        let outcome = match self.dice.below(3) {
+        let outcome = match self.rng.below(3) {
             0 => node.end(&subject, held.sid.parse().unwrap()).await.map(drop),
             1 => node.end_all(&subject).await.map(drop),
             _ => node.end_presented(&held.token).await.map(drop),
         };
         match outcome {
             Ok(()) => {
-                self.tell(What::LoggedOut { sid: held.sid.clone() });
-                self.jar = Jar { held: None, ended: Some(held) };
+                self.record(EventKind::LoggedOut { sid: held.sid.clone() });
+                self.jar = CookieJar { held: None, ended: Some(held) };
                 true
             }
             Err(error) => self.failed(&held.sid, &error),
@@ -155,40 +164,40 @@ impl Client {
     }
 
     /// As a thief would, or a tab that was asleep.
-    async fn come_back_to(&mut self, ended: &Held) {
+    async fn come_back_to(&mut self, ended: &HeldToken) {
         let answer = match self.any_node().refresh(&ended.token).await {
-            Err(RefreshError::Refused(RefreshRefusal::Ended | RefreshRefusal::Revoked)) => {
-                return self.tell(What::StaysEnded);
+            Err(RefreshError::Rejected(RefreshRejection::Ended | RefreshRejection::Revoked)) => {
+                return self.record(EventKind::StaysEnded);
             }
-            Err(RefreshError::Unavailable { .. }) => return self.tell(What::TryLater),
+            Err(RefreshError::Unavailable { .. }) => return self.record(EventKind::TryLater),
             Ok(_) => "a refresh after its logout was granted".to_owned(),
             Err(error) => format!("a refresh after its logout was answered: {error}"),
         };
-        self.tell(What::Wrong { sid: ended.sid.clone(), answer });
+        self.record(EventKind::Wrong { sid: ended.sid.clone(), answer });
     }
 
     /// A store out of reach may be; one that holds nonsense must not be.
     fn failed(&self, sid: &str, error: &SessionError) -> bool {
         match error {
-            SessionError::Store(StoreError::Unavailable(_)) => self.tell(What::TryLater),
+            SessionError::Store(StoreError::Unavailable(_)) => self.record(EventKind::TryLater),
             error => {
                 let answer = format!("{error}: {:?}", std::error::Error::source(error));
-                self.tell(What::Wrong { sid: sid.to_owned(), answer });
+                self.record(EventKind::Wrong { sid: sid.to_owned(), answer });
             }
         }
         false
     }
 
     fn any_node(&mut self) -> Sessions<Profile> {
-        let any = usize::try_from(self.dice.below(self.nodes.len() as u64)).unwrap();
+        let any = usize::try_from(self.rng.below(self.nodes.len() as u64)).unwrap();
         self.nodes[any].clone()
     }
 
     fn subject(&self) -> String {
-        format!("user-{}", self.seat)
+        format!("user-{}", self.client_index)
     }
 
-    fn tell(&self, what: What) {
-        (self.tell)(Event { seat: self.seat, what });
+    fn record(&self, kind: EventKind) {
+        (self.recorder)(Event { client_index: self.client_index, kind });
     }
 }

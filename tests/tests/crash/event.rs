@@ -3,7 +3,7 @@ use tower_jwt_auth::Tokens;
 
 /// A refresh token as a cookie jar holds it. No `Debug`: it is a secret.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) struct Held {
+pub(crate) struct HeldToken {
     pub(crate) sid: String,
     pub(crate) generation: u64,
     pub(crate) token: String,
@@ -11,7 +11,7 @@ pub(crate) struct Held {
     pub(crate) leaving: bool,
 }
 
-impl Held {
+impl HeldToken {
     pub(crate) fn of(tokens: &Tokens) -> Self {
         let refresh = tokens.refresh();
         Self {
@@ -23,42 +23,42 @@ impl Held {
     }
 }
 
-/// What a client has: its session, and the one that it was logged out of last.
+/// The session of a client, and the one that it was logged out of last.
 #[derive(Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Jar {
-    pub(crate) held: Option<Held>,
-    pub(crate) ended: Option<Held>,
+pub(crate) struct CookieJar {
+    pub(crate) held: Option<HeldToken>,
+    pub(crate) ended: Option<HeldToken>,
 }
 
-impl Jar {
+impl CookieJar {
     /// Whether this token is of another session than the one held, or of a later generation.
-    pub(crate) fn is_behind(&self, next: &Held) -> bool {
+    pub(crate) fn is_behind(&self, next: &HeldToken) -> bool {
         let held = self.held.as_ref().filter(|held| held.sid == next.sid);
         held.is_none_or(|held| held.generation < next.generation)
     }
 }
 
-/// What happened to the client of a seat; told after the answer of the store, unless it says otherwise.
+/// An event of a client. It is recorded after the response of the store, unless its kind says otherwise.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Event {
-    pub(crate) seat: usize,
-    pub(crate) what: What,
+    pub(crate) client_index: usize,
+    pub(crate) kind: EventKind,
 }
 
 #[derive(Serialize, Deserialize)]
-pub(crate) enum What {
+pub(crate) enum EventKind {
     Started {
-        held: Held,
+        held: HeldToken,
         access: String,
     },
     /// Handed out; where it has not arrived, the client goes on with what it held.
     Refreshed {
         from: u64,
-        held: Held,
+        held: HeldToken,
         access: String,
         arrived: bool,
     },
-    /// The logout begins: told before the store is asked.
+    /// The logout begins. This event is recorded before the store is called.
     Leaving {
         sid: String,
     },

@@ -2,9 +2,9 @@
 //! PostgreSQL and Redis, many times over. No logout that was acknowledged is undone, no client that got an answer
 //! is locked out, and no session forks.
 //!
-//! Clients refresh and log out all the while, and keep what a browser's cookie jar would keep ([`client`]). What
-//! they were answered is written down and held against all that came before ([`ledger`]), against the rows and the
-//! log ([`audit`]), and in the end against a node that knows nothing but the store ([`verdict`]).
+//! Meanwhile clients refresh and log out, and keep what the cookie jar of a browser keeps ([`client`]). Each
+//! response is recorded and compared with all earlier ones ([`history`]), with the rows and the log ([`audit`]),
+//! and at the end with a node that has only the store ([`final_checks`]).
 //!
 //! `kill -9` takes the process and leaves the machine: what the kernel has in its cache survives. That each write
 //! is synced to the disk is not shown here.
@@ -12,13 +12,13 @@
 
 mod audit;
 mod client;
-mod dice;
 mod event;
-mod late;
-mod ledger;
+mod final_checks;
+mod history;
+mod late_retry;
 mod node;
 mod postgres;
 mod redis;
+mod rng;
+mod server_crashes;
 mod sqlite;
-mod storm;
-mod verdict;

@@ -2,10 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tower_jwt_auth::{
-    Algorithm, FollowPolicy, Issuer, RefreshSecrets, RotationPolicy, SessionStore, Sessions,
-    SigningKey,
+    Algorithm, Issuer, RefreshSecrets, RotationPolicy, SessionStore, Sessions, SigningKey,
+    SyncOptions,
 };
-use tower_jwt_auth_tests::world::REFRESH_SECRET;
+use tower_jwt_auth_tests::harness::REFRESH_SECRET;
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, Profile};
 
 /// How long after a rotation a retry is a replay: short, so that sessions rotate often, and longer than a busy
@@ -18,7 +18,7 @@ pub(crate) fn node(store: Arc<dyn SessionStore>, grace: Duration) -> Sessions<Pr
     let key = SigningKey::from_secret(Algorithm::HS256, key).unwrap();
     let issuer = Issuer::new(ISSUER, AUDIENCE, key).unwrap();
     let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
-    let follow = FollowPolicy::default().with_heartbeat(Duration::from_millis(200)).unwrap();
+    let follow = SyncOptions::default().with_heartbeat(Duration::from_millis(200)).unwrap();
     let sessions = Sessions::new_with(issuer, secrets, store, follow).unwrap();
     // Each crash may lose an answer of everyone: what is tested here is the store, not the bound on late retries.
     let policy = RotationPolicy::default().with_grace(grace).with_late_retries(u32::MAX);

@@ -6,8 +6,8 @@ use tower_jwt_auth::SessionStore;
 use tower_jwt_auth_sqlx::PostgresStore;
 use tower_jwt_auth_tests::servers::Postgres;
 
-use crate::late::late;
-use crate::storm::storm;
+use crate::late_retry::late_retry_after_crash;
+use crate::server_crashes::crash_repeatedly;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_session() {
@@ -15,14 +15,14 @@ async fn a_server_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_
     let url = server.new_database();
     let stores = [open(&url).await, open(&url).await];
     // Each time it takes a second or more to recover.
-    storm(&mut server, 8, stores, async || open(&url).await).await;
+    crash_repeatedly(&mut server, 8, stores, async || open(&url).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_whose_answer_was_lost_with_the_server_may_come_back_late() {
     let Some(mut server) = Postgres::start() else { return };
     let store = open(&server.new_database()).await;
-    late(&mut server, store).await;
+    late_retry_after_crash(&mut server, store).await;
 }
 
 async fn open(url: &str) -> Arc<dyn SessionStore> {

@@ -6,8 +6,8 @@ use tower_jwt_auth::SessionStore;
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::Redis;
 
-use crate::late::late;
-use crate::storm::storm;
+use crate::late_retry::late_retry_after_crash;
+use crate::server_crashes::crash_repeatedly;
 
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
@@ -16,14 +16,14 @@ async fn a_server_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_
     let Some(mut server) = Redis::start(&DURABLE) else { return };
     let url = server.url();
     let stores = [open(&url).await, open(&url).await];
-    storm(&mut server, 20, stores, async || open(&url).await).await;
+    crash_repeatedly(&mut server, 20, stores, async || open(&url).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_whose_answer_was_lost_with_the_server_may_come_back_late() {
     let Some(mut server) = Redis::start(&DURABLE) else { return };
     let store = open(&server.url()).await;
-    late(&mut server, store).await;
+    late_retry_after_crash(&mut server, store).await;
 }
 
 async fn open(url: &str) -> Arc<dyn SessionStore> {

@@ -5,14 +5,14 @@ use std::time::Duration;
 use http::StatusCode;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use tower_jwt_auth_tests::world::call_behind;
+use tower_jwt_auth_tests::harness::call_behind;
 
 use crate::clients::Knowledge;
 use crate::clocks::Clocks;
 use crate::run::{Checked, Run};
 
 /// How often it is looked whether a node has caught up, until it is a failure.
-const LOOKS: u32 = 1000;
+const MAX_POLLS: u32 = 1000;
 
 impl Run {
     /// Calls with an access token that so many newer ones have followed.
@@ -83,7 +83,7 @@ impl Run {
 
     /// Another node ended it, or a call whose answer was lost: this node learns of it soon.
     async fn wait_until_refused(&mut self, session: usize, access: usize, node: usize) -> Checked {
-        for _ in 0..LOOKS {
+        for _ in 0..MAX_POLLS {
             let token = &self.clients[session].access[access].text;
             let status = call_behind(&self.nodes[node].auth, token).await.status;
             if status == StatusCode::UNAUTHORIZED {
@@ -115,7 +115,7 @@ impl Run {
             let mut looks = 0;
             while self.is_behind(node) {
                 looks += 1;
-                prop_assert!(looks < LOOKS * 10, "a list never catches up");
+                prop_assert!(looks < MAX_POLLS * 10, "a list never catches up");
                 self.pause().await;
             }
             // One answer shows a node that a store which hung is there again.

@@ -95,7 +95,7 @@ impl Client {
 
 /// What the reference looks at of a row.
 pub(crate) fn row_of(session: &Session) -> Row {
-    let parts = session.parts();
+    let parts = session.record();
     Row {
         generation: parts.generation,
         rotated_at: parts.rotated_at.unix_millis(),

@@ -9,7 +9,7 @@ use tower_jwt_auth_tests::START;
 use crate::reference::{Millis, Moment};
 
 /// How far the clocks go back at most, as [`SystemClock`] does.
-const MOST_BACK: Millis = 1000;
+const MAX_STEP_BACK: Millis = 1000;
 
 pub(crate) enum Clocks {
     /// Clocks that stand still, each node's some way ahead of the store's.
@@ -82,7 +82,7 @@ impl Clocks {
     pub(crate) fn back(&mut self, by: Millis) {
         if let Self::Manual { store, highest, .. } = self {
             let now = store.now().unix_millis();
-            store.set(at((now - by).max(*highest - MOST_BACK)));
+            store.set(at((now - by).max(*highest - MAX_STEP_BACK)));
             self.set_nodes();
         }
     }

@@ -119,7 +119,7 @@ where
     histories(&config, 30, |history| {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let (store, _place) = store().await;
+            let (store, _guard) = store().await;
             let clocks = Clocks::Wall { grace: GRACE };
             Run::new(history, store, clocks).await.play(history).await
         })

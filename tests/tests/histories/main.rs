@@ -8,10 +8,10 @@
 mod calls;
 mod clients;
 mod clocks;
-mod ending;
+mod ends;
 mod engines;
 mod reference;
-mod refreshing;
+mod refreshes;
 mod run;
-mod starting;
+mod sign_ins;
 mod steps;

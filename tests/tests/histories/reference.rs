@@ -16,7 +16,7 @@ pub(crate) struct Rules {
     pub(crate) access: Millis,
     pub(crate) leeway: Millis,
     /// How many live sessions a subject may have.
-    pub(crate) most: usize,
+    pub(crate) max_sessions: usize,
     /// How far two readings of one clock may be apart: the engines round.
     pub(crate) slack: Millis,
 }
@@ -70,48 +70,54 @@ impl Row {
         !self.is_ended && now < self.idle_until && now < self.expires_at
     }
 
-    fn judge(&self, rules: &Rules, presented: u64, now: Millis) -> Verdict {
+    fn expected_rotation(&self, rules: &Rules, presented: u64, now: Millis) -> ExpectedRotation {
         if !self.is_live(now) || presented > self.generation {
-            return Verdict::Refused;
+            return ExpectedRotation::Rejected;
         }
         let age = self.generation - presented;
         if age >= 2 {
-            return Verdict::Reuse;
+            return ExpectedRotation::Reuse;
         }
         if self.generation > 0 && (now - self.rotated_at).abs() < rules.grace {
-            return Verdict::Replay;
+            return ExpectedRotation::Replay;
         }
         if age == 0 {
-            return Verdict::Rotate;
+            return ExpectedRotation::Rotate;
         }
         let run = match self.late {
-            Some((last, _)) if last == presented => return Verdict::Reuse,
+            Some((last, _)) if last == presented => return ExpectedRotation::Reuse,
             Some((last, length)) if last + 1 == presented => length + 1,
             _ => 1,
         };
         if rules.grace > 0 && run <= rules.late_retries {
-            Verdict::Late(presented, run)
+            ExpectedRotation::Late(presented, run)
         } else {
-            Verdict::Reuse
+            ExpectedRotation::Reuse
         }
     }
 
-    fn after(&self, rules: &Rules, verdict: Verdict, now: Millis, node_now: Millis) -> Self {
+    fn after(
+        &self,
+        rules: &Rules,
+        rotation: ExpectedRotation,
+        now: Millis,
+        node_now: Millis,
+    ) -> Self {
         let mut row = self.clone();
-        match verdict {
-            Verdict::Rotate => {
+        match rotation {
+            ExpectedRotation::Rotate => {
                 row.generation += 1;
                 row.rotated_at = now;
                 row.idle_until = row.expires_at.min(now + rules.idle);
                 row.access_until = row.access_until.max(rules.access_expiry(node_now));
             }
-            Verdict::Late(generation, run) => {
+            ExpectedRotation::Late(generation, run) => {
                 row.rotated_at = now;
                 row.late = Some((generation, run));
                 row.access_until = row.access_until.max(rules.access_expiry(node_now));
             }
-            Verdict::Reuse => row.is_ended = true,
-            Verdict::Replay | Verdict::Refused => {}
+            ExpectedRotation::Reuse => row.is_ended = true,
+            ExpectedRotation::Replay | ExpectedRotation::Rejected => {}
         }
         row
     }
@@ -122,12 +128,12 @@ impl Row {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
+enum ExpectedRotation {
     Rotate,
     Replay,
     Late(u64, u32),
     Reuse,
-    Refused,
+    Rejected,
 }
 
 /// A row whose times lie between those of two.
@@ -173,33 +179,35 @@ impl Span {
 
     /// What may come of a refresh. With a fault at one of its calls nobody can say, but what is written is
     /// written whole or not at all.
-    pub(crate) fn refresh(&self, rules: &Rules, ask: &Ask) -> Vec<(Answer, Self)> {
+    pub(crate) fn refresh(&self, rules: &Rules, ask: &RefreshCall) -> Vec<(RefreshResponse, Self)> {
         let Moment { store: (from, to), node } = ask.at;
-        let mut verdicts = Vec::new();
+        let mut rotations = Vec::new();
         // The token's own `exp` is in whole seconds, and the node looks at it by its own clock.
         let exp = whole_seconds(self.earliest.expires_at);
         if node.1 >= exp {
-            verdicts.push(Verdict::Refused);
+            rotations.push(ExpectedRotation::Rejected);
         }
         if node.0 < exp {
-            verdicts.push(self.earliest.judge(rules, ask.presented, to + rules.slack));
-            verdicts.push(self.latest.judge(rules, ask.presented, from - rules.slack));
+            rotations.push(self.earliest.expected_rotation(rules, ask.presented, to + rules.slack));
+            rotations.push(self.latest.expected_rotation(rules, ask.presented, from - rules.slack));
         }
-        verdicts.dedup();
+        rotations.dedup();
         let mut outcomes = Vec::new();
-        for verdict in verdicts {
+        for rotation in rotations {
             let next = Self::new(
-                self.earliest.after(rules, verdict, from, node.0),
-                self.latest.after(rules, verdict, to, node.1),
+                self.earliest.after(rules, rotation, from, node.0),
+                self.latest.after(rules, rotation, to, node.1),
             );
             if ask.may_fail {
-                outcomes.push((Answer::Unavailable, self.clone()));
-                outcomes.push((Answer::Unavailable, next.clone()));
+                outcomes.push((RefreshResponse::Unavailable, self.clone()));
+                outcomes.push((RefreshResponse::Unavailable, next.clone()));
             }
             if !ask.must_fail {
-                let answer = match verdict {
-                    Verdict::Reuse | Verdict::Refused => Answer::Refused,
-                    _ => Answer::Tokens(next.earliest.generation),
+                let answer = match rotation {
+                    ExpectedRotation::Reuse | ExpectedRotation::Rejected => {
+                        RefreshResponse::Rejected
+                    }
+                    _ => RefreshResponse::Tokens(next.earliest.generation),
                 };
                 outcomes.push((answer, next));
             }
@@ -212,9 +220,9 @@ impl Span {
     pub(crate) fn race(
         &self,
         rules: &Rules,
-        [one, other]: [&Ask; 2],
+        [one, other]: [&RefreshCall; 2],
         may_share: bool,
-    ) -> Vec<([Answer; 2], Self)> {
+    ) -> Vec<([RefreshResponse; 2], Self)> {
         let mut all = Vec::new();
         for (first, second, is_turned) in [(one, other, false), (other, one, true)] {
             for (answer, between) in self.refresh(rules, first) {
@@ -230,7 +238,7 @@ impl Span {
         // A node that learns of the end while it refreshes refuses, whatever it has written.
         for (pair, after) in all.clone() {
             let refused = |answer| match answer {
-                Answer::Tokens(_) => Answer::Refused,
+                RefreshResponse::Tokens(_) => RefreshResponse::Rejected,
                 other => other,
             };
             if after.is_ended() {
@@ -246,7 +254,7 @@ impl Span {
 
 /// A refresh that is asked for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ask {
+pub(crate) struct RefreshCall {
     /// The generation of the token.
     pub(crate) presented: u64,
     pub(crate) at: Moment,
@@ -256,9 +264,9 @@ pub(crate) struct Ask {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Answer {
+pub(crate) enum RefreshResponse {
     /// The tokens of this generation.
     Tokens(u64),
-    Refused,
+    Rejected,
     Unavailable,
 }

@@ -7,23 +7,23 @@ use std::time::Duration;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use tower_jwt_auth::{
-    FollowPolicy, Issuer, JwtAuthLayer, RefreshSecrets, RotationPolicy, SessionLimit, SessionStore,
-    Sessions, SigningKey,
+    Issuer, JwtAuthLayer, RefreshSecrets, RotationPolicy, SessionLimit, SessionStore, Sessions,
+    SigningKey, SyncOptions,
 };
-use tower_jwt_auth_tests::world::REFRESH_SECRET;
+use tower_jwt_auth_tests::harness::REFRESH_SECRET;
 use tower_jwt_auth_tests::{AUDIENCE, Fault, FaultyStore, ISSUER, Profile};
 
 use crate::clients::{Client, row_of};
 use crate::clocks::Clocks;
 use crate::reference::{Millis, Rules, Span};
-use crate::steps::{History, Mishap, Step};
+use crate::steps::{FaultKind, History, Step};
 
 pub(crate) type Checked = Result<(), TestCaseError>;
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 pub(crate) const SUBJECTS: [&str; 2] = ["alice", "bob"];
 /// How long a session must have been over before the store may remove it.
-const GONE_FOR: Duration = Duration::from_secs(3600);
+const PURGE_AFTER: Duration = Duration::from_secs(3600);
 
 pub(crate) struct Node {
     pub(crate) sessions: Sessions<Profile>,
@@ -66,7 +66,7 @@ impl Run {
             absolute: millis(policy.absolute()),
             access: 300_000,
             leeway: 5000,
-            most: 2,
+            max_sessions: 2,
             slack,
         };
         let faulty = FaultyStore::new(Arc::clone(&store));
@@ -74,11 +74,12 @@ impl Run {
             let issuer = Issuer::new(ISSUER, AUDIENCE, KEY.clone()).unwrap();
             let issuer = issuer.with_clock(clocks.of_node(number));
             let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
-            let follow = FollowPolicy::default().with_heartbeat(often).unwrap();
-            let follow = follow.with_reread(often * 10).unwrap();
+            let follow = SyncOptions::default().with_heartbeat(often).unwrap();
+            let follow = follow.with_full_resync_interval(often * 10).unwrap();
             let sessions = Sessions::new_with(issuer, secrets, faulty.clone(), follow).unwrap();
             let sessions = sessions.with_policy(policy.clone()).unwrap();
-            let sessions = sessions.with_session_limit(SessionLimit::end_oldest(rules.most));
+            let sessions =
+                sessions.with_session_limit(SessionLimit::end_oldest(rules.max_sessions));
             let auth = JwtAuthLayer::for_sessions(&sessions);
             Node { sessions, auth }
         };
@@ -134,14 +135,14 @@ impl Run {
             Step::Advance(seconds) => self.clocks.advance(seconds).await,
             Step::ClockBack(by) => self.clocks.back(by),
             Step::Skew { node, by } => self.clocks.skew(node, by),
-            Step::Fault(method, mishap) => {
-                self.faulty.fail_once(method, fault(mishap, &self.clocks));
+            Step::Fault(method, fault_kind) => {
+                self.faulty.fail_once(method, fault(fault_kind, &self.clocks));
             }
             Step::Settle => self.settle().await?,
             Step::Purge => {
-                self.store.purge_sessions(GONE_FOR, 1000).await.unwrap();
+                self.store.purge_sessions(PURGE_AFTER, 1000).await.unwrap();
                 // Longer than a list keeps an entry beyond the tokens that it concerns.
-                self.store.purge_log(GONE_FOR * 2, 1000).await.unwrap();
+                self.store.purge_log(PURGE_AFTER * 2, 1000).await.unwrap();
             }
         }
         self.look_at_rows().await?;
@@ -186,19 +187,19 @@ impl Run {
         let now = self.clocks.now();
         let mut seen = Vec::new();
         for client in &mut self.clients {
-            let loaded = self.store.load(client.id).await.unwrap();
+            let snapshot = self.store.load(client.id).await.unwrap();
             let expected = std::mem::take(&mut client.expected);
-            let Some(loaded) = loaded else {
+            let Some(snapshot) = snapshot else {
                 let before = &client.row;
                 let over = before.idle_until.min(before.expires_at);
                 let over = if before.is_ended { before.access_until } else { over };
-                let is_long_over = before.access_until.max(over) + millis(GONE_FOR) < now;
+                let is_long_over = before.access_until.max(over) + millis(PURGE_AFTER) < now;
                 prop_assert!(is_long_over || client.is_removed, "a row is gone: {before:?}");
                 client.is_removed = true;
                 seen.push("removal");
                 continue;
             };
-            let row = row_of(&loaded.session);
+            let row = row_of(&snapshot.session);
             let is_expected = expected.iter().any(|span| span.holds(&row, &self.rules));
             prop_assert!(is_expected, "a row is {row:?}, where the rule says {expected:?}");
             let before = &client.row;
@@ -232,12 +233,12 @@ fn millis(duration: Duration) -> Millis {
 }
 
 /// Where time is real nothing hangs: that would take the whole patience.
-fn fault(mishap: Mishap, clocks: &Clocks) -> Fault {
+fn fault(fault_kind: FaultKind, clocks: &Clocks) -> Fault {
     let is_real = matches!(clocks, Clocks::Wall { .. });
-    match mishap {
-        Mishap::Hang if !is_real => Fault::Hang,
-        Mishap::Before | Mishap::Hang => Fault::Before,
-        Mishap::After => Fault::After,
-        Mishap::Slow => Fault::Slow(Duration::from_millis(if is_real { 20 } else { 500 })),
+    match fault_kind {
+        FaultKind::Hang if !is_real => Fault::Hang,
+        FaultKind::Before | FaultKind::Hang => Fault::Before,
+        FaultKind::After => Fault::After,
+        FaultKind::Slow => Fault::Slow(Duration::from_millis(if is_real { 20 } else { 500 })),
     }
 }

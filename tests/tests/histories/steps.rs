@@ -65,7 +65,7 @@ pub(crate) enum Step {
         by: i64,
     },
     /// The next call of this method.
-    Fault(&'static str, Mishap),
+    Fault(&'static str, FaultKind),
     /// The faults that have hit nothing are gone, and both lists have caught up.
     Settle,
     /// What has been over for long is removed.
@@ -81,7 +81,7 @@ pub(crate) struct Refresh {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mishap {
+pub(crate) enum FaultKind {
     Before,
     After,
     Hang,
@@ -102,13 +102,13 @@ fn passage() -> impl Strategy<Value = Vec<Step>> {
     let (number, node) = (0..2_usize, 0..2_usize);
     prop_oneof![
         30 => step().prop_map(|step| vec![step]),
-        1 => (mishap(), number.clone(), node.clone()).prop_map(|(mishap, subject, node)| {
-            vec![Step::Fault("insert", mishap), Step::SignIn { subject, node }]
+        1 => (fault_kind(), number.clone(), node.clone()).prop_map(|(fault_kind, subject, node)| {
+            vec![Step::Fault("insert", fault_kind), Step::SignIn { subject, node }]
         }),
         // The list is stale by then, and the store is asked.
-        1 => (mishap(), number, node).prop_map(|(mishap, session, node)| {
+        1 => (fault_kind(), number, node).prop_map(|(fault_kind, session, node)| {
             let call = Step::Call { session, back: 0, node };
-            vec![Step::Advance(60), Step::Fault("is_revoked", mishap), call]
+            vec![Step::Advance(60), Step::Fault("is_revoked", fault_kind), call]
         }),
     ]
 }
@@ -183,14 +183,14 @@ fn fault() -> impl Strategy<Value = Step> {
             "changed",
         ][..],
     );
-    (method, mishap()).prop_map(|(method, mishap)| Step::Fault(method, mishap))
+    (method, fault_kind()).prop_map(|(method, fault_kind)| Step::Fault(method, fault_kind))
 }
 
-fn mishap() -> impl Strategy<Value = Mishap> {
+fn fault_kind() -> impl Strategy<Value = FaultKind> {
     prop_oneof![
-        3 => Just(Mishap::Before),
-        3 => Just(Mishap::After),
-        1 => Just(Mishap::Hang),
-        2 => Just(Mishap::Slow),
+        3 => Just(FaultKind::Before),
+        3 => Just(FaultKind::After),
+        1 => Just(FaultKind::Hang),
+        2 => Just(FaultKind::Slow),
     ]
 }

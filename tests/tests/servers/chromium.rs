@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use tower_jwt_auth_tests::servers::Chromium;
 
-use crate::{PATIENCE, is_alive, sh};
+use crate::{TIMEOUT, is_alive, sh};
 
 /// A browser that has been started: its process, and where its debugger listens.
 pub(crate) fn browser(chromium: &Chromium) -> (u32, SocketAddr) {
@@ -16,7 +16,7 @@ pub(crate) fn browser(chromium: &Chromium) -> (u32, SocketAddr) {
     let options = json!({ "goog:chromeOptions": options });
     let body = json!({ "capabilities": { "alwaysMatch": options } });
     let answer: Value = tokio::runtime::Runtime::new().unwrap().block_on(async {
-        let client = reqwest::Client::builder().no_proxy().timeout(2 * PATIENCE).build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(2 * TIMEOUT).build().unwrap();
         let request = client.post(format!("{}/session", chromium.url())).json(&body);
         request.send().await.unwrap().json().await.unwrap()
     });

@@ -1,38 +1,27 @@
 //! The servers and the proxy that other tests rely on.
+#![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 mod chromium;
-mod ending;
+mod cleanup;
 mod postgres;
 mod proxy;
 mod redis;
 mod skipping;
 
 /// How long something may take that is expected.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 /// How long something is watched for that must not come.
-const WATCH: Duration = Duration::from_millis(300);
-
-fn becomes_true(condition: impl Fn() -> bool) -> bool {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        if Instant::now() > deadline {
-            return false;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    true
-}
+const SILENCE: Duration = Duration::from_millis(300);
 
 fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let stream = TcpStream::connect_timeout(&address, TIMEOUT).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
     stream
 }
 
@@ -60,9 +49,9 @@ fn expect(stream: &mut TcpStream, expected: &[u8]) {
 
 #[track_caller]
 fn assert_silent(stream: &mut TcpStream) {
-    stream.set_read_timeout(Some(WATCH)).unwrap();
+    stream.set_read_timeout(Some(SILENCE)).unwrap();
     let error = stream.read(&mut [0]).expect_err("nothing should arrive");
     let timeouts = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
     assert!(timeouts.contains(&error.kind()), "{error}");
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
 }

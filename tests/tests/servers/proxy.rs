@@ -4,8 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use tower_jwt_auth_tests::servers::Proxy;
+use tower_jwt_auth_tests::util::becomes_true;
 
-use crate::{PATIENCE, WATCH, assert_silent, becomes_true, connect, exchange, expect};
+use crate::{SILENCE, TIMEOUT, assert_silent, connect, exchange, expect};
 
 /// Answers every byte by two, the second one a little later.
 fn doubling() -> SocketAddr {
@@ -87,7 +88,7 @@ fn large_answers_arrive_whole() {
     let mut client = connect(proxy.address());
     client.write_all(b"a").unwrap();
     // Until all buffers on the way are full, and writes are cut short.
-    thread::sleep(WATCH);
+    thread::sleep(SILENCE);
     let mut received = Vec::new();
     client.read_to_end(&mut received).unwrap();
     server.join().unwrap();
@@ -103,10 +104,10 @@ async fn it_may_be_used_on_a_runtime_of_one_thread() {
     let proxy = Proxy::start(doubling());
     let mut client = tokio::net::TcpStream::connect(proxy.address()).await.unwrap();
     client.write_all(b"a").await.unwrap();
-    timeout(PATIENCE, client.read_exact(&mut [0; 2])).await.unwrap().unwrap();
+    timeout(TIMEOUT, client.read_exact(&mut [0; 2])).await.unwrap().unwrap();
     proxy.cut();
     proxy.mend();
-    let rest = timeout(PATIENCE, client.read(&mut [0])).await.expect("it is closed");
+    let rest = timeout(TIMEOUT, client.read(&mut [0])).await.expect("it is closed");
     assert!(!matches!(rest, Ok(1..)));
     assert_eq!(proxy.round_trips(), 1);
 }

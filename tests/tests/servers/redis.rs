@@ -3,8 +3,9 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use tower_jwt_auth_tests::servers::{self, Redis};
+use tower_jwt_auth_tests::util::becomes_true;
 
-use crate::{assert_silent, becomes_true, connect, exchange, expect};
+use crate::{assert_silent, connect, exchange, expect};
 
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 

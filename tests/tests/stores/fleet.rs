@@ -4,26 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tower_jwt_auth::{
-    FollowPolicy, Issuer, JwtAuthLayer, RefreshSecrets, RevocationList, Sessions, SignIn,
-    SigningKey, Verifier,
+    Issuer, JwtAuthLayer, RefreshSecrets, RevocationList, Sessions, SignIn, SigningKey,
+    SyncOptions, Verifier,
 };
 use tower_jwt_auth_core::{LogPage, Revocation, RevocationLog, SessionStore};
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_sqlx::{PostgresStore, SqliteStore};
-use tower_jwt_auth_tests::world::{Profile, REFRESH_SECRET, call_behind};
+use tower_jwt_auth_tests::harness::{Profile, REFRESH_SECRET, call_behind};
+use tower_jwt_auth_tests::util::until;
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, servers};
 
 use crate::sqlite::new_path;
-use crate::support::{HOUR, read, until};
+use crate::support::{HOUR, read};
 
 /// A store that several nodes open, each for itself.
-enum Place {
+enum Database {
     Sqlite(std::path::PathBuf),
     Postgres(String),
     Redis(String),
 }
 
-impl Place {
+impl Database {
     /// One of each kind that there is.
     fn all() -> Vec<Self> {
         let postgres = servers::postgres().map(|server| Self::Postgres(server.new_database()));
@@ -49,12 +50,12 @@ struct Node {
 }
 
 impl Node {
-    async fn start(place: &Place, key: &SigningKey, access_lifetime: Duration) -> Self {
-        let store = place.open().await;
+    async fn start(database: &Database, key: &SigningKey, access_lifetime: Duration) -> Self {
+        let store = database.open().await;
         let issuer = Issuer::new(ISSUER, AUDIENCE, key.clone()).unwrap();
         let issuer = issuer.with_access_lifetime(access_lifetime).unwrap();
         let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
-        let follow = FollowPolicy::default().with_heartbeat(Duration::from_millis(200)).unwrap();
+        let follow = SyncOptions::default().with_heartbeat(Duration::from_millis(200)).unwrap();
         let sessions = Sessions::new_with(issuer, secrets, Arc::clone(&store), follow).unwrap();
         let auth = JwtAuthLayer::for_sessions(&sessions);
         sessions.revocations().ready().await;
@@ -66,13 +67,12 @@ impl Node {
     }
 }
 
-// Line 33.
 #[tokio::test]
 async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifetimes() {
     let key = SigningKey::generate().unwrap();
-    for place in Place::all() {
-        let old = Node::start(&place, &key, HOUR).await;
-        let new = Node::start(&place, &key, Duration::from_secs(30)).await;
+    for database in Database::all() {
+        let old = Node::start(&database, &key, HOUR).await;
+        let new = Node::start(&database, &key, Duration::from_secs(30)).await;
         let who = SignIn::new("alice", Profile { name: "Alice".into() });
         let signed_in = old.sessions.start(who).await.unwrap();
         let long = signed_in.access().as_str();
@@ -86,26 +86,25 @@ async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifet
         let (log, _) = read(&new.store, None).await;
         let entry = log
             .iter()
-            .find(|entry| entry.names().2 == signed_in.refresh().session_id().to_string());
+            .find(|entry| entry.target().2 == signed_in.refresh().session_id().to_string());
         let exp = tower_jwt_auth_core::Timestamp::from(std::time::SystemTime::now()) + HOUR;
         let until = entry.map(Revocation::until).unwrap();
         assert!(exp.since(until) < Duration::from_secs(60), "as long as the long token lives");
         // What is purged is what nobody can need, whatever this node's lifetimes are.
         new.store.purge_log(Duration::from_secs(600), 1000).await.unwrap();
         new.store.purge_sessions(Duration::from_secs(600), 1000).await.unwrap();
-        let late = Node::start(&place, &key, Duration::from_secs(30)).await;
+        let late = Node::start(&database, &key, Duration::from_secs(30)).await;
         assert!(!late.accepts(long).await, "a node that starts later has read it");
     }
 }
 
-// Line 29.
 #[tokio::test]
 async fn what_one_node_revokes_the_others_refuse_and_a_verifier_that_only_follows_too() {
     let key = SigningKey::generate().unwrap();
-    for place in Place::all() {
-        let one = Node::start(&place, &key, HOUR).await;
-        let other = Node::start(&place, &key, HOUR).await;
-        let list = RevocationList::follow(place.open().await).unwrap();
+    for database in Database::all() {
+        let one = Node::start(&database, &key, HOUR).await;
+        let other = Node::start(&database, &key, HOUR).await;
+        let list = RevocationList::follow(database.open().await).unwrap();
         list.ready().await;
         let gateway = JwtAuthLayer::new(Verifier::<Profile>::new(one.sessions.issuer()), list);
         for _ in 0..3 {
@@ -129,9 +128,9 @@ async fn what_one_node_revokes_the_others_refuse_and_a_verifier_that_only_follow
 #[tokio::test]
 async fn heartbeats_of_nodes_that_are_gone_are_purged() {
     let key = SigningKey::generate().unwrap();
-    for place in Place::all() {
-        drop(Node::start(&place, &key, HOUR).await);
-        let store = place.open().await;
+    for database in Database::all() {
+        drop(Node::start(&database, &key, HOUR).await);
+        let store = database.open().await;
         until("the heartbeat is gone", async || {
             while store.purge_log(Duration::ZERO, 100).await.unwrap() > 0 {}
             let page = store.read(None, 100).await.unwrap();

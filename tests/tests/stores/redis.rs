@@ -1,28 +1,28 @@
 //! Redis.
 
-mod careful;
 mod connecting;
+mod durability;
 mod log;
 mod outages;
 mod restoring;
 mod sessions;
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use tower_jwt_auth_core::{MemoryStore, SessionLimit, SessionStore, TokenId};
 use tower_jwt_auth_redis::{RedisOptions, RedisStore};
 use tower_jwt_auth_tests::servers::{self, Redis};
+use tower_jwt_auth_tests::util::becomes_true;
 
 const ANY: SessionLimit = SessionLimit::none();
 
 /// A store on a server, and what all its keys begin with.
-struct Place {
+struct Workspace {
     store: RedisStore,
     root: String,
 }
 
-impl Place {
+impl Workspace {
     /// Under a prefix that no other test uses, on the shared server; none where there is no server, which has
     /// been said.
     async fn new() -> Option<(Self, &'static Redis)> {
@@ -67,41 +67,36 @@ fn durable_server() -> Option<Redis> {
     Redis::start(&["--appendonly", "yes", "--appendfsync", "always"])
 }
 
-/// Waits, not for ever, until this server tells this of itself.
-fn until_told(server: &Redis, section: &str, is_it: impl Fn(&str) -> bool) {
-    for _ in 0..1500 {
-        if server.cli(&["info", section]).lines().any(|line| is_it(line.trim_end())) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("the server never tells that: {}", server.cli(&["info", section]));
+/// Waits until a line of this section of the server's `INFO` is the expected one.
+fn wait_for_info(server: &Redis, section: &str, is_it: impl Fn(&str) -> bool) {
+    let info = || server.cli(&["info", section]);
+    assert!(becomes_true(|| info().lines().any(|line| is_it(line.trim_end()))), "{}", info());
 }
 
 fn follow(replica: &Redis, primary: &Redis) {
     // It waits for more of them otherwise.
     primary.cli(&["config", "set", "repl-diskless-sync-delay", "0"]);
     replica.cli(&["replicaof", "127.0.0.1", &primary.port().to_string()]);
-    until_told(replica, "replication", |line| line == "master_link_status:up");
+    wait_for_info(replica, "replication", |line| line == "master_link_status:up");
     // The primary sends it nothing before its first sign of life.
     primary.cli(&["set", "something", "to send"]);
     let port = format!(",port={},state=online,", replica.port());
     let is_there = |line: &str| line.contains(&port) && !line.contains(",offset=0,");
-    until_told(primary, "replication", is_there);
+    wait_for_info(primary, "replication", is_there);
     primary.cli(&["del", "something"]);
 }
 
 fn promote(replica: &Redis) {
     replica.cli(&["replicaof", "no", "one"]);
-    until_told(replica, "replication", |line| line == "role:master");
+    wait_for_info(replica, "replication", |line| line == "role:master");
 }
 
 mod conformance {
     use super::*;
 
     tower_jwt_auth_core::store_conformance!(async {
-        match Place::new().await {
-            Some((place, _)) => Arc::new(place.store) as Arc<dyn SessionStore>,
+        match Workspace::new().await {
+            Some((workspace, _)) => Arc::new(workspace.store) as Arc<dyn SessionStore>,
             None => Arc::new(MemoryStore::new()),
         }
     });
@@ -120,18 +115,14 @@ mod conformance_in_a_cluster {
     fn start() -> Option<Redis> {
         let server = Redis::start(&["--cluster-enabled", "yes"])?;
         server.cli(&["cluster", "addslotsrange", "0", "16383"]);
-        for _ in 0..1500 {
-            if server.cli(&["cluster", "info"]).contains("cluster_state:ok") {
-                return Some(server);
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the cluster does not come up");
+        let is_up = || server.cli(&["cluster", "info"]).contains("cluster_state:ok");
+        assert!(becomes_true(is_up), "the cluster does not come up");
+        Some(server)
     }
 
     async fn store() -> Arc<dyn SessionStore> {
         match server() {
-            Some(server) => Arc::new(Place::at(&server.url()).await.store),
+            Some(server) => Arc::new(Workspace::at(&server.url()).await.store),
             None => Arc::new(MemoryStore::new()),
         }
     }

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tower_jwt_auth_core::{
-    Advance, Cursor, Device, EndBatch, EndReason, LateRetry, LateRetryRun, LogEntry, LogPage,
-    Revocation, RevocationLog, SecretHash, Session, SessionId, SessionLimit, SessionParts,
-    SessionStore, StoreError, Timestamp, TokenId, Which,
+    AdvanceRequest, ClientInfo, Cursor, EndBatch, EndReason, Heartbeat, LateRetryRequest,
+    LateRetryRun, LogEntry, LogPage, NodeId, Revocation, RevocationKey, RevocationLog, SecretHash,
+    Session, SessionId, SessionLimit, SessionRecord, SessionSelector, SessionStore, StoreError,
+    Timestamp, TokenId,
 };
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
@@ -16,7 +17,7 @@ pub(crate) const HASH: SecretHash = SecretHash::from_bytes([7; 32]);
 /// A session of this subject that is good for a day.
 pub(crate) fn session(subject: &str) -> Session {
     let now = Timestamp::from(std::time::SystemTime::now());
-    Session::from_parts(SessionParts {
+    Session::from_record(SessionRecord {
         id: SessionId::random().unwrap(),
         issuer: "https://issuer.example".into(),
         subject: subject.into(),
@@ -33,19 +34,19 @@ pub(crate) fn session(subject: &str) -> Session {
         client_id: "web".into(),
         scope: String::new(),
         claims: "{}".into(),
-        device: Device::default(),
+        client_info: ClientInfo::default(),
     })
 }
 
 /// The next step of this session.
-pub(crate) fn step(session: &Session) -> Advance {
-    Advance {
+pub(crate) fn step(session: &Session) -> AdvanceRequest {
+    AdvanceRequest {
         id: session.id(),
         secret_hash: HASH,
         from_generation: session.generation(),
         grace: Duration::ZERO,
         idle: HOUR,
-        access_until: session.parts().access_until,
+        access_until: session.record().access_until,
     }
 }
 
@@ -89,28 +90,6 @@ pub(crate) async fn is_lost(log: &impl RevocationLog, cursor: &Cursor) -> bool {
     log.read(Some(cursor), 100).await.unwrap() == LogPage::CursorLost
 }
 
-/// Waits, not for ever, until this is so.
-pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    for _ in 0..1000 {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("it never comes to this: {what}");
-}
-
-/// The text of an error and of all that caused it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
-}
-
 /// What `after_restore` has to do, in a store that nobody else uses.
 pub(crate) async fn a_restore_ends_all(
     store: &impl SessionStore,
@@ -122,14 +101,14 @@ pub(crate) async fn a_restore_ends_all(
         store.insert(new, any).await.unwrap();
     }
     // One that was in use when the backup was made, long ago: its newest token is of after that.
-    let mut parts = session("dave").into_parts();
+    let mut parts = session("dave").into_record();
     parts.rotated_at = parts.rotated_at - 20 * HOUR;
     parts.access_until = parts.rotated_at + HOUR;
-    let used = Session::from_parts(parts);
+    let used = Session::from_record(parts);
     store.insert(&used, any).await.unwrap();
     let over = session("carol");
     store.insert(&over, any).await.unwrap();
-    store.end(&Which::One { id: over.id() }, EndReason::Reuse).await.unwrap();
+    store.end(&SessionSelector::ById { id: over.id() }, EndReason::Reuse).await.unwrap();
     let before = store.load(over.id()).await.unwrap().unwrap().session;
     let (_, end) = read(store, None).await;
 
@@ -138,36 +117,68 @@ pub(crate) async fn a_restore_ends_all(
     let (log, _) = read(store, None).await;
     for ended in [&live[0], &live[1], &used] {
         let row = store.load(ended.id()).await.unwrap().unwrap().session;
-        assert!(row.parts().ended.is_some());
-        assert!(log.contains(&row.parts().revocation()));
+        assert!(row.record().ended.is_some());
+        assert!(log.contains(&row.record().revocation()));
     }
     let row = store.load(used.id()).await.unwrap().unwrap();
-    let left = row.session.parts().access_until.since(row.now);
+    let left = row.session.record().access_until.since(row.now);
     assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR, "{left:?}");
     let after = store.load(over.id()).await.unwrap().unwrap().session;
     assert_eq!(after, before, "what was over stays as it was");
     assert_eq!(restore().await, 0);
 }
 
-/// The statement that adds a session to tables of version 1, which did not count late retries.
-pub(crate) fn session_of_version_1(secret_hash: &str) -> String {
+/// Returns the statements that add a session, a revocation and a heartbeat to tables of version 1 or 2. Those of
+/// version 1 did not count late retries, and the log of both had the ID of the target in the column `name`.
+pub(crate) fn rows_of_version_1(secret_hash: &str) -> String {
     format!(
         "INSERT INTO tower_jwt_auth_sessions (\
              id, issuer, subject, secret_hash, generation, created_at, rotated_at, idle_until, \
              expires_at, access_until, late_retry, auth_time, client_id, scope, claims\
          ) VALUES (\
              'CQkJCQkJCQkJCQkJCQkJCQ', 'https://issuer.example', 'alice', {secret_hash}, 5, 0, 0, \
-             9000000000000, 9000000000000, 0, 3, 0, 'web', '', '{{}}')"
+             9000000000000, 9000000000000, 0, 3, 0, 'web', '', '{{}}'); \
+         INSERT INTO tower_jwt_auth_log (kind, issuer, name, issued_before, beat, until) VALUES \
+             ('subject', 'https://issuer.example', 'alice', 1000, NULL, 9000000000000), \
+             ('heartbeat', '', 'CQkJCQkJCQkJCQkJCQkJCQ', NULL, 4, 2000)"
     )
 }
 
-/// That session is found, its late retry counts as one, and it goes on.
+/// Checks that those rows are found after the migration: the session's late retry counts as one, and the session and
+/// the log go on.
 pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
+    let at = Timestamp::from_unix_millis;
+    let subject = |issued_at| RevocationKey::Subject {
+        issuer: ISSUER,
+        sub: "alice",
+        issued_at: at(issued_at),
+    };
+    assert!(store.is_revoked(&[subject(999)]).await.unwrap());
+    assert!(!store.is_revoked(&[subject(1000)]).await.unwrap());
+    let revocation = Revocation::Subject {
+        issuer: ISSUER.into(),
+        sub: "alice".into(),
+        issued_before: at(1000),
+        until: at(9_000_000_000_000),
+    };
+    let node = NodeId::from_bytes([9; 16]);
+    let beat = |beat| LogEntry::Heartbeat(Heartbeat { node, beat, at: at(2000) });
+    let LogPage::Entries { entries, next, .. } = store.read(None, 100).await.unwrap() else {
+        panic!("the cursor is lost")
+    };
+    assert_eq!(entries, [LogEntry::Revocation(revocation), beat(4)]);
+    store.append(&[beat(5)]).await.unwrap();
+    let LogPage::Entries { entries, .. } = store.read(Some(&next), 100).await.unwrap() else {
+        panic!("the cursor is lost")
+    };
+    assert_eq!(entries, [beat(5)]);
+    assert_eq!(store.purge_log(Duration::ZERO, 100).await.unwrap(), 1, "one heartbeat is left");
+
     let id = SessionId::from_bytes([9; 16]);
     let session = store.load(id).await.unwrap().unwrap().session;
     let one = LateRetryRun { generation: 3, length: 1 };
-    assert_eq!((session.subject(), session.parts().late_retry), ("alice", Some(one)));
-    let retry = LateRetry {
+    assert_eq!((session.subject(), session.record().late_retry), ("alice", Some(one)));
+    let retry = LateRetryRequest {
         id,
         secret_hash: HASH,
         generation: 4,
@@ -176,10 +187,10 @@ pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
         access_until: Timestamp::UNIX_EPOCH,
     };
     assert!(store.late_retry(&retry).await.unwrap().is_none(), "the second one running");
-    let retry = LateRetry { max_running: 2, ..retry };
+    let retry = LateRetryRequest { max_running: 2, ..retry };
     let retried = store.late_retry(&retry).await.unwrap().unwrap();
     let two = LateRetryRun { generation: 4, length: 2 };
-    assert_eq!(retried.parts().late_retry, Some(two));
+    assert_eq!(retried.record().late_retry, Some(two));
     assert_eq!(store.advance(&step(&retried)).await.unwrap().unwrap().generation(), 6);
 }
 

@@ -1,219 +1,227 @@
-use crate::rule::{Rule, Stage, Step, Ticks, Token};
+use crate::rule::{Rule, SessionState, Stage, StepOutcome, Ticks, Token};
 
-/// Rules whose store keeps tokens one by one.
+/// A rule whose store keeps each token of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FamilyRule {
-    /// Ory Hydra with a rotation grace period: a spent token is answered with a new child of its own, for the period
+pub(crate) enum FamilyRule {
+    /// Ory Hydra with a rotation grace period. A spent token is answered with a new child of its own, for the period
     /// after its first use.
     Hydra,
-    /// SuperTokens since CDI 5.6: the token before is answered, within the period after the rotation, with a new
-    /// token that takes the place of the current one.
+    /// SuperTokens since CDI 5.6. The previous token is answered, within the period after the rotation, with a new
+    /// token that replaces the current one.
     SuperTokens,
-    /// better-auth's OAuth provider with a reuse interval: a spent token is answered, within the interval after its
-    /// own rotation, with the response that it got.
+    /// The OAuth provider of better-auth with a reuse interval. A spent token is answered, within the interval after
+    /// its own rotation, with its first response.
     BetterAuth,
-    /// session-guard: a superseded token is accepted within the window, without a new one. Later, if no newer token
-    /// was used, it is answered once with a new token that supersedes the current one.
+    /// session-guard. A superseded token is accepted within the window, without a new one. After the window, if no
+    /// newer token was used, it is answered once with a new token that supersedes the current one.
     SessionGuard,
 }
 
-/// A rule, and its window.
+/// A rule whose store keeps each token, and its window.
 #[derive(Clone, Copy, Debug)]
-pub struct Family {
-    /// The rule.
-    pub rule: FamilyRule,
+pub(crate) struct Family {
+    pub(crate) rule: FamilyRule,
     /// The grace period or reuse interval.
-    pub grace: Ticks,
+    pub(crate) grace: Ticks,
 }
 
-/// A session as the store keeps it: its tokens, the oldest first.
+/// A session with all of its tokens, the oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Row {
-    tokens: Vec<Record>,
-    /// How long ago the session moved on.
+pub(crate) struct FamilySession {
+    tokens: Vec<TokenRecord>,
+    /// The time since the last rotation.
     age: Ticks,
-    /// Counts rotations, cyclically.
+    /// The number of rotations, cyclic.
     rotations: u8,
-    ended: bool,
+    is_ended: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Record {
-    state: State,
-    /// Since when it is spent.
+struct TokenRecord {
+    status: TokenStatus,
+    /// The time since the token was spent.
     age: Ticks,
-    /// Whether it was ever presented.
+    /// Whether the token was ever presented.
     is_used: bool,
-    /// The token that it was answered with.
+    /// The token of the last response to this one.
     successor: Option<Token>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum State {
-    /// It can be refreshed.
+enum TokenStatus {
+    /// The token can be refreshed.
     Active,
-    /// It was refreshed last.
+    /// The token was the last one that was refreshed.
     Previous,
-    /// It was refreshed, or displaced, before.
+    /// The token was refreshed or replaced before that.
     Spent,
 }
 
-/// The most tokens of a session that are looked at: of those that anybody holds or can be answered with.
+/// The maximum number of tokens of a session, counting those that a client has or can receive.
 const MAX_TOKENS: usize = 4;
 
-const NEW: Record = Record { state: State::Active, age: 0, is_used: false, successor: None };
+const NEW_TOKEN: TokenRecord =
+    TokenRecord { status: TokenStatus::Active, age: 0, is_used: false, successor: None };
 
-impl Family {
-    /// Adds a token, the child of another one.
-    fn child(row: &mut Row, of: usize) -> Token {
-        let child = u8::try_from(row.tokens.len()).unwrap_or(u8::MAX);
-        row.tokens.push(NEW);
-        row.tokens[of].successor = Some(child);
+impl FamilySession {
+    /// Adds a token as the child of another one.
+    fn add_child(&mut self, parent: usize) -> Token {
+        let child = u8::try_from(self.tokens.len()).unwrap_or(u8::MAX);
+        self.tokens.push(NEW_TOKEN);
+        self.tokens[parent].successor = Some(child);
         child
     }
 
-    fn spend(row: &mut Row, token: usize, state: State) {
-        (row.tokens[token].state, row.tokens[token].age) = (state, 0);
-    }
-
-    fn rotate(self, row: &mut Row, token: usize) -> Token {
-        for other in &mut row.tokens {
-            if other.state == State::Previous {
-                other.state = State::Spent;
+    fn rotate(&mut self, token: usize) -> Token {
+        for other in &mut self.tokens {
+            if other.status == TokenStatus::Previous {
+                other.status = TokenStatus::Spent;
             }
         }
-        Self::spend(row, token, State::Previous);
-        (row.age, row.rotations) = (0, (row.rotations + 1) % 3);
-        Self::child(row, token)
+        (self.tokens[token].status, self.tokens[token].age) = (TokenStatus::Previous, 0);
+        (self.age, self.rotations) = (0, (self.rotations + 1) % 3);
+        self.add_child(token)
     }
 
-    /// A new token in the place of the current one.
-    fn replace(row: &mut Row, token: usize) -> Token {
-        for other in &mut row.tokens {
-            if other.state == State::Active {
-                (other.state, other.age) = (State::Spent, 0);
+    /// Adds a token that replaces the current one.
+    fn replace_current(&mut self, parent: usize) -> Token {
+        for other in &mut self.tokens {
+            if other.status == TokenStatus::Active {
+                (other.status, other.age) = (TokenStatus::Spent, 0);
             }
         }
-        Self::child(row, token)
+        self.add_child(parent)
     }
+}
 
-    fn present_spent(self, row: &mut Row, token: usize) -> Option<Step> {
-        let record = row.tokens[token];
+impl Family {
+    fn present_spent(self, session: &mut FamilySession, token: usize) -> Option<StepOutcome> {
+        let record = session.tokens[token];
         let is_in_time = record.age < self.grace;
         match self.rule {
-            FamilyRule::Hydra if is_in_time => Some(Step::Answer(Self::child(row, token))),
-            FamilyRule::SuperTokens if is_in_time && record.state == State::Previous => {
-                Some(Step::Answer(Self::replace(row, token)))
+            FamilyRule::Hydra if is_in_time => Some(StepOutcome::Answer(session.add_child(token))),
+            FamilyRule::SuperTokens if is_in_time && record.status == TokenStatus::Previous => {
+                Some(StepOutcome::Answer(session.replace_current(token)))
             }
-            FamilyRule::BetterAuth if is_in_time => record.successor.map(Step::Answer),
-            FamilyRule::SessionGuard if is_in_time => Some(Step::Accepted),
+            FamilyRule::BetterAuth if is_in_time => record.successor.map(StepOutcome::Answer),
+            FamilyRule::SessionGuard if is_in_time => Some(StepOutcome::Accepted),
             FamilyRule::SessionGuard
-                if !row.tokens[token + 1..].iter().any(|newer| newer.is_used) =>
+                if !session.tokens[token + 1..].iter().any(|newer| newer.is_used) =>
             {
-                let answer = Self::replace(row, token);
-                row.tokens[usize::from(answer)].is_used = true;
-                row.age = 0;
-                Some(Step::Answer(answer))
+                let successor = session.replace_current(token);
+                session.tokens[usize::from(successor)].is_used = true;
+                session.age = 0;
+                Some(StepOutcome::Answer(successor))
             }
             _ => None,
         }
     }
+
+    /// Returns which tokens still have an effect: those that are held, their successors if they would be returned
+    /// again, and the newest used one if the rule depends on it.
+    fn needed(self, session: &FamilySession, held: &[&mut Token]) -> Vec<bool> {
+        let mut is_needed = vec![false; session.tokens.len()];
+        for token in held {
+            is_needed[usize::from(**token)] = true;
+        }
+        for number in 0..session.tokens.len() {
+            if let (true, Some(successor)) = (is_needed[number], session.tokens[number].successor) {
+                is_needed[usize::from(successor)] = true;
+            }
+        }
+        if self.rule == FamilyRule::SessionGuard
+            && let Some(newest) = session.tokens.iter().rposition(|token| token.is_used)
+        {
+            is_needed[newest] = true;
+        }
+        is_needed
+    }
+}
+
+impl SessionState for FamilySession {
+    fn generation(&self) -> u8 {
+        self.rotations
+    }
+
+    fn is_current(&self, token: Token) -> bool {
+        self.tokens[usize::from(token)].status == TokenStatus::Active
+    }
+
+    fn is_ended(&self) -> bool {
+        self.is_ended
+    }
+
+    fn lineages(&self) -> usize {
+        self.tokens.iter().filter(|token| token.status == TokenStatus::Active).count()
+    }
 }
 
 impl Rule for Family {
-    type Row = Row;
+    type Session = FamilySession;
 
-    fn start(&self) -> (Row, Token) {
-        (Row { tokens: vec![NEW], age: self.grace, rotations: 0, ended: false }, 0)
+    fn start(&self) -> (FamilySession, Token) {
+        let tokens = vec![NEW_TOKEN];
+        (FamilySession { tokens, age: self.grace, rotations: 0, is_ended: false }, 0)
     }
 
-    fn step(&self, row: &mut Row, token: Token, _: Stage) -> Step {
+    fn step(&self, session: &mut FamilySession, token: Token, _: Stage) -> StepOutcome {
+        if session.is_ended {
+            return StepOutcome::Rejected;
+        }
         let token = usize::from(token);
-        if row.ended {
-            return Step::Refused;
+        session.tokens[token].is_used = true;
+        if session.tokens[token].status == TokenStatus::Active {
+            return StepOutcome::Answer(session.rotate(token));
         }
-        row.tokens[token].is_used = true;
-        if row.tokens[token].state == State::Active {
-            return Step::Answer(self.rotate(row, token));
-        }
-        self.present_spent(row, token).unwrap_or_else(|| {
-            row.ended = true;
-            Step::Refused
+        self.present_spent(session, token).unwrap_or_else(|| {
+            session.is_ended = true;
+            StepOutcome::Rejected
         })
     }
 
-    fn is_current(&self, row: &Row, token: Token) -> bool {
-        row.tokens[usize::from(token)].state == State::Active
+    fn is_in_window(&self, session: &FamilySession) -> bool {
+        session.age < self.grace
     }
 
-    fn is_in_window(&self, row: &Row) -> bool {
-        row.age < self.grace
-    }
-
-    fn pass(&self, row: &mut Row, ticks: Ticks) {
-        row.age = (row.age + ticks).min(self.grace);
-        for token in &mut row.tokens {
+    fn advance_clock(&self, session: &mut FamilySession, ticks: Ticks) {
+        session.age = (session.age + ticks).min(self.grace);
+        for token in &mut session.tokens {
             token.age = (token.age + ticks).min(self.grace);
         }
-    }
-
-    fn generation(&self, row: &Row) -> u8 {
-        row.rotations
-    }
-
-    fn is_ended(&self, row: &Row) -> bool {
-        row.ended
-    }
-
-    fn lineages(&self, row: &Row) -> usize {
-        row.tokens.iter().filter(|token| token.state == State::Active).count()
     }
 
     fn is_linear(&self) -> bool {
         false
     }
 
-    fn is_within_bounds(&self, row: &Row) -> bool {
-        row.tokens.len() <= MAX_TOKENS
+    fn is_within_bounds(&self, session: &FamilySession) -> bool {
+        session.tokens.len() <= MAX_TOKENS
     }
 
-    /// Forgets the tokens that nobody holds any more, and numbers the others anew in their order.
-    fn normalize(&self, row: &mut Row, held: &mut [&mut Token]) {
-        let mut is_needed: Vec<bool> = row.tokens.iter().map(|_| false).collect();
-        for token in held.iter() {
-            is_needed[usize::from(**token)] = true;
-        }
-        // A successor is needed where it would be answered again.
-        for number in 0..row.tokens.len() {
-            let record = row.tokens[number];
+    /// Removes the tokens that no longer have an effect, and renumbers the others in their order.
+    fn normalize(&self, session: &mut FamilySession, held: &mut [&mut Token]) {
+        for record in &mut session.tokens {
+            // Only better-auth returns a successor again, and only within the interval.
             if self.rule != FamilyRule::BetterAuth || record.age >= self.grace {
-                row.tokens[number].successor = None;
-            }
-            if let (true, Some(successor)) = (is_needed[number], row.tokens[number].successor) {
-                is_needed[usize::from(successor)] = true;
+                record.successor = None;
             }
         }
-        // What matters of the others is whether a newer token was used.
-        if self.rule == FamilyRule::SessionGuard
-            && let Some(newest) = row.tokens.iter().rposition(|token| token.is_used)
-        {
-            is_needed[newest] = true;
+        let is_needed = self.needed(session, held);
+        let mut number_of = vec![0; session.tokens.len()];
+        let mut kept: Vec<TokenRecord> = Vec::new();
+        for (number, record) in session.tokens.iter().enumerate() {
+            if is_needed[number] {
+                number_of[number] = u8::try_from(kept.len()).unwrap_or(u8::MAX);
+                kept.push(*record);
+            }
         }
-        let mut number_of = vec![0; row.tokens.len()];
-        let mut kept: Vec<Record> = Vec::new();
-        for (number, record) in
-            row.tokens.iter().enumerate().filter(|(number, _)| is_needed[*number])
-        {
-            number_of[number] = u8::try_from(kept.len()).unwrap_or(u8::MAX);
-            kept.push(*record);
-        }
-        row.tokens = kept;
-        for record in &mut row.tokens {
+        session.tokens = kept;
+        for record in &mut session.tokens {
             record.successor = record.successor.map(|token| number_of[usize::from(token)]);
             if self.rule != FamilyRule::SessionGuard {
                 record.is_used = false;
             }
-            if record.state == State::Active {
+            if record.status == TokenStatus::Active {
                 record.age = 0;
             }
         }

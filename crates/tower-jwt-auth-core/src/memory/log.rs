@@ -1,21 +1,23 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::{Cursor, LogEntry, RevocationKey, RevocationKind, Timestamp};
+use crate::log::{Cursor, LogEntry};
+use crate::revocation::{RevocationKey, RevocationKind};
+use crate::time::Timestamp;
 
-/// The log and two ways into it.
+/// The log, with an index by expiry and one by target.
 pub(super) struct Log {
     incarnation: u64,
     entries: BTreeMap<u64, LogEntry>,
-    until: BTreeSet<(Timestamp, u64)>,
-    names: HashMap<Name, BTreeSet<u64>>,
+    by_until: BTreeSet<(Timestamp, u64)>,
+    by_target: HashMap<Target, BTreeSet<u64>>,
     last: u64,
 }
 
-/// What a revocation names: its kind, issuer and name.
-type Name = (RevocationKind, String, String);
+/// The target of a revocation: its kind, its issuer, and the ID of the token or session or the subject.
+type Target = (RevocationKind, String, String);
 
-/// Tells the logs of one process apart; a cursor never leaves it.
+/// Distinguishes the logs of one process. A cursor never leaves the process.
 static INCARNATIONS: AtomicU64 = AtomicU64::new(0);
 
 impl Log {
@@ -23,18 +25,18 @@ impl Log {
         Self {
             incarnation: INCARNATIONS.fetch_add(1, Ordering::Relaxed),
             entries: BTreeMap::new(),
-            until: BTreeSet::new(),
-            names: HashMap::new(),
+            by_until: BTreeSet::new(),
+            by_target: HashMap::new(),
             last: 0,
         }
     }
 
-    /// The number of the last entry.
+    /// Returns the number of the last entry.
     pub(super) fn last(&self) -> u64 {
         self.last
     }
 
-    /// At most `limit` entries after this one, where to read on, and whether there is more.
+    /// Returns at most `limit` entries after an entry, the cursor of the next page, and whether there are more entries.
     pub(super) fn after(&self, number: u64, limit: usize) -> (Vec<LogEntry>, Cursor, bool) {
         let mut found = self.entries.range(number + 1..);
         let mut entries = Vec::new();
@@ -49,13 +51,13 @@ impl Log {
         (entries, self.cursor(next), found.next().is_some())
     }
 
-    /// Removes at most `limit` entries that matter until before this; tells how many.
+    /// Removes at most `limit` entries whose `until` is before a time. Returns how many it removed.
     pub(super) fn purge(&mut self, before: Timestamp, limit: usize) -> usize {
         let mut removed = 0;
         while removed < limit {
-            match self.until.first().copied() {
+            match self.by_until.first().copied() {
                 Some((until, number)) if until < before => {
-                    self.until.pop_first();
+                    self.by_until.pop_first();
                     self.remove(number);
                     removed += 1;
                 }
@@ -67,27 +69,27 @@ impl Log {
 
     pub(super) fn append(&mut self, entry: LogEntry) {
         self.last += 1;
-        self.until.insert((entry.until(), self.last));
+        self.by_until.insert((entry.until(), self.last));
         if let LogEntry::Revocation(revocation) = &entry {
-            self.names.entry(owned(revocation.names())).or_default().insert(self.last);
+            self.by_target.entry(owned(revocation.target())).or_default().insert(self.last);
         }
         self.entries.insert(self.last, entry);
     }
 
     fn remove(&mut self, number: u64) {
         if let Some(LogEntry::Revocation(revocation)) = self.entries.remove(&number) {
-            let name = owned(revocation.names());
-            if let Some(numbers) = self.names.get_mut(&name) {
+            let target = owned(revocation.target());
+            if let Some(numbers) = self.by_target.get_mut(&target) {
                 numbers.remove(&number);
                 if numbers.is_empty() {
-                    self.names.remove(&name);
+                    self.by_target.remove(&target);
                 }
             }
         }
     }
 
     pub(super) fn covers(&self, key: &RevocationKey<'_>) -> bool {
-        let numbers = self.names.get(&owned(key.names())).into_iter().flatten();
+        let numbers = self.by_target.get(&owned(key.target())).into_iter().flatten();
         numbers.filter_map(|number| self.entries.get(number)).any(|entry| match entry {
             LogEntry::Revocation(revocation) => revocation.covers(key),
             LogEntry::Heartbeat(_) => false,
@@ -98,7 +100,7 @@ impl Log {
         Cursor::new([self.incarnation.to_be_bytes(), number.to_be_bytes()].concat())
     }
 
-    /// The entry number that the cursor points at, if it is one of this log.
+    /// Returns the number of the entry that a cursor of this log points at.
     pub(super) fn position(&self, cursor: &Cursor) -> Option<u64> {
         let number = cursor.as_bytes().strip_prefix(&self.incarnation.to_be_bytes())?;
         let number = u64::from_be_bytes(number.try_into().ok()?);
@@ -106,6 +108,6 @@ impl Log {
     }
 }
 
-fn owned((kind, issuer, name): (RevocationKind, &str, &str)) -> Name {
-    (kind, issuer.to_owned(), name.to_owned())
+fn owned((kind, issuer, id): (RevocationKind, &str, &str)) -> Target {
+    (kind, issuer.to_owned(), id.to_owned())
 }

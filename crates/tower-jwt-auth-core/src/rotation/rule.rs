@@ -1,123 +1,167 @@
-use super::RotationPolicy;
-use super::write::{LateRetryRun, is_in_window};
-use crate::{SecretHash, Session, Timestamp};
+use super::write::is_in_window;
+use crate::rotation_policy::RotationPolicy;
+use crate::session::{LateRetryRun, SecretHash, Session};
+use crate::time::Timestamp;
 
-/// What a refresh token says of itself, once its signature has been checked.
+/// The content of a presented refresh token whose signature has been verified.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::{PresentedToken, SecretHash};
+///
+/// let token = PresentedToken { generation: 3, secret_hash: SecretHash::from_bytes([7; 32]) };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Presented {
-    /// The generation that it names.
+pub struct PresentedToken {
+    /// The generation of the token.
     pub generation: u64,
-    /// The hash of the secret that it carries.
+    /// The hash of the secret that the token carries.
     pub secret_hash: SecretHash,
 }
 
-/// The outcome of a presented refresh token.
+/// The outcome of [`Session::evaluate`] for a presented refresh token.
+///
+/// The enum is exhaustive on purpose: code that acts on an outcome must handle each of them.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::RotationOutcome;
+///
+/// fn is_answered(outcome: RotationOutcome) -> bool {
+///     match outcome {
+///         RotationOutcome::Rotate | RotationOutcome::Replay | RotationOutcome::LateRetry => true,
+///         RotationOutcome::Reuse | RotationOutcome::Rejected(_) => false,
+///     }
+/// }
+/// assert!(is_answered(RotationOutcome::Replay));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The token is the current one, and the grace window is over: the session moves to the next generation.
+pub enum RotationOutcome {
+    /// The token is current and the grace window is over: the session moves to the next generation.
     Rotate,
-    /// The session rotated within the grace window: the answer is the token of the current generation, and
-    /// nothing is written.
+    /// The session rotated within the grace window: the answer is the token of the current generation, and nothing is
+    /// written.
     Replay,
-    /// The token is of the generation before, and the window is over: the answer is the token of the current
-    /// generation, and the row counts the retry.
+    /// The token is of the previous generation and the window is over: the answer is the token of the current
+    /// generation, and the retry is counted in the record.
     LateRetry,
-    /// The token was spent: the session ends, because this client or another one is a thief.
+    /// The token is spent: the session ends, because this client or another one is a thief.
     Reuse,
-    /// The token opens nothing, and nothing is ended for it.
-    Refused(Refusal),
+    /// The token is rejected, and the session does not end.
+    Rejected(RotationRejection),
 }
 
-/// Why a presented refresh token opens nothing.
+/// The reason for which a presented refresh token is rejected.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_core::RotationRejection;
+///
+/// fn reason(rejection: RotationRejection) -> &'static str {
+///     match rejection {
+///         RotationRejection::Ended | RotationRejection::Idle | RotationRejection::Expired => "over",
+///         RotationRejection::WrongSecret => "forged",
+///         RotationRejection::Ahead => "unknown to the store",
+///     }
+/// }
+/// assert_eq!(reason(RotationRejection::Idle), "over");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum RotationRejection {
     /// The session has been ended.
     Ended,
-    /// The session was not refreshed for too long.
+    /// The session was not refreshed within its idle lifetime.
     Idle,
-    /// The session has reached its absolute end.
+    /// The session has reached the end of its absolute lifetime.
     Expired,
-    /// The secret is not the session's: whoever made the token holds the signing secret but never held a
-    /// token of this session, and must not be able to end it.
+    /// The secret is not the session's. Whoever made the token has the signing secret but never had a token of this
+    /// session, and must not be able to end it.
     WrongSecret,
-    /// The generation is ahead of the row: the store has been restored from an older backup.
+    /// The generation is ahead of the record: the store has been restored from an older backup.
     Ahead,
 }
 
 impl Session {
-    /// Judges a presented refresh token: a pure function of the row, the token and the time.
+    /// Evaluates a presented refresh token. This is a pure function of the session, the token, the time and the policy.
     ///
     /// The rules apply in this order; n is the session's generation.
     ///
-    /// | now | presented | verdict |
+    /// | now | presented | outcome |
     /// |---|---|---|
-    /// | any | another secret | refused, nothing ended |
-    /// | session ended, idle or past its end | any | refused |
-    /// | any | a generation above n | refused, nothing ended |
+    /// | any | another secret | rejected |
+    /// | session ended, idle or expired | any | rejected |
+    /// | any | a generation above n | rejected |
     /// | less than `grace` from `rotated_at`, before or after it, n > 0 | n or n - 1 | replay |
     /// | otherwise | n | rotate |
-    /// | otherwise | n - 1, none granted in n, and in fewer than `late_retries` generations running before | late retry |
+    /// | otherwise | n - 1, if a late retry is allowed | late retry |
     /// | any | any other | reuse |
     ///
-    /// At most one rotation happens in a grace window, and there is one lineage: never a second, independent
-    /// child of one token.
+    /// A late retry is allowed if n - 1 has not been retried late before, and if it makes a run of at most
+    /// `late_retries` consecutive generations.
+    ///
+    /// At most one rotation happens in a grace window. There is one lineage: a token never has two independent
+    /// successors.
     ///
     /// # Examples
     ///
     /// ```
     /// use std::time::Duration;
-    /// use tower_jwt_auth_core::{Presented, RotationPolicy, Session, Verdict};
+    /// use tower_jwt_auth_core::{
+    ///     PresentedToken, RotationOutcome, RotationPolicy, SecretHash, Session, SessionId,
+    ///     SessionRecord, Timestamp,
+    /// };
     ///
-    /// fn judge_current(session: &Session) -> [Verdict; 2] {
-    ///     let row = session.parts();
-    ///     let current = Presented { generation: row.generation, secret_hash: row.secret_hash };
-    ///     let policy = RotationPolicy::default();
-    ///     let after = row.rotated_at + policy.grace();
-    ///     [after - Duration::from_millis(1), after].map(|now| session.present(&current, now, &policy))
-    /// }
-    /// # use tower_jwt_auth_core::{Device, SecretHash, SessionId, SessionParts, Timestamp};
-    /// # let at = Timestamp::from_unix_seconds;
-    /// # let session = Session::from_parts(SessionParts {
-    /// #     id: SessionId::from_bytes([1; 16]), issuer: "i".into(), subject: "s".into(),
-    /// #     secret_hash: SecretHash::from_bytes([0; 32]), generation: 3, created_at: at(0),
-    /// #     rotated_at: at(100), idle_until: at(1000), expires_at: at(2000), access_until: at(400),
-    /// #     late_retry: None, ended: None, auth_time: at(0), client_id: "c".into(),
-    /// #     scope: String::new(), claims: "{}".into(), device: Device::default(),
-    /// # });
-    /// assert_eq!(judge_current(&session), [Verdict::Replay, Verdict::Rotate]);
+    /// let now = Timestamp::from_unix_seconds(1_700_000_000);
+    /// let (id, hash) = (SessionId::from_bytes([1; 16]), SecretHash::from_bytes([7; 32]));
+    /// let session = Session::from_record(SessionRecord {
+    ///     generation: 3,
+    ///     ..SessionRecord::new(id, "https://shop.example", "alice", hash, now)
+    /// });
+    ///
+    /// let policy = RotationPolicy::default();
+    /// let current = PresentedToken { generation: 3, secret_hash: hash };
+    /// let evaluate = |now| session.evaluate(&current, now, &policy);
+    /// let end_of_window = now + policy.grace();
+    /// assert_eq!(evaluate(end_of_window - Duration::from_millis(1)), RotationOutcome::Replay);
+    /// assert_eq!(evaluate(end_of_window), RotationOutcome::Rotate);
     /// ```
-    pub fn present(
+    pub fn evaluate(
         &self,
-        presented: &Presented,
+        token: &PresentedToken,
         now: Timestamp,
         policy: &RotationPolicy,
-    ) -> Verdict {
-        let row = self.parts();
-        if presented.secret_hash != row.secret_hash {
-            return Verdict::Refused(Refusal::WrongSecret);
+    ) -> RotationOutcome {
+        let record = self.record();
+        if token.secret_hash != record.secret_hash {
+            return RotationOutcome::Rejected(RotationRejection::WrongSecret);
         }
-        if row.ended.is_some() {
-            return Verdict::Refused(Refusal::Ended);
+        if record.ended.is_some() {
+            return RotationOutcome::Rejected(RotationRejection::Ended);
         }
-        if now >= row.expires_at {
-            return Verdict::Refused(Refusal::Expired);
+        if now >= record.expires_at {
+            return RotationOutcome::Rejected(RotationRejection::Expired);
         }
-        if now >= row.idle_until {
-            return Verdict::Refused(Refusal::Idle);
+        if now >= record.idle_until {
+            return RotationOutcome::Rejected(RotationRejection::Idle);
         }
-        let Some(behind) = row.generation.checked_sub(presented.generation) else {
-            return Verdict::Refused(Refusal::Ahead);
+        let Some(behind) = record.generation.checked_sub(token.generation) else {
+            return RotationOutcome::Rejected(RotationRejection::Ahead);
         };
-        match (behind, is_in_window(row, now, policy.grace())) {
-            (0 | 1, true) => Verdict::Replay,
-            (0, false) => Verdict::Rotate,
-            (1, false) if self.may_retry_late(presented.generation, policy) => Verdict::LateRetry,
-            _ => Verdict::Reuse,
+        match (behind, is_in_window(record, now, policy.grace())) {
+            (0 | 1, true) => RotationOutcome::Replay,
+            (0, false) => RotationOutcome::Rotate,
+            (1, false) if self.may_retry_late(token.generation, policy) => {
+                RotationOutcome::LateRetry
+            }
+            _ => RotationOutcome::Reuse,
         }
     }
 
     fn may_retry_late(&self, generation: u64, policy: &RotationPolicy) -> bool {
-        LateRetryRun::after(self.parts().late_retry, generation)
+        LateRetryRun::after(self.record().late_retry, generation)
             .is_some_and(|run| run.length <= policy.late_retries())
     }
 }

@@ -1,6 +1,5 @@
 -- Sessions and revocations of tower-jwt-auth, version 1. Times are milliseconds since 1970-01-01T00:00:00Z.
--- Texts are as they came, but for a NUL, which PostgreSQL does not keep, and the backslash that stands for it:
--- they are written \0 and \\.
+-- PostgreSQL does not store NUL in texts, so NUL is written as \0 and the backslash as \\.
 
 CREATE TABLE tower_jwt_auth_meta (
     one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one),
@@ -8,14 +7,14 @@ CREATE TABLE tower_jwt_auth_meta (
 );
 INSERT INTO tower_jwt_auth_meta (version) VALUES (1);
 
--- Empty after a crash and a failover, since it is in no WAL: readers of the log then begin anew.
+-- Unlogged, and therefore empty after a crash or a failover: readers then read the log from the start.
 CREATE UNLOGGED TABLE tower_jwt_auth_run (
     one BOOLEAN PRIMARY KEY DEFAULT TRUE CHECK (one),
     incarnation UUID NOT NULL DEFAULT gen_random_uuid()
 );
 
 CREATE TABLE tower_jwt_auth_sessions (
-    -- In the order in which they were added.
+    -- The order in which the sessions were added.
     number BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     issuer TEXT NOT NULL,
@@ -36,24 +35,24 @@ CREATE TABLE tower_jwt_auth_sessions (
     claims TEXT NOT NULL,
     user_agent TEXT,
     address TEXT,
-    -- When the session and its last access token are over, in steps of 18 hours: a refresh seldom moves it from
-    -- one to the next, and then writes no index (a heap-only tuple).
+    -- The time at which the session and its last access token have ended, in steps of 18 hours: a refresh seldom
+    -- changes the step, and then writes no index (a heap-only tuple).
     over_step BIGINT NOT NULL GENERATED ALWAYS AS (
         GREATEST(access_until, LEAST(ended_at, idle_until, expires_at)) >> 26
     ) STORED
 ) WITH (fillfactor = 80);
--- Hashes, since a btree takes no text beyond some 2,700 bytes.
+-- Hash indexes, because a btree index stores no text of more than about 2,700 bytes.
 CREATE INDEX tower_jwt_auth_sessions_subject ON tower_jwt_auth_sessions USING hash (subject)
     WHERE ended_at IS NULL;
 CREATE INDEX tower_jwt_auth_sessions_over ON tower_jwt_auth_sessions (over_step);
 
 CREATE TABLE tower_jwt_auth_log (
-    -- Transactions commit in another order than they begin: readers ask which had been committed before.
+    -- Transactions do not commit in the order in which they begin: readers ask which ones their snapshot contained.
     xid XID8 NOT NULL DEFAULT pg_current_xact_id(),
     number BIGINT GENERATED ALWAYS AS IDENTITY,
     kind TEXT NOT NULL CHECK (kind IN ('token', 'session', 'subject', 'heartbeat')),
     issuer TEXT NOT NULL,
-    -- The token, session, subject or node.
+    -- The ID of the token, session or node, or the subject.
     name TEXT NOT NULL,
     issued_before BIGINT,
     beat BIGINT,

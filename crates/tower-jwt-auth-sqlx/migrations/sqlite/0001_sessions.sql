@@ -3,13 +3,13 @@
 CREATE TABLE tower_jwt_auth_meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     version INTEGER NOT NULL,
-    -- Changes when the file has been restored from a backup, so that readers of the log begin anew.
+    -- Changes after a restore from a backup, so that readers of the log read it from the start.
     incarnation TEXT NOT NULL
 ) STRICT;
 INSERT INTO tower_jwt_auth_meta VALUES (1, 1, lower(hex(randomblob(16))));
 
 CREATE TABLE tower_jwt_auth_sessions (
-    -- In the order in which they were added.
+    -- The order in which the sessions were added.
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     issuer TEXT NOT NULL,
@@ -30,21 +30,21 @@ CREATE TABLE tower_jwt_auth_sessions (
     claims TEXT NOT NULL,
     user_agent TEXT,
     address TEXT,
-    -- When the session and its last access token are over.
+    -- The time at which the session and its last access token have ended.
     over_at INTEGER NOT NULL AS (
         max(access_until, min(coalesce(ended_at, idle_until), idle_until, expires_at))
     ) VIRTUAL
 ) STRICT;
 CREATE INDEX tower_jwt_auth_sessions_subject ON tower_jwt_auth_sessions (subject) WHERE ended_at IS NULL;
--- By steps of 18 hours: a refresh seldom moves a session from one to the next.
+-- In steps of 18 hours: a refresh seldom moves a session to another step.
 CREATE INDEX tower_jwt_auth_sessions_over ON tower_jwt_auth_sessions (over_at >> 26);
 
 CREATE TABLE tower_jwt_auth_log (
-    -- Never used twice, though the table be emptied: readers remember the last one they saw.
+    -- Never reused, even if the table was empty: readers remember the last number that they read.
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL CHECK (kind IN ('token', 'session', 'subject', 'heartbeat')),
     issuer TEXT NOT NULL,
-    -- The token, session, subject or node.
+    -- The ID of the token, session or node, or the subject.
     name TEXT NOT NULL,
     issued_before INTEGER,
     beat INTEGER,

@@ -1,6 +1,6 @@
 -- Version 2: late retries are counted.
 
--- In how many generations running there was a late retry, the one in `late_retry` included.
+-- The number of successive generations with a late retry, including `late_retry`.
 ALTER TABLE tower_jwt_auth_sessions ADD COLUMN late_retry_length INTEGER;
 
 UPDATE tower_jwt_auth_meta SET version = 2;

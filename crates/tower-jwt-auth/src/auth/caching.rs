@@ -1,7 +1,7 @@
 use http::header::{CACHE_CONTROL, VARY};
 use http::{HeaderMap, HeaderValue};
 
-use crate::bearer::{Place, Sought};
+use crate::http::token_source::{Place, Sought};
 
 /// What the caches on the way have to know of a response (RFC 9111 §3, §4.1).
 ///

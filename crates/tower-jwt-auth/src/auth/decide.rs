@@ -9,30 +9,30 @@ use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, RevocationKey, Timestamp};
 
 use super::caching::Caching;
-use crate::bearer::{Place, TokenSource};
-use crate::challenge::{AuthError, Realm};
 use crate::error::TokenError;
+use crate::http::challenge::{AuthError, Realm};
+use crate::http::origin::OriginPolicy;
+use crate::http::token_source::{Place, TokenSource};
 use crate::identity::Identity;
-use crate::origin::OriginPolicy;
-use crate::revocation::{RevocationList, Standing};
+use crate::revocation::{RevocationList, RevocationStatus};
 use crate::verifier::Verifier;
 
 /// Everything that a decision depends on beside the request and the time.
 #[derive(Debug)]
-pub(super) struct Settings<C> {
+pub(super) struct AuthConfig<C> {
     pub(super) verifier: Verifier<C>,
     pub(super) revocations: RevocationList,
     pub(super) source: TokenSource,
     pub(super) origins: OriginPolicy,
     pub(super) realm: Realm,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) most_stale: Duration,
-    pub(super) when_unknown: WhenUnknown,
-    pub(super) preflights: Preflights,
+    pub(super) max_staleness: Duration,
+    pub(super) on_unknown: OnUnknown,
+    pub(super) preflights: PreflightMode,
     pub(super) mode: Mode,
 }
 
-impl<C> Clone for Settings<C> {
+impl<C> Clone for AuthConfig<C> {
     fn clone(&self) -> Self {
         Self {
             verifier: self.verifier.clone(),
@@ -41,8 +41,8 @@ impl<C> Clone for Settings<C> {
             origins: self.origins.clone(),
             realm: self.realm.clone(),
             clock: Arc::clone(&self.clock),
-            most_stale: self.most_stale,
-            when_unknown: self.when_unknown,
+            max_staleness: self.max_staleness,
+            on_unknown: self.on_unknown,
             preflights: self.preflights,
             mode: self.mode,
         }
@@ -58,14 +58,14 @@ pub(super) enum Mode {
 
 /// What becomes of CORS preflights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Preflights {
+pub(super) enum PreflightMode {
     Judge,
     Pass,
 }
 
 /// What becomes of a token when the revocation list is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WhenUnknown {
+pub(super) enum OnUnknown {
     AskStore,
     Accept,
 }
@@ -91,11 +91,11 @@ pub(super) enum Decision<C> {
     Ask(Identity<C>),
 }
 
-impl<C: DeserializeOwned> Settings<C> {
+impl<C: DeserializeOwned> AuthConfig<C> {
     /// Decides from what is at hand, without waiting.
     pub(super) fn decide<B>(&self, request: &Request<B>, now: Timestamp) -> (Decision<C>, Caching) {
         let headers = request.headers();
-        if self.preflights == Preflights::Pass && is_preflight(request.method(), headers) {
+        if self.preflights == PreflightMode::Pass && is_preflight(request.method(), headers) {
             return (Decision::Pass, Caching::UNTOUCHED);
         }
         let sought = self.source.find(headers, request.uri());
@@ -128,12 +128,12 @@ impl<C: DeserializeOwned> Settings<C> {
 
     fn judge_revocation(&self, identity: Identity<C>, now: Timestamp) -> Decision<C> {
         let keys = identity.revocation_keys();
-        match self.revocations.standing(keys, self.most_stale, now) {
-            Standing::Clear => Decision::Accept(identity),
-            Standing::Revoked => Decision::Refuse(TokenError::Revoked.into()),
-            Standing::Unknown => match self.when_unknown {
-                WhenUnknown::AskStore => Decision::Ask(identity),
-                WhenUnknown::Accept => Decision::Accept(identity),
+        match self.revocations.lookup(keys, self.max_staleness, now) {
+            RevocationStatus::NotRevoked => Decision::Accept(identity),
+            RevocationStatus::Revoked => Decision::Refuse(TokenError::Revoked.into()),
+            RevocationStatus::Unknown => match self.on_unknown {
+                OnUnknown::AskStore => Decision::Ask(identity),
+                OnUnknown::Accept => Decision::Accept(identity),
             },
         }
     }

@@ -8,7 +8,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::request::Parts;
 
 use super::decide::Anonymous;
-use crate::challenge::{AuthError, Realm};
+use crate::http::challenge::{AuthError, Realm};
 use crate::identity::Identity;
 
 /// Takes the identity that the layer put in.
@@ -57,7 +57,7 @@ fn identity<C: Send + Sync + 'static>(
             tracing::error!(
                 "a handler asks for an identity outside of a JwtAuthLayer with its claims"
             );
-            Err(IdentityRejection { error: AuthError::NoLayer, realm: Realm::default() })
+            Err(IdentityRejection { error: AuthError::MissingLayer, realm: Realm::default() })
         }
     }
 }

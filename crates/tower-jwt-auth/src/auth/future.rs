@@ -9,7 +9,7 @@ use tower_service::Service;
 
 use super::body::AuthBody;
 use super::caching::Caching;
-use crate::challenge::{AuthError, Realm, takes_body};
+use crate::http::challenge::{AuthError, Realm, takes_body};
 use crate::identity::Identity;
 
 /// A decision that waits for the store.

@@ -7,14 +7,14 @@ use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, SystemClock};
 use tower_layer::Layer;
 
-use super::decide::{Mode, Preflights, Settings, WhenUnknown};
+use super::decide::{AuthConfig, Mode, OnUnknown, PreflightMode};
 use super::require::{RequireFreshLogin, RequireScope};
 use super::service::JwtAuth;
-use crate::bearer::TokenSource;
-use crate::challenge::Realm;
 use crate::error::ConfigError;
-use crate::origin::OriginPolicy;
-use crate::revocation::{MOST_STALE, RevocationList};
+use crate::http::challenge::Realm;
+use crate::http::origin::OriginPolicy;
+use crate::http::token_source::TokenSource;
+use crate::revocation::{DEFAULT_MAX_STALENESS, RevocationList};
 use crate::sessions::Sessions;
 use crate::verifier::Verifier;
 
@@ -55,7 +55,7 @@ use crate::verifier::Verifier;
 /// ```
 #[must_use]
 pub struct JwtAuthLayer<C> {
-    settings: Settings<C>,
+    config: AuthConfig<C>,
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
@@ -65,16 +65,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     /// [`RevocationList::none`].
     pub fn new(verifier: Verifier<C>, revocations: RevocationList) -> Self {
         Self {
-            settings: Settings {
+            config: AuthConfig {
                 verifier,
                 revocations,
                 source: TokenSource::authorization_header(),
                 origins: OriginPolicy::same_origin(),
                 realm: Realm::default(),
                 clock: Arc::new(SystemClock::new()),
-                most_stale: MOST_STALE,
-                when_unknown: WhenUnknown::AskStore,
-                preflights: Preflights::Judge,
+                max_staleness: DEFAULT_MAX_STALENESS,
+                on_unknown: OnUnknown::AskStore,
+                preflights: PreflightMode::Judge,
                 mode: Mode::Required,
             },
         }
@@ -92,13 +92,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
 
     /// Where to look for the token; in the `Authorization` header alone, unless set.
     pub fn with_source(mut self, source: TokenSource) -> Self {
-        self.settings.source = source;
+        self.config.source = source;
         self
     }
 
     /// Which origins may cause requests that carry the token in a cookie; the same origin, unless set.
     pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
-        self.settings.origins = origins;
+        self.config.origins = origins;
         self
     }
 
@@ -108,14 +108,14 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     ///
     /// [`ConfigError::Name`] when it is empty or not visible ASCII.
     pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
-        self.settings.realm = Realm::new(realm)?;
+        self.config.realm = Realm::new(realm)?;
         Ok(self)
     }
 
     /// How old the revocation list may be to be believed; 30 seconds, unless set. Beyond it the store is asked
     /// for every request, and what it cannot answer is refused with 503.
     pub fn with_max_staleness(mut self, max_staleness: Duration) -> Self {
-        self.settings.most_stale = max_staleness;
+        self.config.max_staleness = max_staleness;
         self
     }
 
@@ -124,27 +124,27 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     /// Dangerous: while the store is out of reach, tokens that were revoked on other nodes are accepted until
     /// they expire.
     pub fn dangerous_accept_stale_revocations(mut self) -> Self {
-        self.settings.when_unknown = WhenUnknown::Accept;
+        self.config.on_unknown = OnUnknown::Accept;
         self
     }
 
     /// Lets CORS preflights pass unjudged, for services that answer them inside. A CORS layer outside of this
     /// one is the usual way.
     pub fn allow_preflights(mut self) -> Self {
-        self.settings.preflights = Preflights::Pass;
+        self.config.preflights = PreflightMode::Pass;
         self
     }
 
     /// Another clock, for tests.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
-        self.settings.clock = Arc::new(clock);
+        self.config.clock = Arc::new(clock);
         self
     }
 
     /// Lets requests without credentials pass. Those with a token that is not accepted are refused all the same.
     pub fn optional(mut self) -> OptionalJwtAuthLayer<C> {
-        self.settings.mode = Mode::Optional;
-        OptionalJwtAuthLayer { settings: self.settings }
+        self.config.mode = Mode::Optional;
+        OptionalJwtAuthLayer { config: self.config }
     }
 
     /// A layer, for inside of this one, that requires a scope; of several, separated by spaces, all.
@@ -153,7 +153,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     ///
     /// [`ConfigError::Scope`] when it is none.
     pub fn require_scope(&self, scope: &str) -> Result<RequireScope<C>, ConfigError> {
-        RequireScope::new(scope, self.settings.realm.clone())
+        RequireScope::new(scope, self.config.realm.clone())
     }
 
     /// A layer, for inside of this one, that requires that the user proved who they are no longer ago than
@@ -166,13 +166,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
         &self,
         max_age: Duration,
     ) -> Result<RequireFreshLogin<C>, ConfigError> {
-        RequireFreshLogin::new(max_age, self.settings.realm.clone())
+        RequireFreshLogin::new(max_age, self.config.realm.clone())
     }
 }
 
 impl<C> Clone for JwtAuthLayer<C> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings.clone() }
+        Self { config: self.config.clone() }
     }
 }
 
@@ -180,7 +180,7 @@ impl<S, C> Layer<S> for JwtAuthLayer<C> {
     type Service = JwtAuth<S, C>;
 
     fn layer(&self, inner: S) -> JwtAuth<S, C> {
-        JwtAuth::new(inner, self.settings.clone())
+        JwtAuth::new(inner, self.config.clone())
     }
 }
 
@@ -193,12 +193,12 @@ impl<C> fmt::Debug for JwtAuthLayer<C> {
 /// As [`JwtAuthLayer`], but a request without credentials passes, marked as [`Anonymous`](super::Anonymous).
 #[must_use]
 pub struct OptionalJwtAuthLayer<C> {
-    settings: Settings<C>,
+    config: AuthConfig<C>,
 }
 
 impl<C> Clone for OptionalJwtAuthLayer<C> {
     fn clone(&self) -> Self {
-        Self { settings: self.settings.clone() }
+        Self { config: self.config.clone() }
     }
 }
 
@@ -206,7 +206,7 @@ impl<S, C> Layer<S> for OptionalJwtAuthLayer<C> {
     type Service = JwtAuth<S, C>;
 
     fn layer(&self, inner: S) -> JwtAuth<S, C> {
-        JwtAuth::new(inner, self.settings.clone())
+        JwtAuth::new(inner, self.config.clone())
     }
 }
 

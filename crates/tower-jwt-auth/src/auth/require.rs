@@ -15,8 +15,8 @@ use tower_service::Service;
 use super::body::AuthBody;
 use super::decide::Anonymous;
 use super::future::refusal;
-use crate::challenge::{AuthError, Realm, takes_body};
 use crate::error::ConfigError;
+use crate::http::challenge::{AuthError, Realm, takes_body};
 use crate::identity::Identity;
 use crate::scope;
 
@@ -40,7 +40,7 @@ impl Requirement {
                 Err(AuthError::Scope { scope: Arc::clone(scope) })
             }
             Self::FreshLogin(max_age) if !is_recent(*max_age) => {
-                Err(AuthError::LoginTooOld { max_age: *max_age })
+                Err(AuthError::StaleLogin { max_age: *max_age })
             }
             Self::Scope(_) | Self::FreshLogin(_) => Ok(()),
         }
@@ -139,7 +139,7 @@ impl<S, C: Send + Sync + 'static> Required<S, C> {
                 tracing::error!(
                     "a requirement stands outside of its JwtAuthLayer, or for other claims"
                 );
-                Err(AuthError::NoLayer)
+                Err(AuthError::MissingLayer)
             }
         }
     }

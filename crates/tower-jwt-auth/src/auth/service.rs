@@ -9,21 +9,21 @@ use tower_jwt_auth_core::Clock as _;
 use tower_service::Service;
 
 use super::body::AuthBody;
-use super::decide::{Anonymous, Decision, Settings, ask, mark_sensitive};
+use super::decide::{Anonymous, AuthConfig, Decision, ask, mark_sensitive};
 use super::future::{ResponseFuture, refusal};
-use crate::challenge::takes_body;
+use crate::http::challenge::takes_body;
 use crate::identity::Identity;
 
 /// The service that [`JwtAuthLayer`](super::JwtAuthLayer) makes of another one.
 #[must_use]
 pub struct JwtAuth<S, C> {
     inner: S,
-    settings: Arc<Settings<C>>,
+    config: Arc<AuthConfig<C>>,
 }
 
 impl<S, C> JwtAuth<S, C> {
-    pub(super) fn new(inner: S, settings: Settings<C>) -> Self {
-        Self { inner, settings: Arc::new(settings) }
+    pub(super) fn new(inner: S, config: AuthConfig<C>) -> Self {
+        Self { inner, config: Arc::new(config) }
     }
 }
 
@@ -49,7 +49,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        let (decision, caching) = self.settings.decide(&request, self.settings.clock.now());
+        let (decision, caching) = self.config.decide(&request, self.config.clock.now());
         mark_sensitive(request.headers_mut());
         // What a layer outside of this one put in is not this one's word.
         request.extensions_mut().remove::<Identity<C>>();
@@ -60,7 +60,7 @@ where
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
             Decision::AcceptAnonymous => {
-                let realm = self.settings.realm.clone();
+                let realm = self.config.realm.clone();
                 request.extensions_mut().insert(Anonymous { realm });
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
@@ -69,12 +69,12 @@ where
                 // What was made ready for this request must not stay reserved: a concurrency limit counts it.
                 drop(self.take_ready());
                 let with_body = takes_body(request.headers());
-                let response = refusal(error, &self.settings.realm, with_body);
+                let response = refusal(error, &self.config.realm, with_body);
                 ResponseFuture::refused(response, caching)
             }
             Decision::Ask(identity) => {
-                let decision = Box::pin(ask(self.settings.revocations.clone(), identity));
-                let realm = self.settings.realm.clone();
+                let decision = Box::pin(ask(self.config.revocations.clone(), identity));
+                let realm = self.config.realm.clone();
                 ResponseFuture::asking(decision, realm, self.take_ready(), request, caching)
             }
         }
@@ -83,7 +83,7 @@ where
 
 impl<S: Clone, C> Clone for JwtAuth<S, C> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), settings: Arc::clone(&self.settings) }
+        Self { inner: self.inner.clone(), config: Arc::clone(&self.config) }
     }
 }
 

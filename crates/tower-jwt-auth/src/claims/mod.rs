@@ -1,17 +1,17 @@
 //! The claims set: what is registered (RFC 7519 §4.1, RFC 9068 §2.2) and what is the application's own, read
 //! in one pass, and the rules for the former.
 
+mod application;
 mod parse;
-mod rules;
-mod splice;
+mod validate;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::application::ApplicationClaims;
+pub use self::application::ClaimsError;
 pub(crate) use self::parse::{Registered, parse};
-pub(crate) use self::rules::{Requirements, check};
-pub(crate) use self::splice::ApplicationClaims;
-pub use self::splice::ClaimsError;
+pub(crate) use self::validate::{Requirements, check};
 use crate::error::ConfigError;
 
 /// The type of access tokens (RFC 9068 §2.1).

@@ -7,7 +7,7 @@ use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, Ma
 use tower_jwt_auth_core::Timestamp;
 
 use crate::error::{TokenError, TokenPart};
-use crate::jose::{Names, Text, set_once};
+use crate::jws::{SeenNames, Text, set_once};
 
 /// The registered claims of a token, as far as they are there.
 #[derive(Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Registered<'s> {
     pub(crate) client_id: Option<Cow<'s, str>>,
     pub(crate) auth_time: Option<Timestamp>,
     pub(crate) scope: Option<Cow<'s, str>>,
-    others: Names<'s>,
+    others: SeenNames<'s>,
     reading: Reading,
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn parse<'s, C: Deserialize<'s>>(
 ) -> Result<(Registered<'s>, C), TokenError> {
     let mut registered = Registered::default();
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let intercept = Intercept { inner: &mut deserializer, registered: &mut registered };
+    let intercept = RegisteredFilter { inner: &mut deserializer, registered: &mut registered };
     let claims = C::deserialize(intercept);
     let is_whole = deserializer.end().is_ok();
     match (claims, registered.reading) {
@@ -131,18 +131,18 @@ impl<'s> Registered<'s> {
 }
 
 /// A deserializer that keeps the registered claims for itself and shows its visitor the others.
-struct Intercept<'r, 's, D> {
+struct RegisteredFilter<'r, 's, D> {
     inner: D,
     registered: &'r mut Registered<'s>,
 }
 
-impl<'r, 's, D: Deserializer<'s>> Intercept<'r, 's, D> {
+impl<'r, 's, D: Deserializer<'s>> RegisteredFilter<'r, 's, D> {
     fn map<V: Visitor<'s>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.inner.deserialize_map(InterceptMap { inner: visitor, registered: self.registered })
     }
 }
 
-impl<'de, D: Deserializer<'de>> Deserializer<'de> for Intercept<'_, 'de, D> {
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for RegisteredFilter<'_, 'de, D> {
     type Error = D::Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
@@ -163,7 +163,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Intercept<'_, 'de, D> {
 
     /// `()` stands for no claims of one's own.
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.map(Drain(PhantomData))?;
+        self.map(IgnoreAll(PhantomData))?;
         visitor.visit_unit()
     }
 
@@ -241,9 +241,9 @@ impl<'s, A: MapAccess<'s>> MapAccess<'s> for InterceptMap<'_, 's, A> {
 }
 
 /// Reads an object and keeps nothing of it.
-struct Drain<'s>(PhantomData<&'s ()>);
+struct IgnoreAll<'s>(PhantomData<&'s ()>);
 
-impl<'s> Visitor<'s> for Drain<'s> {
+impl<'s> Visitor<'s> for IgnoreAll<'s> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

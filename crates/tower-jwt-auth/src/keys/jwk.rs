@@ -8,7 +8,7 @@ use jsonwebtoken::jwk::{
 
 use serde::Deserialize;
 
-use super::backend::{self, PublicPart, coordinate_length};
+use super::crypto::{self, PublicComponents, coordinate_length};
 use super::{Algorithm, VerifyingKey, decode_base64url, encode_base64url};
 use crate::error::ConfigError;
 
@@ -31,41 +31,43 @@ fn curve(algorithm: Algorithm) -> (&'static str, EllipticCurve) {
 }
 
 /// The SHA-256 thumbprint (RFC 7638 §3): the required members in lexicographic order, without white space.
-pub(super) fn thumbprint(algorithm: Algorithm, part: &PublicPart) -> String {
+pub(super) fn thumbprint(algorithm: Algorithm, part: &PublicComponents) -> String {
     let crv = curve(algorithm).0;
     let json = match part {
-        PublicPart::Rsa { n, e } => {
+        PublicComponents::Rsa { n, e } => {
             let (n, e) = (encode_base64url(n), encode_base64url(e));
             format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
         }
-        PublicPart::Ec { x, y } => {
+        PublicComponents::Ec { x, y } => {
             let (x, y) = (encode_base64url(x), encode_base64url(y));
             format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#)
         }
-        PublicPart::Ed { x } => {
+        PublicComponents::Ed { x } => {
             let x = encode_base64url(x);
             format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#)
         }
     };
-    encode_base64url(&backend::sha256(&[json.as_bytes()]))
+    encode_base64url(&crypto::sha256(&[json.as_bytes()]))
 }
 
 /// The JWK of a public key; a secret has none.
 fn to_jwk(key: &VerifyingKey) -> Option<Jwk> {
     let (_, curve) = curve(key.algorithm());
     let algorithm = match key.public_part()? {
-        PublicPart::Rsa { n, e } => AlgorithmParameters::RSA(RSAKeyParameters {
+        PublicComponents::Rsa { n, e } => AlgorithmParameters::RSA(RSAKeyParameters {
             key_type: RSAKeyType::RSA,
             n: encode_base64url(n),
             e: encode_base64url(e),
         }),
-        PublicPart::Ec { x, y } => AlgorithmParameters::EllipticCurve(EllipticCurveKeyParameters {
-            key_type: EllipticCurveKeyType::EC,
-            curve,
-            x: encode_base64url(x),
-            y: encode_base64url(y),
-        }),
-        PublicPart::Ed { x } => AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {
+        PublicComponents::Ec { x, y } => {
+            AlgorithmParameters::EllipticCurve(EllipticCurveKeyParameters {
+                key_type: EllipticCurveKeyType::EC,
+                curve,
+                x: encode_base64url(x),
+                y: encode_base64url(y),
+            })
+        }
+        PublicComponents::Ed { x } => AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {
             key_type: OctetKeyPairType::OctetKeyPair,
             curve,
             x: encode_base64url(x),
@@ -117,7 +119,7 @@ fn from_jwk(jwk: &Jwk) -> Result<Option<VerifyingKey>, ConfigError> {
     }
     let named = match jwk.common.key_algorithm {
         None => None,
-        Some(name) => match Algorithm::from_name(&name.to_string()) {
+        Some(name) => match name.to_string().parse().ok() {
             Some(algorithm) => Some(algorithm),
             None => return Ok(None),
         },
@@ -128,7 +130,7 @@ fn from_jwk(jwk: &Jwk) -> Result<Option<VerifyingKey>, ConfigError> {
     let (by_kind, part) = match &jwk.algorithm {
         // Without `alg` an RSA key could be for six algorithms; one has to be chosen (RFC 8725 §3.1).
         AlgorithmParameters::RSA(key) => {
-            (Algorithm::RS256, PublicPart::Rsa { n: bytes(&key.n)?, e: bytes(&key.e)? })
+            (Algorithm::RS256, PublicComponents::Rsa { n: bytes(&key.n)?, e: bytes(&key.e)? })
         }
         AlgorithmParameters::EllipticCurve(key) => {
             let algorithm = match key.curve {
@@ -136,10 +138,10 @@ fn from_jwk(jwk: &Jwk) -> Result<Option<VerifyingKey>, ConfigError> {
                 EllipticCurve::P384 => Algorithm::ES384,
                 _ => return Ok(None),
             };
-            (algorithm, PublicPart::Ec { x: bytes(&key.x)?, y: bytes(&key.y)? })
+            (algorithm, PublicComponents::Ec { x: bytes(&key.x)?, y: bytes(&key.y)? })
         }
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
-            (Algorithm::EdDSA, PublicPart::Ed { x: bytes(&key.x)? })
+            (Algorithm::EdDSA, PublicComponents::Ed { x: bytes(&key.x)? })
         }
         // Secrets, and kinds and curves that are not known here.
         _ => return Ok(None),

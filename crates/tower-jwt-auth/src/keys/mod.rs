@@ -1,17 +1,16 @@
 //! Keys: to sign with, to verify with, in sets and rings.
 
-mod algorithm;
-pub(crate) mod backend;
+pub(crate) mod crypto;
 pub(crate) mod jwk;
 mod set;
 mod signing;
 mod verifying;
 
-pub use self::algorithm::Algorithm;
 pub use self::set::{KeyRing, KeySet, KeySource};
 pub use self::signing::{RefreshSecrets, SigningKey};
 pub use self::verifying::VerifyingKey;
 
+use crate::algorithm::Algorithm;
 use crate::error::ConfigError;
 
 /// The length of the HMAC's hash, when the secret is at least as long (RFC 7518 §3.2).

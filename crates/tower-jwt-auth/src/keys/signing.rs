@@ -3,9 +3,9 @@ use std::sync::Arc;
 
 use jsonwebtoken::EncodingKey;
 
-use super::algorithm::Family;
-use super::backend::{self, Rejected, Signer};
+use super::crypto::{self, CryptoError, Signer};
 use super::{Algorithm, VerifyingKey, check_secret_length, encode_base64url};
+use crate::algorithm::Family;
 use crate::error::ConfigError;
 
 /// A key to sign with: a private key or a shared secret, for one algorithm.
@@ -46,10 +46,10 @@ impl SigningKey {
     ///
     /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
     pub fn generate_for(algorithm: Algorithm) -> Result<Self, ConfigError> {
-        let failed = |Rejected| ConfigError::Entropy;
+        let failed = |CryptoError| ConfigError::Entropy;
         match algorithm.hmac_length() {
             Some(length) => {
-                let secret = backend::random::<64>().map_err(failed)?;
+                let secret = crypto::random::<64>().map_err(failed)?;
                 Self::from_secret(algorithm, &secret[..length])
             }
             None => Self::of_private_key(algorithm, Signer::generate(algorithm).map_err(failed)?),
@@ -76,7 +76,7 @@ impl SigningKey {
     ///
     /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
     pub fn generate_pem() -> Result<String, ConfigError> {
-        let der = Signer::generate_pkcs8().map_err(|Rejected| ConfigError::Entropy)?;
+        let der = Signer::generate_pkcs8().map_err(|CryptoError| ConfigError::Entropy)?;
         // 48 bytes are 64 characters: one full line (RFC 7468 §2).
         let text = base64_simd::STANDARD.encode_to_string(der);
         Ok(format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"))
@@ -103,7 +103,7 @@ impl SigningKey {
     ///
     /// As [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
-        let signer = Signer::from_der(algorithm, der).map_err(|Rejected| mismatch(algorithm))?;
+        let signer = Signer::from_der(algorithm, der).map_err(|CryptoError| mismatch(algorithm))?;
         Self::of_private_key(algorithm, signer)
     }
 
@@ -116,7 +116,7 @@ impl SigningKey {
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         let verifying = VerifyingKey::from_secret(algorithm, secret)?;
         let signer =
-            Signer::from_secret(algorithm, secret).map_err(|Rejected| mismatch(algorithm))?;
+            Signer::from_secret(algorithm, secret).map_err(|CryptoError| mismatch(algorithm))?;
         Ok(Self { signer: Arc::new(signer), verifying })
     }
 
@@ -127,7 +127,7 @@ impl SigningKey {
             verifying: VerifyingKey::from_public_part(algorithm, part)?,
         };
         // A private key whose public half is another one's would sign what nobody can verify.
-        let signature = key.sign(b"probe").map_err(|Rejected| mismatch(algorithm))?;
+        let signature = key.sign(b"probe").map_err(|CryptoError| mismatch(algorithm))?;
         key.verifying.verify(b"probe", &signature).map_err(|_| mismatch(algorithm))?;
         Ok(key)
     }
@@ -153,7 +153,7 @@ impl SigningKey {
         &self.verifying
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Rejected> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
         self.signer.sign(message)
     }
 }
@@ -209,7 +209,7 @@ impl RefreshSecrets {
     ///
     /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
     pub fn generate() -> Result<Self, ConfigError> {
-        let secret = backend::random::<32>().map_err(|Rejected| ConfigError::Entropy)?;
+        let secret = crypto::random::<32>().map_err(|CryptoError| ConfigError::Entropy)?;
         Self::new(&secret)
     }
 
@@ -251,13 +251,13 @@ impl RefreshSecrets {
 
 fn derive(secret: &[u8]) -> Result<SigningKey, ConfigError> {
     check_secret_length(Algorithm::HS256, secret)?;
-    let key = backend::hmac_sha256(secret, b"tower-jwt-auth refresh token v1");
+    let key = crypto::hmac_sha256(secret, b"tower-jwt-auth refresh token v1");
     SigningKey::from_secret(Algorithm::HS256, &key)
 }
 
 /// A name for a secret that tells nothing of it.
 pub(super) fn secret_key_id(secret: &[u8]) -> String {
-    encode_base64url(&backend::hmac_sha256(secret, b"tower-jwt-auth key id v1")[..16])
+    encode_base64url(&crypto::hmac_sha256(secret, b"tower-jwt-auth key id v1")[..16])
 }
 
 #[cfg(test)]

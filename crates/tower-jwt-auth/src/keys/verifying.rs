@@ -3,10 +3,10 @@ use std::sync::Arc;
 
 use jsonwebtoken::DecodingKey;
 
-use super::algorithm::Family;
-use super::backend::{Checker, PublicPart, Rejected};
+use super::crypto::{CryptoError, PublicComponents, VerifierKey};
 use super::signing::secret_key_id;
 use super::{Algorithm, check_secret_length, jwk};
+use crate::algorithm::Family;
 use crate::error::{ConfigError, TokenError};
 
 /// A key to verify with: a public key or a shared secret, for one algorithm (RFC 8725 §3.1).
@@ -29,9 +29,9 @@ use crate::error::{ConfigError, TokenError};
 pub struct VerifyingKey {
     algorithm: Algorithm,
     key_id: Arc<str>,
-    checker: Arc<Checker>,
+    checker: Arc<VerifierKey>,
     /// None for a secret.
-    public: Option<Arc<PublicPart>>,
+    public: Option<Arc<PublicComponents>>,
     signature_length: usize,
 }
 
@@ -60,9 +60,9 @@ impl VerifyingKey {
         let bytes = key.try_get_as_bytes().map_err(|_| mismatch(algorithm))?;
         let part = match algorithm.family() {
             Family::Hmac => None,
-            Family::Rsa => PublicPart::from_rsa_der(bytes).ok(),
-            Family::Ec => PublicPart::from_point(bytes),
-            Family::Ed => Some(PublicPart::Ed { x: bytes.to_vec() }),
+            Family::Rsa => PublicComponents::from_rsa_der(bytes).ok(),
+            Family::Ec => PublicComponents::from_point(bytes),
+            Family::Ed => Some(PublicComponents::Ed { x: bytes.to_vec() }),
         };
         Self::from_public_part(algorithm, part.ok_or_else(|| mismatch(algorithm))?)
     }
@@ -74,11 +74,12 @@ impl VerifyingKey {
     /// As [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
         if algorithm.family() == Family::Rsa {
-            let part = PublicPart::from_rsa_der(der).map_err(|Rejected| mismatch(algorithm))?;
+            let part =
+                PublicComponents::from_rsa_der(der).map_err(|CryptoError| mismatch(algorithm))?;
             return Self::from_public_part(algorithm, part);
         }
         // Nothing but an SPKI of the right kind; a certificate has one somewhere inside.
-        Checker::check_der(algorithm, der).map_err(|Rejected| mismatch(algorithm))?;
+        VerifierKey::check_der(algorithm, der).map_err(|CryptoError| mismatch(algorithm))?;
         let text = base64_simd::STANDARD.encode_to_string(der);
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n");
         Self::from_pem(algorithm, pem.as_bytes())
@@ -91,8 +92,8 @@ impl VerifyingKey {
     /// As [`SigningKey::from_secret`](super::SigningKey::from_secret).
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         let signature_length = check_secret_length(algorithm, secret)?;
-        let checker =
-            Checker::from_secret(algorithm, secret).map_err(|Rejected| mismatch(algorithm))?;
+        let checker = VerifierKey::from_secret(algorithm, secret)
+            .map_err(|CryptoError| mismatch(algorithm))?;
         Ok(Self {
             algorithm,
             key_id: secret_key_id(secret).into(),
@@ -104,15 +105,15 @@ impl VerifyingKey {
 
     pub(crate) fn from_public_part(
         algorithm: Algorithm,
-        part: PublicPart,
+        part: PublicComponents,
     ) -> Result<Self, ConfigError> {
         let signature_length = match &part {
-            PublicPart::Rsa { n, .. } => check_rsa_size(n)?,
-            PublicPart::Ec { x, y } => x.len() + y.len(),
-            PublicPart::Ed { .. } => 64,
+            PublicComponents::Rsa { n, .. } => check_rsa_size(n)?,
+            PublicComponents::Ec { x, y } => x.len() + y.len(),
+            PublicComponents::Ed { .. } => 64,
         };
-        let checker =
-            Checker::from_public(algorithm, &part).map_err(|Rejected| mismatch(algorithm))?;
+        let checker = VerifierKey::from_public(algorithm, &part)
+            .map_err(|CryptoError| mismatch(algorithm))?;
         Ok(Self {
             algorithm,
             key_id: jwk::thumbprint(algorithm, &part).into(),
@@ -144,7 +145,7 @@ impl VerifyingKey {
             == (other.algorithm, &other.key_id, &other.public)
     }
 
-    pub(crate) fn public_part(&self) -> Option<&PublicPart> {
+    pub(crate) fn public_part(&self) -> Option<&PublicComponents> {
         self.public.as_deref()
     }
 
@@ -152,7 +153,7 @@ impl VerifyingKey {
         if signature.len() != self.signature_length {
             return Err(TokenError::Signature);
         }
-        self.checker.verify(message, signature).map_err(|Rejected| TokenError::Signature)
+        self.checker.verify(message, signature).map_err(|CryptoError| TokenError::Signature)
     }
 }
 

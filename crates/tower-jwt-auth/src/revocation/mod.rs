@@ -3,7 +3,7 @@
 //! Four files: [`entries`] is the cache, [`follower`] the task that keeps it in step with the log, [`status`]
 //! the answer for a whole identity, and this one what others ask.
 
-mod entries;
+mod cache;
 mod follower;
 mod status;
 
@@ -14,26 +14,27 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 use tower_jwt_auth_core::{
-    Clock, LogEntry, NodeId, Revocation, RevocationKey, RevocationLog, StoreError, SystemClock,
-    Timestamp,
+    Clock, LogEntry, NodeId, Revocation, RevocationKey, RevocationLog, STORE_TIMEOUT, StoreError,
+    SystemClock, Timestamp,
 };
 
-use self::entries::Entries;
-use self::follower::{Follower, Post};
+use self::cache::RevocationCache;
+use self::follower::{Follower, FollowerShared};
 pub use self::status::TokenStatus;
 use crate::background::{self, Background};
 use crate::error::ConfigError;
-use crate::patience::{PATIENCE, Patient};
+use crate::store_guard::GuardedStore;
 
 /// How long an entry is kept beyond the expiry of the last token that it concerns: the most leeway that a
 /// verifier can grant, and a minute for clocks that are set.
-pub(crate) const KEEP: Duration = Duration::from_secs(crate::claims::MAX_LEEWAY.as_secs() + 60);
+pub(crate) const RETENTION: Duration =
+    Duration::from_secs(crate::claims::MAX_LEEWAY.as_secs() + 60);
 
 /// How often it is looked whether the list has caught up, where somebody waits for that.
 const CATCH_UP_POLL: Duration = Duration::from_millis(5);
 
 /// How old the list may be to be believed, unless a layer is told otherwise.
-pub(crate) const MOST_STALE: Duration = Duration::from_secs(30);
+pub(crate) const DEFAULT_MAX_STALENESS: Duration = Duration::from_secs(30);
 
 /// How the log is followed.
 ///
@@ -41,14 +42,14 @@ pub(crate) const MOST_STALE: Duration = Duration::from_secs(30);
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use tower_jwt_auth::FollowPolicy;
+/// use tower_jwt_auth::SyncOptions;
 ///
-/// let policy = FollowPolicy::default().with_heartbeat(Duration::from_secs(2))?;
+/// let policy = SyncOptions::default().with_heartbeat(Duration::from_secs(2))?;
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct FollowPolicy {
+pub struct SyncOptions {
     heartbeat: Duration,
     reread: Duration,
     most_entries: u64,
@@ -56,7 +57,7 @@ pub struct FollowPolicy {
     clock: Arc<dyn Clock>,
 }
 
-impl Default for FollowPolicy {
+impl Default for SyncOptions {
     /// A heartbeat every 5 seconds, everything read again every 5 minutes, 4 million entries at most.
     fn default() -> Self {
         Self {
@@ -69,7 +70,7 @@ impl Default for FollowPolicy {
     }
 }
 
-impl FollowPolicy {
+impl SyncOptions {
     /// How often a sign of life is written to the log and read back. Staleness is counted from the last one:
     /// this must be a small part of what a layer takes for stale
     /// ([`with_max_staleness`](crate::JwtAuthLayer::with_max_staleness)).
@@ -91,7 +92,7 @@ impl FollowPolicy {
     /// # Errors
     ///
     /// [`ConfigError::Duration`] below 10 milliseconds or above a day.
-    pub fn with_reread(mut self, every: Duration) -> Result<Self, ConfigError> {
+    pub fn with_full_resync_interval(mut self, every: Duration) -> Result<Self, ConfigError> {
         if !(Duration::from_millis(10)..=Duration::from_secs(24 * 3600)).contains(&every) {
             let hint = "give 10 milliseconds to a day";
             return Err(ConfigError::Duration { what: "time between rereads", given: every, hint });
@@ -102,14 +103,14 @@ impl FollowPolicy {
 
     /// How many entries are kept, at some 350 bytes each. Beyond that nothing is forgotten: the list says
     /// that it is incomplete, and what it does not know is asked of the store until all fits again.
-    pub fn with_most_entries(mut self, most: u64) -> Self {
+    pub fn with_max_entries(mut self, most: u64) -> Self {
         self.most_entries = most;
         self
     }
 
     /// Leaves entries in the log that are of no use any more, for those who remove them elsewhere. Otherwise
     /// they are removed when the log is read again.
-    pub fn without_purging(mut self) -> Self {
+    pub fn without_log_purging(mut self) -> Self {
         self.purges = false;
         self
     }
@@ -152,7 +153,7 @@ enum Kind {
 
 struct Following {
     log: Arc<dyn RevocationLog>,
-    entries: Arc<Entries>,
+    entries: Arc<RevocationCache>,
     clock: Arc<dyn Clock>,
     is_ready: watch::Receiver<bool>,
     /// Asks for a heartbeat before it is due.
@@ -162,9 +163,9 @@ struct Following {
 
 /// What the list knows of some keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum RevocationStatus {
     /// None of them is revoked.
-    Clear,
+    NotRevoked,
     /// One of them is revoked.
     Revoked,
     /// None is known to be, but the list is behind or incomplete: the store has to be asked.
@@ -178,7 +179,7 @@ impl RevocationList {
     ///
     /// [`ConfigError::NoRuntime`] outside a tokio runtime.
     pub fn follow(log: impl RevocationLog) -> Result<Self, ConfigError> {
-        Self::follow_with(log, FollowPolicy::default())
+        Self::follow_with_options(log, SyncOptions::default())
     }
 
     /// Follows this log in this way.
@@ -186,22 +187,25 @@ impl RevocationList {
     /// # Errors
     ///
     /// As [`follow`](Self::follow).
-    pub fn follow_with(log: impl RevocationLog, policy: FollowPolicy) -> Result<Self, ConfigError> {
-        Self::follow_shared(Arc::new(Patient::new(log)), policy)
+    pub fn follow_with_options(
+        log: impl RevocationLog,
+        policy: SyncOptions,
+    ) -> Result<Self, ConfigError> {
+        Self::follow_shared(Arc::new(GuardedStore::new(log)), policy)
     }
 
     pub(crate) fn follow_shared(
         log: Arc<dyn RevocationLog>,
-        policy: FollowPolicy,
+        policy: SyncOptions,
     ) -> Result<Self, ConfigError> {
         let runtime = background::runtime()?;
         let node = NodeId::random().map_err(|_| ConfigError::Entropy)?;
-        let entries = Entries::new(policy.most_entries, Arc::clone(&policy.clock))?;
+        let entries = RevocationCache::new(policy.most_entries, Arc::clone(&policy.clock))?;
         let entries = Arc::new(entries);
         let (tell, is_ready) = watch::channel(false);
         let hurry = Arc::new(Notify::new());
         let clock = Arc::clone(&policy.clock);
-        let post = Post {
+        let shared = FollowerShared {
             log: Arc::clone(&log),
             entries: Arc::clone(&entries),
             policy,
@@ -209,9 +213,9 @@ impl RevocationList {
             is_ready: tell,
             hurry: Arc::clone(&hurry),
         };
-        let post = Arc::new(post);
+        let shared = Arc::new(shared);
         let task = Background::start(&runtime, "follower of the revocation log", move || {
-            Follower::new(Arc::clone(&post)).run()
+            Follower::new(Arc::clone(&shared)).run()
         });
         let following = Following { log, entries, clock, is_ready, hurry, _task: task };
         Ok(Self { kind: Kind::Following(Arc::new(following)) })
@@ -265,31 +269,31 @@ impl RevocationList {
         keys: &[RevocationKey<'_>],
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        match self.standing(keys.iter().copied(), MOST_STALE, now) {
-            Standing::Clear => Ok(false),
-            Standing::Revoked => Ok(true),
-            Standing::Unknown => self.ask(keys).await,
+        match self.lookup(keys.iter().copied(), DEFAULT_MAX_STALENESS, now) {
+            RevocationStatus::NotRevoked => Ok(false),
+            RevocationStatus::Revoked => Ok(true),
+            RevocationStatus::Unknown => self.ask(keys).await,
         }
     }
 
     /// What is known of these keys, without waiting.
-    pub(crate) fn standing<'k>(
+    pub(crate) fn lookup<'k>(
         &self,
         keys: impl Iterator<Item = RevocationKey<'k>>,
-        most_stale: Duration,
+        max_staleness: Duration,
         now: Timestamp,
-    ) -> Standing {
-        let Kind::Following(following) = &self.kind else { return Standing::Clear };
+    ) -> RevocationStatus {
+        let Kind::Following(following) = &self.kind else { return RevocationStatus::NotRevoked };
         let entries = &following.entries;
         // Whether the list can be trusted is asked first: what arrives in between is then found below.
         let is_current = entries.is_complete()
-            && entries.staleness(now).is_some_and(|staleness| staleness <= most_stale);
+            && entries.staleness(now).is_some_and(|staleness| staleness <= max_staleness);
         if keys.into_iter().any(|key| entries.covers(&key)) {
-            Standing::Revoked
+            RevocationStatus::Revoked
         } else if is_current {
-            Standing::Clear
+            RevocationStatus::NotRevoked
         } else {
-            Standing::Unknown
+            RevocationStatus::Unknown
         }
     }
 
@@ -330,11 +334,11 @@ impl RevocationList {
                 sleep(CATCH_UP_POLL).await;
             }
         };
-        timeout(PATIENCE, fresh).await.map_err(StoreError::unavailable)
+        timeout(STORE_TIMEOUT, fresh).await.map_err(StoreError::unavailable)
     }
 
     /// Takes note of what the log has got in another way.
-    pub(crate) fn note(&self, revocations: &[Revocation]) {
+    pub(crate) fn record(&self, revocations: &[Revocation]) {
         if let Kind::Following(following) = &self.kind {
             for revocation in revocations {
                 following.entries.insert(revocation);

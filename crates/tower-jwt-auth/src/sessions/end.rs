@@ -5,14 +5,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 use tower_jwt_auth_core::{
-    Device, EndBatch, EndReason, Revocation, Session, SessionId, SessionPage, SessionPosition,
-    StoreError, Which,
+    ClientInfo, EndBatch, EndReason, Revocation, Session, SessionId, SessionPage, SessionPosition,
+    SessionSelector, StoreError,
 };
 use tracing::Instrument as _;
 
 use super::presented::MAX_ENDED_BY_TOKEN;
-use super::{RefreshError, RefreshRefusal, SessionError, Sessions};
-use crate::refresh_token::{self, Opened};
+use super::{RefreshError, RefreshRejection, SessionError, Sessions};
+use crate::refresh_token::{self, VerifiedRefreshToken};
 
 /// How many sessions a batch ends, at most; a store may do with fewer at a time.
 const BATCH: usize = 200;
@@ -31,9 +31,9 @@ pub(super) struct LostEndings {
 
 /// Which sessions someone who holds a refresh token wants to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
-    ThisSession,
-    Everywhere,
+pub(crate) enum LogoutScope {
+    Current,
+    All,
     Others,
 }
 
@@ -48,19 +48,23 @@ where
     ///
     /// [`SessionError::Store`] when it is not certain that the session is over.
     pub async fn end_presented(&self, refresh_token: &str) -> Result<bool, SessionError> {
-        match refresh_token::open(&self.secrets, self.issuer.name(), refresh_token) {
-            Ok(opened) => Ok(self.end_opened(&opened, EndReason::Logout).await?),
+        match refresh_token::verify(&self.secrets, self.issuer.name(), refresh_token) {
+            Ok(verified) => Ok(self.end_verified(&verified, EndReason::Logout).await?),
             Err(_) => Ok(false),
         }
     }
 
-    pub(super) async fn end_opened(
+    pub(super) async fn end_verified(
         &self,
-        opened: &Opened,
+        verified: &VerifiedRefreshToken,
         reason: EndReason,
     ) -> Result<bool, StoreError> {
-        let secret_hash = opened.secret.hash();
-        self.end_which(&Which::Presented { id: opened.session_id, secret_hash }, reason).await
+        let secret_hash = verified.secret.hash();
+        self.end_selected(
+            &SessionSelector::ByToken { id: verified.session_id, secret_hash },
+            reason,
+        )
+        .await
     }
 
     /// Ends this session of the subject; false when it is not theirs, or over already.
@@ -69,8 +73,8 @@ where
     ///
     /// [`SessionError::Store`] when it is not certain that the session is over.
     pub async fn end(&self, subject: &str, id: SessionId) -> Result<bool, SessionError> {
-        let which = Which::Owned { issuer: self.issuer.name(), subject, id };
-        Ok(self.end_which(&which, EndReason::Logout).await?)
+        let selector = SessionSelector::Owned { issuer: self.issuer.name(), subject, id };
+        Ok(self.end_selected(&selector, EndReason::Logout).await?)
     }
 
     /// Ends all sessions that the subject has when this is called, and returns how many.
@@ -138,21 +142,23 @@ where
         Ok(self.revocations.revoke(revocation).await?)
     }
 
-    pub(super) async fn end_which(
+    pub(super) async fn end_selected(
         &self,
-        which: &Which<'_>,
+        selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<bool, StoreError> {
-        let (Which::One { id } | Which::Presented { id, .. } | Which::Owned { id, .. }) = which;
-        if let Some(revocation) = self.store.end(which, reason).await? {
-            self.revocations.note(&[revocation]);
+        let (SessionSelector::ById { id }
+        | SessionSelector::ByToken { id, .. }
+        | SessionSelector::Owned { id, .. }) = selector;
+        if let Some(revocation) = self.store.end(selector, reason).await? {
+            self.revocations.record(&[revocation]);
             tracing::debug!(session = %id, reason = reason.as_str(), "a session was ended");
             return Ok(true);
         }
         // It may have been ended by another node, or by a call whose answer was lost: what is answered now must
         // hold here, too.
-        if let Some(loaded) = self.store.load(*id).await? {
-            self.note_if_ended(&loaded.session);
+        if let Some(snapshot) = self.store.load(*id).await? {
+            self.note_if_ended(&snapshot.session);
         }
         Ok(false)
     }
@@ -186,7 +192,7 @@ where
                     return Err(error);
                 }
             };
-            self.revocations.note(&ended.revocations);
+            self.revocations.record(&ended.revocations);
             count += ended.revocations.len();
             if ended.next.is_none() {
                 break;
@@ -206,9 +212,9 @@ where
 
     /// Takes note of a session that turns out to have been ended.
     pub(super) fn note_if_ended(&self, session: &Session) {
-        let row = session.parts();
+        let row = session.record();
         if row.ended.is_some() {
-            self.revocations.note(&[row.revocation()]);
+            self.revocations.record(&[row.revocation()]);
         }
     }
 
@@ -216,27 +222,27 @@ where
     ///
     /// To end this session, each token ends its own. To end others, one token must count
     /// ([`choose`](Self::choose)) and be good for a refresh.
-    pub(crate) async fn end_reaching(
+    pub(crate) async fn logout(
         &self,
-        opened: Vec<Opened>,
-        reach: Reach,
-        client: &Device,
+        verified: Vec<VerifiedRefreshToken>,
+        scope: LogoutScope,
+        client: &ClientInfo,
     ) -> Result<(), RefreshError> {
-        if reach == Reach::ThisSession {
-            let opened = self.to_be_ended(opened);
-            if opened.len() > MAX_ENDED_BY_TOKEN {
-                return Err(RefreshRefusal::Ambiguous.into());
+        if scope == LogoutScope::Current {
+            let verified = self.to_be_ended(verified);
+            if verified.len() > MAX_ENDED_BY_TOKEN {
+                return Err(RefreshRejection::Ambiguous.into());
             }
-            for opened in &opened {
-                self.end_opened(opened, EndReason::Logout).await?;
+            for verified in &verified {
+                self.end_verified(verified, EndReason::Logout).await?;
             }
             return Ok(());
         }
-        let opened = self.choose(opened, client).await?;
-        let session = self.refreshable(&opened, client).await?;
+        let verified = self.choose(verified, client).await?;
+        let session = self.refreshable(&verified, client).await?;
         // Its own session last: whoever is answered that the others may go on must be able to ask again.
         self.end_many(session.subject(), Some(session.id())).await?;
-        if reach == Reach::Everywhere {
+        if scope == LogoutScope::All {
             self.end_one(session.id(), EndReason::Logout).await?;
         }
         Ok(())

@@ -2,7 +2,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use async_trait::async_trait;
-use tower_jwt_auth_core::{Device, Session};
+use tower_jwt_auth_core::{ClientInfo, Session};
 
 use super::RefreshKind;
 
@@ -57,7 +57,7 @@ pub trait RefreshHook<C>: Send + Sync + 'static {
 pub struct RefreshContext<'r> {
     pub(super) session: &'r Session,
     pub(super) kind: RefreshKind,
-    pub(super) client: &'r Device,
+    pub(super) client: &'r ClientInfo,
 }
 
 impl RefreshContext<'_> {
@@ -72,8 +72,8 @@ impl RefreshContext<'_> {
     }
 
     /// Returns the user agent and address of the client that refreshes, as far as they are known.
-    /// [`Session::device`] is where the session was started from.
-    pub fn client(&self) -> &Device {
+    /// [`Session::client_info`] is where the session was started from.
+    pub fn client(&self) -> &ClientInfo {
         self.client
     }
 }

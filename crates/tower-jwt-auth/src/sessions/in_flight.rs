@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
-use tower_jwt_auth_core::{Device, Session, SessionId, Timestamp};
+use tower_jwt_auth_core::{ClientInfo, Session, SessionId, Timestamp};
 
 use super::{RefreshError, RefreshKind, Tokens};
-use crate::refresh_token::Opened;
+use crate::refresh_token::VerifiedRefreshToken;
 
 /// How many requests may wait for one refresh: more than a browser has tabs, and few of the places that there are.
 const MAX_WAITING: usize = 256;
@@ -40,7 +40,7 @@ struct Key {
     session: SessionId,
     generation: u64,
     secret_hash: [u8; 32],
-    client: Device,
+    client: ClientInfo,
 }
 
 struct Flight {
@@ -59,15 +59,15 @@ impl InFlight {
     /// Should the one who works be dropped, another one who waits works in its place.
     pub(super) async fn join(
         &self,
-        opened: &Opened,
-        client: &Device,
+        verified: &VerifiedRefreshToken,
+        client: &ClientInfo,
         (now, grace): (Timestamp, Duration),
         work: impl Future<Output = Answer>,
     ) -> Result<(Answer, bool), TooMany> {
         let key = Key {
-            session: opened.session_id,
-            generation: opened.generation,
-            secret_hash: *opened.secret.hash().as_bytes(),
+            session: verified.session_id,
+            generation: verified.generation,
+            secret_hash: *verified.secret.hash().as_bytes(),
             client: client.clone(),
         };
         let waiter = self.enter(key, now, grace)?;

@@ -2,15 +2,15 @@
 
 mod end;
 mod hook;
-mod housekeeping;
 mod in_flight;
-mod places;
+mod permits;
 mod presented;
 mod refresh;
 mod refresh_error;
 mod rotate;
 mod sign_in;
 mod start;
+mod sweeper;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -23,25 +23,25 @@ use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tower_jwt_auth_core::{Clock, RotationPolicy, SessionLimit, SessionStore, StoreError};
 
-pub(crate) use self::end::Reach;
+pub(crate) use self::end::LogoutScope;
 pub use self::hook::{HookError, RefreshContext, RefreshHook, Renewal};
-pub(crate) use self::places::Work;
-pub use self::refresh_error::{RefreshError, RefreshRefusal};
+pub(crate) use self::permits::Work;
+pub use self::refresh_error::{RefreshError, RefreshRejection};
 pub use self::rotate::RefreshKind;
 pub use self::sign_in::SignIn;
 
 use self::end::LostEndings;
 use self::hook::KeepClaims;
-use self::housekeeping::Housekeeping;
 use self::in_flight::InFlight;
-use self::places::Places;
+use self::permits::InFlightLimits;
+use self::sweeper::SessionSweeper;
 use crate::background;
 use crate::error::ConfigError;
 use crate::issuer::{AccessToken, IssueError, Issuer};
 use crate::keys::RefreshSecrets;
-use crate::patience::Patient;
 use crate::refresh_token::RefreshToken;
-use crate::revocation::{FollowPolicy, RevocationList};
+use crate::revocation::{RevocationList, SyncOptions};
+use crate::store_guard::GuardedStore;
 
 /// Starts, refreshes, ends and lists sessions whose access tokens carry the application's claims `C`.
 ///
@@ -73,9 +73,9 @@ pub struct Sessions<C> {
     policy: RotationPolicy,
     limit: SessionLimit,
     hook: Arc<dyn RefreshHook<C>>,
-    housekeeping: Housekeeping,
+    sweeper: SessionSweeper,
     runtime: Handle,
-    places: Places,
+    places: InFlightLimits,
     in_flight: Arc<InFlight>,
     lost_endings: Arc<LostEndings>,
     claims: PhantomData<fn() -> C>,
@@ -99,7 +99,7 @@ where
         secrets: RefreshSecrets,
         store: impl SessionStore,
     ) -> Result<Self, ConfigError> {
-        Self::new_with(issuer, secrets, store, FollowPolicy::default())
+        Self::new_with(issuer, secrets, store, SyncOptions::default())
     }
 
     /// As [`new`](Self::new), with a policy of how the revocation log is followed; its clock is the issuer's.
@@ -111,15 +111,15 @@ where
         issuer: Issuer,
         secrets: RefreshSecrets,
         store: impl SessionStore,
-        follow: FollowPolicy,
+        follow: SyncOptions,
     ) -> Result<Self, ConfigError> {
         let runtime = background::runtime()?;
-        let store: Arc<dyn SessionStore> = Arc::new(Patient::new(store));
+        let store: Arc<dyn SessionStore> = Arc::new(GuardedStore::new(store));
         let log = Arc::clone(&store);
         // Everything here goes by one clock.
         let follow = follow.with_clock(Arc::clone(issuer.clock()));
         let revocations = RevocationList::follow_shared(log, follow)?;
-        let housekeeping = Housekeeping::start(&runtime, Arc::clone(&store));
+        let sweeper = SessionSweeper::start(&runtime, Arc::clone(&store));
         let sessions = Self {
             issuer,
             secrets,
@@ -128,9 +128,9 @@ where
             policy: RotationPolicy::default(),
             limit: SessionLimit::default(),
             hook: Arc::new(KeepClaims),
-            housekeeping,
+            sweeper,
             runtime,
-            places: Places::new(),
+            places: InFlightLimits::new(),
             in_flight: Arc::default(),
             lost_endings: Arc::default(),
             claims: PhantomData,
@@ -190,7 +190,7 @@ where
 
     /// Stops removing sessions that are long over from the store, for those who do that elsewhere.
     pub fn without_housekeeping(mut self) -> Self {
-        self.housekeeping = Housekeeping::none();
+        self.sweeper = SessionSweeper::none();
         self
     }
 
@@ -216,7 +216,7 @@ impl<C> Sessions<C> {
     }
 
     /// A place among the requests that are worked on; none when there are too many.
-    pub(crate) fn place(&self, work: Work) -> Option<OwnedSemaphorePermit> {
+    pub(crate) fn try_acquire_permit(&self, work: Work) -> Option<OwnedSemaphorePermit> {
         self.places.take(work)
     }
 }
@@ -231,7 +231,7 @@ impl<C> Clone for Sessions<C> {
             policy: self.policy.clone(),
             limit: self.limit,
             hook: Arc::clone(&self.hook),
-            housekeeping: self.housekeeping.clone(),
+            sweeper: self.sweeper.clone(),
             runtime: self.runtime.clone(),
             places: self.places.clone(),
             in_flight: Arc::clone(&self.in_flight),

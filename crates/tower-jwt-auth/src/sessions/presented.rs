@@ -1,13 +1,14 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{
-    Clock as _, Device, EndReason, Refusal, Session, StoreError, Timestamp, Verdict,
+    ClientInfo, Clock as _, EndReason, RotationOutcome, RotationRejection, Session, StoreError,
+    Timestamp,
 };
 
 use super::rotate::report_reuse;
-use super::{RefreshError, RefreshRefusal, Sessions};
+use super::{RefreshError, RefreshRejection, Sessions};
 use crate::issuer::MAX_ACCESS_LIFETIME;
-use crate::refresh_token::{self, Opened};
+use crate::refresh_token::{self, VerifiedRefreshToken};
 
 /// The most sessions among which one is looked for: each may cost the store a question.
 const MAX_SESSIONS: usize = 8;
@@ -21,17 +22,20 @@ where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     /// The refresh tokens of ours among these, the youngest of each session; others are passed over.
-    pub(crate) fn open_all<'t>(&self, tokens: impl IntoIterator<Item = &'t [u8]>) -> Vec<Opened> {
-        let mut all: Vec<Opened> = Vec::new();
+    pub(crate) fn verify_all<'t>(
+        &self,
+        tokens: impl IntoIterator<Item = &'t [u8]>,
+    ) -> Vec<VerifiedRefreshToken> {
+        let mut all: Vec<VerifiedRefreshToken> = Vec::new();
         for token in tokens {
             let Ok(token) = std::str::from_utf8(token) else { continue };
-            let opened = refresh_token::open(&self.secrets, self.issuer.name(), token);
-            let Ok(opened) = opened else { continue };
+            let verified = refresh_token::verify(&self.secrets, self.issuer.name(), token);
+            let Ok(verified) = verified else { continue };
             // The same session under two paths, or the same cookie over and over.
-            match all.iter_mut().find(|other| other.is_of_one_session_with(&opened)) {
-                Some(other) if other.generation >= opened.generation => {}
-                Some(other) => *other = opened,
-                None => all.push(opened),
+            match all.iter_mut().find(|other| other.is_of_one_session_with(&verified)) {
+                Some(other) if other.generation >= verified.generation => {}
+                Some(other) => *other = verified,
+                None => all.push(verified),
             }
         }
         all
@@ -43,18 +47,18 @@ where
     /// browser keeps a cookie that was set for another path or domain, and sends it beside the new one.
     pub(crate) async fn choose(
         &self,
-        opened: Vec<Opened>,
-        client: &Device,
-    ) -> Result<Opened, RefreshError> {
-        let mut left = opened;
-        let mut over = RefreshRefusal::Invalid;
+        verified: Vec<VerifiedRefreshToken>,
+        client: &ClientInfo,
+    ) -> Result<VerifiedRefreshToken, RefreshError> {
+        let mut left = verified;
+        let mut over = RefreshRejection::Invalid;
         let now = self.clock().now();
         if left.len() > 1 {
             left.retain(|candidate| {
                 let is_over = match candidate {
-                    _ if now >= candidate.expires_at => Some(RefreshRefusal::Expired),
+                    _ if now >= candidate.expires_at => Some(RefreshRejection::Expired),
                     _ if self.is_known_to_be_over(candidate.session_id, now) => {
-                        Some(RefreshRefusal::Revoked)
+                        Some(RefreshRejection::Revoked)
                     }
                     _ => None,
                 };
@@ -63,13 +67,13 @@ where
             });
         }
         if left.len() > MAX_SESSIONS {
-            return Err(RefreshRefusal::Ambiguous.into());
+            return Err(RefreshRejection::Ambiguous.into());
         }
         if left.len() > 1 {
             for candidate in std::mem::take(&mut left) {
                 match self.refuse_known(&candidate, now).await {
                     Ok(()) => left.push(candidate),
-                    Err(RefreshError::Refused(refusal)) => over = refusal,
+                    Err(RefreshError::Rejected(refusal)) => over = refusal,
                     Err(unknown) => return Err(unknown),
                 }
             }
@@ -78,18 +82,18 @@ where
             for candidate in std::mem::take(&mut left) {
                 match self.judge(&candidate).await {
                     // As if it had come alone: it must not be possible to ask without consequences.
-                    Ok((session, Verdict::Reuse)) => {
+                    Ok((session, RotationOutcome::Reuse)) => {
                         over = self.end_for_reuse(&session, &candidate, client).await?;
                     }
                     // Ahead of the store, the session is there nevertheless.
-                    Ok(_) | Err(RefreshError::Refused(RefreshRefusal::Ahead)) => {
+                    Ok(_) | Err(RefreshError::Rejected(RefreshRejection::Ahead)) => {
                         left.push(candidate);
                     }
-                    Err(RefreshError::Refused(refusal)) => over = refusal,
+                    Err(RefreshError::Rejected(refusal)) => over = refusal,
                     Err(unknown) => return Err(unknown),
                 }
                 if left.len() > 1 {
-                    return Err(RefreshRefusal::Ambiguous.into());
+                    return Err(RefreshRejection::Ambiguous.into());
                 }
             }
         }
@@ -100,22 +104,24 @@ where
     /// was spent: then its session ends, as at a refresh.
     pub(super) async fn refreshable(
         &self,
-        opened: &Opened,
-        client: &Device,
+        verified: &VerifiedRefreshToken,
+        client: &ClientInfo,
     ) -> Result<Session, RefreshError> {
         let now = self.clock().now();
-        self.refuse_known(opened, now).await?;
-        let (session, verdict) = self.judge(opened).await?;
+        self.refuse_known(verified, now).await?;
+        let (session, verdict) = self.judge(verified).await?;
         match verdict {
-            Verdict::Rotate | Verdict::Replay | Verdict::LateRetry => {}
-            Verdict::Reuse => {
-                return Err(self.end_for_reuse(&session, opened, client).await?.into());
+            RotationOutcome::Rotate | RotationOutcome::Replay | RotationOutcome::LateRetry => {}
+            RotationOutcome::Reuse => {
+                return Err(self.end_for_reuse(&session, verified, client).await?.into());
             }
-            Verdict::Refused(refusal) => return Err(self.refuse(&session, refusal).into()),
+            RotationOutcome::Rejected(refusal) => {
+                return Err(self.refuse(&session, refusal).into());
+            }
         }
-        if session.generation() != opened.generation {
+        if session.generation() != verified.generation {
             // A refresh would hand out the successor, which may have been revoked.
-            let successor = opened.id_at(session.generation());
+            let successor = verified.id_at(session.generation());
             self.refuse_revoked(successor, session.id(), now).await?;
         }
         Ok(session)
@@ -123,42 +129,50 @@ where
 
     /// Of these tokens those whose sessions may have to be ended: not where the list has the session already, nor
     /// where its last access token is long over.
-    pub(super) fn to_be_ended(&self, opened: Vec<Opened>) -> Vec<Opened> {
+    pub(super) fn to_be_ended(
+        &self,
+        verified: Vec<VerifiedRefreshToken>,
+    ) -> Vec<VerifiedRefreshToken> {
         let now = self.clock().now();
-        let may_matter = |opened: &Opened| {
-            now < opened.expires_at + MAX_ACCESS_LIFETIME
-                && !self.is_known_to_be_over(opened.session_id, now)
+        let may_matter = |verified: &VerifiedRefreshToken| {
+            now < verified.expires_at + MAX_ACCESS_LIFETIME
+                && !self.is_known_to_be_over(verified.session_id, now)
         };
-        opened.into_iter().filter(may_matter).collect()
+        verified.into_iter().filter(may_matter).collect()
     }
 
     /// Refuses what is known to open nothing, without a question to the store.
     pub(super) async fn refuse_known(
         &self,
-        opened: &Opened,
+        verified: &VerifiedRefreshToken,
         now: Timestamp,
     ) -> Result<(), RefreshError> {
-        if now >= opened.expires_at {
-            return Err(RefreshRefusal::Expired.into());
+        if now >= verified.expires_at {
+            return Err(RefreshRejection::Expired.into());
         }
-        self.refuse_revoked(opened.id, opened.session_id, now).await
+        self.refuse_revoked(verified.id, verified.session_id, now).await
     }
 
     /// The session as the store has it, and what the rule says of this token. Nothing changes.
-    async fn judge(&self, opened: &Opened) -> Result<(Session, Verdict), RefreshError> {
-        let Some(loaded) = self.store.load(opened.session_id).await? else {
-            return Err(RefreshRefusal::Unknown.into());
+    async fn judge(
+        &self,
+        verified: &VerifiedRefreshToken,
+    ) -> Result<(Session, RotationOutcome), RefreshError> {
+        let Some(snapshot) = self.store.load(verified.session_id).await? else {
+            return Err(RefreshRejection::Unknown.into());
         };
-        match loaded.session.present(&opened.presented(), loaded.now, &self.policy) {
-            Verdict::Refused(refusal) => Err(self.refuse(&loaded.session, refusal).into()),
-            verdict => Ok((loaded.session, verdict)),
+        match snapshot.session.evaluate(&verified.presented(), snapshot.now, &self.policy) {
+            RotationOutcome::Rejected(refusal) => {
+                Err(self.refuse(&snapshot.session, refusal).into())
+            }
+            verdict => Ok((snapshot.session, verdict)),
         }
     }
 
     /// Takes note of a token that opens nothing.
-    pub(super) fn refuse(&self, session: &Session, refusal: Refusal) -> RefreshRefusal {
+    pub(super) fn refuse(&self, session: &Session, refusal: RotationRejection) -> RefreshRejection {
         self.note_if_ended(session);
-        if refusal == Refusal::WrongSecret {
+        if refusal == RotationRejection::WrongSecret {
             tracing::warn!(
                 session = %session.id(),
                 "a refresh token with a good signature has not the session's secret: \
@@ -172,11 +186,11 @@ where
     pub(super) async fn end_for_reuse(
         &self,
         session: &Session,
-        presented: &Opened,
-        client: &Device,
-    ) -> Result<RefreshRefusal, StoreError> {
+        presented: &VerifiedRefreshToken,
+        client: &ClientInfo,
+    ) -> Result<RefreshRejection, StoreError> {
         self.end_one(session.id(), EndReason::Reuse).await?;
         report_reuse(session, presented.generation, client);
-        Ok(RefreshRefusal::Reuse)
+        Ok(RefreshRejection::Reuse)
     }
 }

@@ -4,20 +4,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use tower_jwt_auth_core::{
-    Clock as _, Device, EndReason, RevocationKey, SessionId, StoreError, Timestamp, TokenId,
+    ClientInfo, Clock as _, EndReason, RevocationKey, STORE_TIMEOUT, SessionId, StoreError,
+    Timestamp, TokenId,
 };
 
 use super::in_flight::{Answer, Refreshed};
 use super::rotate::{RefreshKind, report};
 use super::{
-    HookError, RefreshContext, RefreshError, RefreshRefusal, Renewal, SessionError, Sessions,
+    HookError, RefreshContext, RefreshError, RefreshRejection, Renewal, SessionError, Sessions,
     Tokens,
 };
 use crate::claims::ApplicationClaims;
 use crate::issuer::IssueError;
-use crate::patience::PATIENCE;
-use crate::refresh_token::{self, Opened, RefreshToken};
-use crate::revocation::{MOST_STALE, Standing};
+use crate::refresh_token::{self, RefreshToken, VerifiedRefreshToken};
+use crate::revocation::{DEFAULT_MAX_STALENESS, RevocationStatus};
 use crate::scope::is_scope_or_none;
 
 impl<C> Sessions<C>
@@ -33,11 +33,11 @@ where
     ///
     /// # Errors
     ///
-    /// [`RefreshError::Refused`] when the session is over or the token is none of ours;
+    /// [`RefreshError::Rejected`] when the session is over or the token is none of ours;
     /// [`RefreshError::Unavailable`] when the store or the hook cannot be asked, and a later try may succeed;
     /// [`RefreshError::Failed`] for a fault of the service that trying again does not mend.
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, RefreshError> {
-        self.refresh_from(refresh_token, &Device::default()).await
+        self.refresh_from(refresh_token, &ClientInfo::default()).await
     }
 
     /// As [`refresh`](Self::refresh), for a client whose user agent or address is known: a retry that comes from
@@ -49,33 +49,33 @@ where
     pub async fn refresh_from(
         &self,
         refresh_token: &str,
-        device: &Device,
+        client_info: &ClientInfo,
     ) -> Result<Tokens, RefreshError> {
-        let opened = refresh_token::open(&self.secrets, self.issuer.name(), refresh_token)
-            .map_err(|_| RefreshRefusal::Invalid)?;
-        self.refresh_opened(&opened, device).await
+        let verified = refresh_token::verify(&self.secrets, self.issuer.name(), refresh_token)
+            .map_err(|_| RefreshRejection::Invalid)?;
+        self.refresh_verified(&verified, client_info).await
     }
 
     /// As [`refresh_from`](Self::refresh_from), with the one of these tokens that counts.
     pub(crate) async fn refresh_one_of(
         &self,
-        opened: Vec<Opened>,
-        device: &Device,
+        verified: Vec<VerifiedRefreshToken>,
+        client_info: &ClientInfo,
     ) -> Result<Tokens, RefreshError> {
-        let opened = self.choose(opened, device).await?;
-        self.refresh_opened(&opened, device).await
+        let verified = self.choose(verified, client_info).await?;
+        self.refresh_verified(&verified, client_info).await
     }
 
-    async fn refresh_opened(
+    async fn refresh_verified(
         &self,
-        opened: &Opened,
-        client: &Device,
+        verified: &VerifiedRefreshToken,
+        client: &ClientInfo,
     ) -> Result<Tokens, RefreshError> {
         let now = self.clock().now();
-        self.refuse_known(opened, now).await?;
-        let work = self.rotate_and_renew(opened, client, now);
+        self.refuse_known(verified, now).await?;
+        let work = self.rotate_and_renew(verified, client, now);
         let Ok((answer, is_own)) =
-            self.in_flight.join(opened, client, (now, self.policy.grace()), work).await
+            self.in_flight.join(verified, client, (now, self.policy.grace()), work).await
         else {
             let source = StoreError::unavailable("too many requests wait for one refresh");
             return Err(source.into());
@@ -85,20 +85,25 @@ where
             report(&refreshed.session, kind, client);
         }
         let brings_a_cookie = answer.as_ref().map_or_else(RefreshError::has_successor, |_| true);
-        if brings_a_cookie && self.is_known_to_be_over(opened.session_id, now) {
+        if brings_a_cookie && self.is_known_to_be_over(verified.session_id, now) {
             // It ended while the hook was asked: its cookie must not take the place of a newer login's.
-            return Err(RefreshRefusal::Revoked.into());
+            return Err(RefreshRejection::Revoked.into());
         }
         Ok(answer?.tokens)
     }
 
     /// What is done once for all who bring this token at the same time.
-    async fn rotate_and_renew(&self, opened: &Opened, client: &Device, now: Timestamp) -> Answer {
+    async fn rotate_and_renew(
+        &self,
+        verified: &VerifiedRefreshToken,
+        client: &ClientInfo,
+        now: Timestamp,
+    ) -> Answer {
         let access_until = self.issuer.access_expiry(now);
-        let (session, kind) = self.rotate_or_replay(opened, access_until, client).await?;
+        let (session, kind) = self.rotate_or_replay(verified, access_until, client).await?;
         // A replay writes nothing, so its access token must not outlive what the row says.
-        let expires_at = access_until.min(session.parts().access_until);
-        let refresh = refresh_token::seal(&self.secrets, &session, &opened.secret, now)?;
+        let expires_at = access_until.min(session.record().access_until);
+        let refresh = refresh_token::issue(&self.secrets, &session, &verified.secret, now)?;
         if kind != RefreshKind::Rotated {
             // The successor was handed out before, and may have been revoked since.
             self.refuse_revoked(refresh.id(), session.id(), now).await?;
@@ -122,13 +127,14 @@ where
             RevocationKey::Session { issuer, sid: &sid },
         ];
         let revoked = self.revocations.is_any_revoked(&keys, now).await?;
-        if revoked { Err(RefreshRefusal::Revoked.into()) } else { Ok(()) }
+        if revoked { Err(RefreshRejection::Revoked.into()) } else { Ok(()) }
     }
 
     pub(super) fn is_known_to_be_over(&self, session: SessionId, now: Timestamp) -> bool {
         let sid = session.to_string();
         let key = RevocationKey::Session { issuer: self.issuer.name(), sid: &sid };
-        self.revocations.standing([key].into_iter(), MOST_STALE, now) == Standing::Revoked
+        self.revocations.lookup([key].into_iter(), DEFAULT_MAX_STALENESS, now)
+            == RevocationStatus::Revoked
     }
 
     /// Asks the hook and makes the access token. Whatever happens here, the client gets its successor.
@@ -140,12 +146,12 @@ where
         expires_at: Timestamp,
     ) -> Result<Tokens, RefreshError> {
         let session = context.session;
-        let stored = ApplicationClaims::from_json(&session.parts().claims);
+        let stored = ApplicationClaims::from_json(&session.record().claims);
         let claims = match stored.and_then(|stored| stored.to::<C>()) {
             Ok(claims) => claims,
             Err(error) => return Err(RefreshError::failed(error, refresh)),
         };
-        let renewal = match self.ask_hook(context, claims).await {
+        let renewal = match self.call_hook(context, claims).await {
             Ok(renewal) => renewal,
             Err(HookError::Unavailable(source)) => {
                 let source = source.into();
@@ -157,7 +163,7 @@ where
                     let source = Arc::new(error);
                     return Err(RefreshError::Unavailable { source, successor: Some(refresh) });
                 }
-                return Err(RefreshRefusal::ByApplication.into());
+                return Err(RefreshRejection::ByApplication.into());
             }
         };
         if !is_scope_or_none(&renewal.scope) {
@@ -173,12 +179,12 @@ where
     }
 
     /// A hook that hangs cannot tell, as a store that hangs.
-    async fn ask_hook(
+    async fn call_hook(
         &self,
         context: &RefreshContext<'_>,
         claims: C,
     ) -> Result<Renewal<C>, HookError> {
-        match timeout(PATIENCE, self.hook.on_refresh(context, claims)).await {
+        match timeout(STORE_TIMEOUT, self.hook.on_refresh(context, claims)).await {
             Ok(answer) => answer,
             Err(elapsed) => Err(HookError::unavailable(elapsed)),
         }

@@ -1,7 +1,7 @@
 use std::error::Error as StdError;
 use std::sync::Arc;
 
-use tower_jwt_auth_core::{Refusal, StoreError};
+use tower_jwt_auth_core::{RotationRejection, StoreError};
 
 use crate::issuer::IssueError;
 use crate::refresh_token::RefreshToken;
@@ -14,7 +14,7 @@ use crate::refresh_token::RefreshToken;
 pub enum RefreshError {
     /// The session is over, or the token is none of ours. Trying again is no use.
     #[error(transparent)]
-    Refused(#[from] RefreshRefusal),
+    Rejected(#[from] RefreshRejection),
     /// It cannot be told just now. Trying again may help.
     #[error("the session cannot be refreshed just now")]
     Unavailable {
@@ -40,7 +40,7 @@ impl RefreshError {
     /// Whether the answer brings a refresh token.
     pub(super) fn has_successor(&self) -> bool {
         match self {
-            Self::Refused(_) => false,
+            Self::Rejected(_) => false,
             Self::Unavailable { successor, .. } | Self::Failed { successor, .. } => {
                 successor.is_some()
             }
@@ -73,7 +73,7 @@ impl From<IssueError> for RefreshError {
 /// Why a refresh token opens nothing. For logs; the client is told only that it does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum RefreshRefusal {
+pub enum RefreshRejection {
     /// It is malformed, of another type or issuer, or its signature does not match.
     #[error("the token is no refresh token of this issuer")]
     Invalid,
@@ -110,14 +110,14 @@ pub enum RefreshRefusal {
     ByApplication,
 }
 
-impl From<Refusal> for RefreshRefusal {
-    fn from(refusal: Refusal) -> Self {
+impl From<RotationRejection> for RefreshRejection {
+    fn from(refusal: RotationRejection) -> Self {
         match refusal {
-            Refusal::Ended => Self::Ended,
-            Refusal::Idle => Self::Idle,
-            Refusal::Expired => Self::Expired,
-            Refusal::WrongSecret => Self::WrongSecret,
-            Refusal::Ahead => Self::Ahead,
+            RotationRejection::Ended => Self::Ended,
+            RotationRejection::Idle => Self::Idle,
+            RotationRejection::Expired => Self::Expired,
+            RotationRejection::WrongSecret => Self::WrongSecret,
+            RotationRejection::Ahead => Self::Ahead,
         }
     }
 }

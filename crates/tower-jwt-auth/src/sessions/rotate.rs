@@ -1,12 +1,14 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::{Advance, Device, LateRetry, Session, StoreError, Timestamp, Verdict};
+use tower_jwt_auth_core::{
+    AdvanceRequest, ClientInfo, LateRetryRequest, RotationOutcome, Session, StoreError, Timestamp,
+};
 
-use super::{RefreshError, RefreshRefusal, Sessions};
-use crate::refresh_token::Opened;
+use super::{RefreshError, RefreshRejection, Sessions};
+use crate::refresh_token::VerifiedRefreshToken;
 
 /// How often a step is tried that others keep overtaking.
-const TRIES: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 
 /// How a refresh token came to be answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,13 +28,13 @@ where
     /// Moves the session on, or finds out why it does not move and what the answer is then.
     pub(super) async fn rotate_or_replay(
         &self,
-        opened: &Opened,
+        verified: &VerifiedRefreshToken,
         access_until: Timestamp,
-        client: &Device,
+        client: &ClientInfo,
     ) -> Result<(Session, RefreshKind), RefreshError> {
-        let presented = opened.presented();
-        let id = opened.session_id;
-        let advance = Advance {
+        let presented = verified.presented();
+        let id = verified.session_id;
+        let advance = AdvanceRequest {
             id,
             secret_hash: presented.secret_hash,
             from_generation: presented.generation,
@@ -40,19 +42,19 @@ where
             idle: self.policy.idle(),
             access_until,
         };
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             if let Some(session) = self.store.advance(&advance).await? {
                 return Ok((session, RefreshKind::Rotated));
             }
-            let Some(loaded) = self.store.load(id).await? else {
-                return Err(RefreshRefusal::Unknown.into());
+            let Some(snapshot) = self.store.load(id).await? else {
+                return Err(RefreshRejection::Unknown.into());
             };
-            match loaded.session.present(&presented, loaded.now, &self.policy) {
+            match snapshot.session.evaluate(&presented, snapshot.now, &self.policy) {
                 // Something changed in between; once more.
-                Verdict::Rotate => {}
-                Verdict::Replay => return Ok((loaded.session, RefreshKind::Replayed)),
-                Verdict::LateRetry => {
-                    let retry = LateRetry {
+                RotationOutcome::Rotate => {}
+                RotationOutcome::Replay => return Ok((snapshot.session, RefreshKind::Replayed)),
+                RotationOutcome::LateRetry => {
+                    let retry = LateRetryRequest {
                         id,
                         secret_hash: presented.secret_hash,
                         generation: presented.generation,
@@ -64,11 +66,14 @@ where
                         return Ok((session, RefreshKind::RetriedLate));
                     }
                 }
-                Verdict::Reuse => {
-                    return Err(self.end_for_reuse(&loaded.session, opened, client).await?.into());
+                RotationOutcome::Reuse => {
+                    return Err(self
+                        .end_for_reuse(&snapshot.session, verified, client)
+                        .await?
+                        .into());
                 }
-                Verdict::Refused(refusal) => {
-                    return Err(self.refuse(&loaded.session, refusal).into());
+                RotationOutcome::Rejected(refusal) => {
+                    return Err(self.refuse(&snapshot.session, refusal).into());
                 }
             }
         }
@@ -78,8 +83,8 @@ where
 
 /// Logs how a refresh token came to be answered. Replays happen to honest clients, and to thieves who shadow
 /// them: one that comes from another user agent or address than the session's is worth a warning.
-pub(super) fn report(session: &Session, kind: RefreshKind, client: &Device) {
-    let known = session.device();
+pub(super) fn report(session: &Session, kind: RefreshKind, client: &ClientInfo) {
+    let known = session.client_info();
     let differs = |now: Option<&str>, then: Option<&str>| {
         now.zip(then).is_some_and(|(now, then)| now != then)
     };
@@ -109,7 +114,7 @@ pub(super) fn report(session: &Session, kind: RefreshKind, client: &Device) {
 }
 
 /// Logs that a spent token was presented, for which the session ends.
-pub(super) fn report_reuse(session: &Session, presented: u64, client: &Device) {
+pub(super) fn report_reuse(session: &Session, presented: u64, client: &ClientInfo) {
     tracing::warn!(
         session = %session.id(),
         subject = session.subject(),

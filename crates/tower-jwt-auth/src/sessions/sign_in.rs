@@ -1,17 +1,17 @@
 use std::fmt;
 
-use tower_jwt_auth_core::{Device, Timestamp};
+use tower_jwt_auth_core::{ClientInfo, Timestamp};
 
 /// Someone who has proved who they are: what a session is started with.
 ///
 /// # Examples
 ///
 /// ```
-/// use tower_jwt_auth::{Device, SignIn};
+/// use tower_jwt_auth::{ClientInfo, SignIn};
 ///
 /// let who = SignIn::new("alice", ())
 ///     .with_scope("read write")
-///     .with_device(Device::default().with_user_agent("Mozilla/5.0"));
+///     .with_client_info(ClientInfo::default().with_user_agent("Mozilla/5.0"));
 /// ```
 #[must_use]
 pub struct SignIn<C> {
@@ -19,9 +19,9 @@ pub struct SignIn<C> {
     pub(super) claims: C,
     pub(super) scope: String,
     pub(super) client_id: Option<String>,
-    pub(crate) device: Device,
+    pub(crate) client_info: ClientInfo,
     pub(super) auth_time: Option<Timestamp>,
-    pub(super) replacing: Vec<String>,
+    pub(super) replacing_token: Vec<String>,
 }
 
 impl<C> SignIn<C> {
@@ -33,9 +33,9 @@ impl<C> SignIn<C> {
             claims,
             scope: String::new(),
             client_id: None,
-            device: Device::default(),
+            client_info: ClientInfo::default(),
             auth_time: None,
-            replacing: Vec::new(),
+            replacing_token: Vec::new(),
         }
     }
 
@@ -52,8 +52,8 @@ impl<C> SignIn<C> {
     }
 
     /// Where the session is started from, for its owner to recognise it by.
-    pub fn with_device(mut self, device: Device) -> Self {
-        self.device = device;
+    pub fn with_client_info(mut self, client_info: ClientInfo) -> Self {
+        self.client_info = client_info;
         self
     }
 
@@ -67,8 +67,8 @@ impl<C> SignIn<C> {
     /// A refresh token that came along; [`with_request`](Self::with_request) finds them. Its session ends, so that
     /// no session is left whose token nobody holds. One that is not valid is passed over. Several may be given, of
     /// which 50 at most are looked at.
-    pub fn replacing(mut self, refresh_token: &str) -> Self {
-        self.replacing.push(refresh_token.to_owned());
+    pub fn replacing_token(mut self, refresh_token: &str) -> Self {
+        self.replacing_token.push(refresh_token.to_owned());
         self
     }
 }

@@ -1,7 +1,8 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{
-    Clock as _, EndReason, Session, SessionId, SessionParts, StoreError, Timestamp, Which,
+    Clock as _, EndReason, Session, SessionId, SessionRecord, SessionSelector, StoreError,
+    Timestamp,
 };
 
 use super::presented::MAX_ENDED_BY_TOKEN;
@@ -39,7 +40,7 @@ where
         let secret = SessionSecret::random()?;
         let expires_at = now + self.policy.absolute();
         let access_until = self.issuer.access_expiry(now);
-        let session = Session::from_parts(SessionParts {
+        let session = Session::from_record(SessionRecord {
             id: SessionId::random().map_err(|_| IssueError::Entropy)?,
             issuer: self.issuer.name().to_owned(),
             subject: who.subject,
@@ -57,20 +58,21 @@ where
             client_id: who.client_id.unwrap_or_else(|| self.issuer.client_id().to_owned()),
             scope: who.scope,
             claims: claims.to_json(),
-            device: who.device,
+            client_info: who.client_info,
         });
         // Made before anything is written: what cannot be made leaves nothing behind.
         let access = self.mint(&session, session.scope(), &claims, now, access_until)?;
-        let refresh = refresh_token::seal(&self.secrets, &session, &secret, now)?;
-        let replaced = self.to_be_ended(self.open_all(who.replacing.iter().map(String::as_bytes)));
+        let refresh = refresh_token::issue(&self.secrets, &session, &secret, now)?;
+        let replaced =
+            self.to_be_ended(self.verify_all(who.replacing_token.iter().map(String::as_bytes)));
         // A bound on the work of one request; the rest ends when it has been idle for too long.
-        for opened in replaced.iter().take(MAX_ENDED_BY_TOKEN) {
-            self.end_opened(opened, EndReason::Replaced).await?;
+        for verified in replaced.iter().take(MAX_ENDED_BY_TOKEN) {
+            self.end_verified(verified, EndReason::Replaced).await?;
         }
         let displaced = self.store.insert(&session, self.limit).await?;
-        self.revocations.note(&displaced);
+        self.revocations.record(&displaced);
         for revocation in &displaced {
-            let (_, _, displaced) = revocation.names();
+            let (_, _, displaced) = revocation.target();
             tracing::info!(
                 session = displaced,
                 subject = session.subject(),
@@ -88,7 +90,7 @@ where
         issued_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<AccessToken, IssueError> {
-        let row = session.parts();
+        let row = session.record();
         self.issuer.mint::<C>(&AccessGrant {
             subject: &row.subject,
             session_id: row.id,
@@ -106,6 +108,6 @@ where
         id: SessionId,
         reason: EndReason,
     ) -> Result<bool, StoreError> {
-        self.end_which(&Which::One { id }, reason).await
+        self.end_selected(&SessionSelector::ById { id }, reason).await
     }
 }

@@ -13,7 +13,7 @@ pub use self::trusted::TrustedIssuer;
 use crate::claims;
 use crate::error::{ConfigError, TokenError};
 use crate::identity::Identity;
-use crate::jose::{self, Header, MAX_TOKEN_LENGTH, Scratch};
+use crate::jws::{self, DecodeBuffer, Header, MAX_TOKEN_LENGTH};
 
 /// Judges access tokens of one or several issuers.
 ///
@@ -72,12 +72,12 @@ impl<C: DeserializeOwned> Verifier<C> {
     /// is nothing to build on for what has not been signed.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity<C>, TokenError> {
         thread_local! {
-            static SCRATCH: Cell<Scratch> = Cell::default();
+            static BUFFER: Cell<DecodeBuffer> = Cell::default();
         }
         // Taken out for the while: deserializing `C` runs the application's code, which may come back here.
-        let mut scratch = SCRATCH.take();
-        let identity = self.judge(token, now, &mut scratch);
-        SCRATCH.set(scratch);
+        let mut buffer = BUFFER.take();
+        let identity = self.judge(token, now, &mut buffer);
+        BUFFER.set(buffer);
         identity
     }
 
@@ -85,13 +85,13 @@ impl<C: DeserializeOwned> Verifier<C> {
         &self,
         token: &str,
         now: Timestamp,
-        scratch: &mut Scratch,
+        buffer: &mut DecodeBuffer,
     ) -> Result<Identity<C>, TokenError> {
         if token.len() > MAX_TOKEN_LENGTH {
             return Err(TokenError::Encoding);
         }
-        let segments = jose::split(token)?;
-        let decoded = scratch.decode(segments)?;
+        let segments = jws::split(token)?;
+        let decoded = buffer.decode(segments)?;
         let header = Header::parse(decoded.header)?;
         let (registered, own) = claims::parse::<C>(decoded.claims)?;
         let issuer = registered.iss.as_deref().ok_or(TokenError::Missing("iss"))?;

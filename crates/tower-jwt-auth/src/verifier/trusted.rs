@@ -6,7 +6,7 @@ use tower_jwt_auth_core::Timestamp;
 use crate::claims::{self, ACCESS_TOKEN_TYPE, Registered, Requirements, name};
 use crate::error::{ConfigError, TokenError};
 use crate::issuer::Issuer;
-use crate::jose::Header;
+use crate::jws::Header;
 use crate::keys::{KeySource, VerifyingKey};
 
 /// An issuer whose access tokens are accepted, for one audience.

@@ -1,20 +1,20 @@
-//! A file with secrets: nobody else may read it, and nobody ever sees a part of it.
+//! A file with secrets, which only its owner can read, and which is complete from the moment it exists.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-/// No such file is longer, in bytes.
-const LONGEST: u64 = 64 * 1024;
+/// The max size of the file, in bytes.
+const MAX_SIZE: u64 = 64 * 1024;
 
-/// What the file says; nothing where there is none.
+/// Returns the contents of the file, or `None` if it does not exist.
 ///
 /// # Errors
 ///
-/// When it cannot be read, is no file, or is open to other users.
+/// Fails if the file cannot be read, is not a regular one, or is accessible to other users.
 pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
-    // Asked before it is opened: opening a pipe waits for someone to write.
+    // Checked before it is opened: opening a pipe waits for a writer.
     match fs::metadata(path) {
         Ok(about) if about.is_file() => {}
         Ok(_) => return Err(io::Error::other("it is not a regular file")),
@@ -22,29 +22,29 @@ pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
         Err(error) => return Err(error),
     }
     let file = File::open(path)?;
-    refuse_if_open_to_others(&file)?;
+    require_private(&file)?;
     let mut text = String::new();
-    file.take(LONGEST).read_to_string(&mut text)?;
+    file.take(MAX_SIZE).read_to_string(&mut text)?;
     Ok(Some(text))
 }
 
-/// Makes the file, unless it is there by now, and tells whether it did: of several processes that start at once
-/// one makes it, and the others find it.
+/// Creates the file unless it exists, and returns whether it did. Of several processes that start at the same time,
+/// one creates it and the others find it.
 ///
 /// # Errors
 ///
-/// When it can be neither made nor found.
+/// Fails if the file does not exist and cannot be created.
 pub(super) fn create(path: &Path, text: &str) -> io::Result<bool> {
     let draft = Draft::write(path, text)?;
-    // Unlike renaming, this replaces nothing.
+    // Unlike a rename, a link does not replace an existing file.
     match fs::hard_link(&draft.path, path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
         Err(error) => Err(error),
-        Ok(()) => flush(directory_of(path)).map(|()| true),
+        Ok(()) => sync(directory_of(path)).map(|()| true),
     }
 }
 
-/// The whole text under a name that nobody else looks for; it goes when this is dropped.
+/// The complete text in a file with a random name, which is removed on drop.
 struct Draft {
     path: PathBuf,
 }
@@ -54,10 +54,10 @@ impl Draft {
         let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
         let mut draft_name = OsString::from(".");
         draft_name.push(name);
-        // The process id does not tell containers apart that share a directory.
+        // Containers that share a directory may have the same process id.
         draft_name.push(format!(".{:016x}", getrandom::u64().map_err(io::Error::other)?));
         let draft = Self { path: directory_of(path).join(draft_name) };
-        let mut file = for_the_owner().write(true).create_new(true).open(&draft.path)?;
+        let mut file = private_file().write(true).create_new(true).open(&draft.path)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         Ok(draft)
@@ -66,7 +66,7 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // What cannot be removed is as private as the file itself.
+        // If it cannot be removed, it is as private as the target.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -79,21 +79,21 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 #[cfg(unix)]
-fn for_the_owner() -> OpenOptions {
+fn private_file() -> OpenOptions {
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = OpenOptions::new();
     options.mode(0o600);
     options
 }
 
-/// Where there are no modes, the directory decides who may read.
+/// Without file modes, the access rights of the directory apply.
 #[cfg(not(unix))]
-fn for_the_owner() -> OpenOptions {
+fn private_file() -> OpenOptions {
     OpenOptions::new()
 }
 
 #[cfg(unix)]
-fn refuse_if_open_to_others(file: &File) -> io::Result<()> {
+fn require_private(file: &File) -> io::Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     match file.metadata()?.permissions().mode() & 0o077 {
         0 => Ok(()),
@@ -102,19 +102,19 @@ fn refuse_if_open_to_others(file: &File) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn refuse_if_open_to_others(_file: &File) -> io::Result<()> {
+fn require_private(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// A name is kept by its directory: without this it could be gone after a power cut, though the sessions made
-/// under these keys are there.
+/// Syncs the directory, which has the file's name. Otherwise a power cut could remove the name, while the sessions
+/// that were started with these keys remain.
 #[cfg(unix)]
-fn flush(directory: &Path) -> io::Result<()> {
+fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
 #[cfg(not(unix))]
-fn flush(_directory: &Path) -> io::Result<()> {
+fn sync(_directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -123,28 +123,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_there_is_not_replaced_and_no_draft_is_left() {
+    fn an_existing_file_is_not_replaced_and_no_draft_remains() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secrets");
         assert_eq!(read(&path).unwrap(), None);
-        for (text, is_made) in [("first", true), ("second", false)] {
-            assert_eq!(create(&path, text).unwrap(), is_made);
+        for (text, is_created) in [("first", true), ("second", false)] {
+            assert_eq!(create(&path, text).unwrap(), is_created);
             assert_eq!(read(&path).unwrap().as_deref(), Some("first"));
         }
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }
 
     #[test]
-    fn of_many_who_make_it_at_once_all_find_one_and_the_same() {
+    fn threads_that_create_it_at_the_same_time_all_read_the_same() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("secrets");
-        let make = |id: usize| {
+        let create_and_read = |id: usize| {
             create(&path, &format!("{id}").repeat(10_000)).unwrap();
             read(&path).unwrap().unwrap()
         };
         let texts: Vec<String> = std::thread::scope(|scope| {
-            let makers: Vec<_> = (0..8).map(|id| scope.spawn(move || make(id))).collect();
-            makers.into_iter().map(|maker| maker.join().unwrap()).collect()
+            let threads: Vec<_> =
+                (0..8).map(|id| scope.spawn(move || create_and_read(id))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
         });
         assert_eq!(texts[0].len(), 10_000);
         assert!(texts.iter().all(|text| *text == texts[0]));

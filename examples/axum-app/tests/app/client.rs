@@ -1,31 +1,31 @@
-//! A client that keeps its refresh cookie by hand: the cookie is `Secure`, and the tests speak plain http.
+//! A client that stores its refresh cookie by itself: the cookie is `Secure`, and the tests use plain http.
 
 use reqwest::header::{AUTHORIZATION, COOKIE, HeaderMap, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{PATIENCE, Server};
+use crate::server::{MAX_WAIT, Server};
 
 pub(crate) const COOKIE_NAME: &str = "__Host-refresh_token";
 
-/// What came back.
+/// A response that was read to its end.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
-impl Answer {
+impl Response {
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {:?}", self.text))
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {:?}", self.text))
     }
 
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The refresh token that is handed out, if one is.
+    /// Returns the refresh token of `Set-Cookie`, if there is one.
     pub(crate) fn cookie(&self) -> Option<&str> {
         let header = self.headers.get(SET_COOKIE)?.to_str().unwrap();
         let (name, value) = header.split(';').next()?.split_once('=')?;
@@ -33,7 +33,7 @@ impl Answer {
         Some(value)
     }
 
-    /// Asserts that it is an error of this status and code, with what every such error has.
+    /// Asserts that this is an error of this status and code, with the headers and members of every such error.
     #[track_caller]
     pub(crate) fn assert_error(&self, status: u16, code: &str) {
         assert_eq!(self.status.as_u16(), status, "{self:?}");
@@ -48,10 +48,10 @@ impl Answer {
     }
 }
 
-pub(crate) async fn send(request: RequestBuilder) -> Answer {
+pub(crate) async fn send(request: RequestBuilder) -> Response {
     let response = request.send().await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
-    Answer { status, headers, text: response.text().await.unwrap() }
+    Response { status, headers, text: response.text().await.unwrap() }
 }
 
 pub(crate) fn request(server: &Server, method: Method, path: &str) -> RequestBuilder {
@@ -59,11 +59,11 @@ pub(crate) fn request(server: &Server, method: Method, path: &str) -> RequestBui
 }
 
 fn request_at(address: &str, method: Method, path: &str) -> RequestBuilder {
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
+    let client = reqwest::Client::builder().no_proxy().timeout(MAX_WAIT).build().unwrap();
     client.request(method, format!("{address}{path}"))
 }
 
-pub(crate) async fn get(server: &Server, path: &str) -> Answer {
+pub(crate) async fn get(server: &Server, path: &str) -> Response {
     send(request(server, Method::GET, path)).await
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn login_request(server: &Server, username: &str, password: &str) -> 
     request(server, Method::POST, "/auth/login").json(&body)
 }
 
-/// Someone who is signed in.
+/// A client that is signed in.
 #[derive(Clone)]
 pub(crate) struct Browser {
     address: String,
@@ -87,28 +87,28 @@ impl Browser {
             "bob" => "builder",
             _ => "castle",
         };
-        let answer = send(login_request(server, username, password)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
+        let response = send(login_request(server, username, password)).await;
+        assert_eq!(response.status, StatusCode::OK, "{response:?}");
         let address = server.address().to_owned();
         let mut browser = Self { address, access: String::new(), cookie: String::new() };
-        browser.keep(&answer);
+        browser.keep(&response);
         browser
     }
 
-    /// The same browser with the same tokens, in front of another server.
+    /// Returns the same client with the same tokens, for another server.
     pub(crate) fn at(&self, server: &Server) -> Self {
         Self { address: server.address().to_owned(), ..self.clone() }
     }
 
-    /// Whether it is in front of this server.
+    /// Returns whether it is a client of this server.
     pub(crate) fn is_at(&self, server: &Server) -> bool {
         self.address == server.address()
     }
 
-    /// Keeps what a login or refresh has given.
-    pub(crate) fn keep(&mut self, answer: &Answer) {
-        self.access = answer.json()["access_token"].as_str().unwrap().to_owned();
-        self.cookie = answer.cookie().unwrap().to_owned();
+    /// Stores the tokens of the response to a login or refresh.
+    pub(crate) fn keep(&mut self, response: &Response) {
+        self.access = response.json()["access_token"].as_str().unwrap().to_owned();
+        self.cookie = response.cookie().unwrap().to_owned();
     }
 
     pub(crate) fn with_access(&self, method: Method, path: &str) -> RequestBuilder {
@@ -116,29 +116,29 @@ impl Browser {
         request_at(&self.address, method, path).header(AUTHORIZATION, bearer)
     }
 
-    pub(crate) async fn call(&self, method: Method, path: &str) -> Answer {
+    pub(crate) async fn call(&self, method: Method, path: &str) -> Response {
         send(self.with_access(method, path)).await
     }
 
-    pub(crate) async fn transfer(&self) -> Answer {
+    pub(crate) async fn transfer(&self) -> Response {
         let body = json!({ "to": "bob", "amount": 10 });
         send(self.with_access(Method::POST, "/api/transfer").json(&body)).await
     }
 
-    /// Posts with the cookie and nothing else.
-    pub(crate) async fn post(&self, path: &str) -> Answer {
+    /// Sends a POST with the cookie alone.
+    pub(crate) async fn post(&self, path: &str) -> Response {
         let cookie = format!("{COOKIE_NAME}={}", self.cookie);
         send(request_at(&self.address, Method::POST, path).header(COOKIE, cookie)).await
     }
 
-    /// The sessions that the user sees.
+    /// Returns the sessions that the user sees.
     pub(crate) async fn sessions(&self) -> Vec<Value> {
-        let answer = self.call(Method::GET, "/auth/sessions").await;
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        answer.json()["sessions"].as_array().unwrap().clone()
+        let response = self.call(Method::GET, "/auth/sessions").await;
+        assert_eq!(response.status, StatusCode::OK, "{response:?}");
+        response.json()["sessions"].as_array().unwrap().clone()
     }
 
-    /// Whether the access token, and the refresh token, still open something.
+    /// Returns whether the access token is accepted, and whether the refresh token is.
     pub(crate) async fn is_alive(&self) -> (bool, bool) {
         let access = self.call(Method::GET, "/api/me").await;
         let refresh = self.post("/auth/refresh").await;

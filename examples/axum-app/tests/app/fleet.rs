@@ -1,5 +1,5 @@
-//! Three processes on one store: what one has logged out the others refuse, and how soon; and what all do while
-//! the store cannot be reached.
+//! Three processes on one store: how soon the others reject a token that was logged out on one, and the responses of
+//! all while the store is unavailable.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use reqwest::{Method, StatusCode};
 use tower_jwt_auth_tests::servers::{Postgres, Proxy, Redis};
 
 use crate::client::{Browser, get};
-use crate::place::Place;
-use crate::server::{PATIENCE, Server};
+use crate::server::{MAX_WAIT, Server};
+use crate::workspace::Workspace;
 
-/// How old the list may be in these tests, in seconds.
+/// The max age of the list in these tests, in seconds.
 const MAX_STALENESS: (&str, &str) = ("MAX_STALENESS", "2");
 const STALE: Duration = Duration::from_secs(2);
 const HEARTBEAT: (&str, &str) = ("HEARTBEAT", "200");
@@ -21,27 +21,27 @@ struct Fleet {
 }
 
 impl Fleet {
-    async fn start(place: &Place) -> Self {
-        let [store, keys] = place.variables();
+    async fn start(workspace: &Workspace) -> Self {
+        let [store, keys] = workspace.variables();
         let start = |_| Server::start(&[store, keys, MAX_STALENESS, HEARTBEAT]);
         let fleet = Self { nodes: (0..3).map(start).collect() };
         fleet.be_ready().await;
         fleet
     }
 
-    /// Waits until each node goes by what it has read of the log.
+    /// Waits until each node has a fresh list of revocations.
     async fn be_ready(&self) {
         for node in &self.nodes {
             until("the node is ready", async || get(node, "/readyz").await.status == 200).await;
         }
     }
 
-    /// The same browser in front of each node.
+    /// Returns the same client for each node.
     fn everywhere(&self, browser: &Browser) -> Vec<Browser> {
         self.nodes.iter().map(|node| browser.at(node)).collect()
     }
 
-    /// The memory that the nodes use, in MiB.
+    /// Returns the memory that the nodes use, in MiB.
     fn memory(&self) -> u64 {
         let resident = |node: &Server| {
             let status = std::fs::read_to_string(format!("/proc/{}/status", node.pid())).ok()?;
@@ -52,10 +52,10 @@ impl Fleet {
     }
 }
 
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so().await {
-        assert!(Instant::now() < deadline, "it never comes to this: {what}");
+async fn until(condition: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + MAX_WAIT;
+    while !holds().await {
+        assert!(Instant::now() < deadline, "not within {MAX_WAIT:?}: {condition}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -64,17 +64,16 @@ async fn access(browser: &Browser) -> StatusCode {
     browser.call(Method::GET, "/api/me").await.status
 }
 
-/// Not `println!`, which the test harness keeps to itself when the test passes.
-fn say(line: &str) {
+/// Prints a line, which `println!` would not: the test harness captures it if the test passes.
+fn print(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-// Line 29, on other nodes.
 #[tokio::test]
 async fn a_logout_on_one_of_three_processes_is_seen_on_the_others() {
-    for place in &Place::each(5) {
-        let engine = place.engine();
-        let fleet = Fleet::start(place).await;
+    for workspace in &Workspace::each(5) {
+        let engine = workspace.engine();
+        let fleet = Fleet::start(workspace).await;
         let mut delays = Vec::new();
         for round in 0..40 {
             let at = round % fleet.nodes.len();
@@ -85,10 +84,15 @@ async fn a_logout_on_one_of_three_processes_is_seen_on_the_others() {
             }
             assert_eq!(everywhere[at].post("/auth/logout").await.status, StatusCode::NO_CONTENT);
             let ended = Instant::now();
-            assert_eq!(access(&everywhere[at]).await, StatusCode::UNAUTHORIZED, "at once here");
+            assert_eq!(
+                access(&everywhere[at]).await,
+                StatusCode::UNAUTHORIZED,
+                "on this node, at once"
+            );
             let (one, other) = (&everywhere[(at + 1) % 3], &everywhere[(at + 2) % 3]);
             let seen = async |there: &Browser| {
-                until("the other node refuses", async || access(there).await == 401).await;
+                until("the other node rejects the token", async || access(there).await == 401)
+                    .await;
                 ended.elapsed()
             };
             let (first, second) = tokio::join!(seen(one), seen(other));
@@ -96,7 +100,7 @@ async fn a_logout_on_one_of_three_processes_is_seen_on_the_others() {
         }
         delays.sort();
         let at = |percent: usize| delays[(delays.len() - 1) * percent / 100];
-        say(&format!(
+        print(&format!(
             "{engine}: a logout is seen on the other processes after p50 {:?}, p99 {:?}, at most {:?}",
             at(50),
             at(99),
@@ -106,21 +110,20 @@ async fn a_logout_on_one_of_three_processes_is_seen_on_the_others() {
     }
 }
 
-/// What is seen of the fleet before, during and after an outage of its store. `lose` takes the store away and
-/// `regain` brings it back.
-async fn survives(place: &Place, lose: impl FnOnce(), regain: impl FnOnce()) {
-    let fleet = Fleet::start(place).await;
+/// Checks the fleet before, during and after an outage of its store, which `lose` begins and `regain` ends.
+async fn survives(workspace: &Workspace, lose: impl FnOnce(), regain: impl FnOnce()) {
+    let fleet = Fleet::start(workspace).await;
     let alice = Browser::sign_in(&fleet.nodes[0], "alice").await;
     let leaving = Browser::sign_in(&fleet.nodes[0], "admin").await;
-    let mut over = Vec::new();
+    let mut ended = Vec::new();
     for node in &fleet.nodes {
         for _ in 0..2 {
             let bob = Browser::sign_in(node, "bob").await;
             assert_eq!(bob.post("/auth/logout").await.status, StatusCode::NO_CONTENT);
-            over.extend(fleet.everywhere(&bob));
+            ended.extend(fleet.everywhere(&bob));
         }
     }
-    for bob in &over {
+    for bob in &ended {
         until("the logout is known", async || access(bob).await == 401).await;
     }
     let before = fleet.memory();
@@ -128,50 +131,49 @@ async fn survives(place: &Place, lose: impl FnOnce(), regain: impl FnOnce()) {
     lose();
     let lost = Instant::now();
     for there in &fleet.everywhere(&alice) {
-        until("the node no longer believes its list", async || match access(there).await {
-            StatusCode::OK => {
-                // A heartbeat that was under way when the store went counts from when it was written.
-                assert!(
-                    lost.elapsed() < STALE + Duration::from_secs(10),
-                    "it believes it for ever"
-                );
-                false
-            }
-            status => {
-                assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "nobody is signed out by it");
-                true
+        until("the node no longer accepts tokens by its list", async || {
+            match access(there).await {
+                StatusCode::OK => {
+                    // A heartbeat that was under way at the start of the outage counts from the time it was written.
+                    assert!(lost.elapsed() < STALE + Duration::from_secs(10), "it still does");
+                    false
+                }
+                status => {
+                    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "nobody is signed out");
+                    true
+                }
             }
         })
         .await;
         get_ready(there, &fleet, StatusCode::SERVICE_UNAVAILABLE).await;
     }
-    // From now on nothing is accepted, and nobody is told to sign in again.
+    // From now on no token is accepted, and no response asks for a new sign-in.
     for round in 0..2 {
         for there in fleet.everywhere(&alice) {
-            let answer = there.call(Method::GET, "/api/me").await;
-            answer.assert_error(503, "temporarily_unavailable");
+            let response = there.call(Method::GET, "/api/me").await;
+            response.assert_error(503, "temporarily_unavailable");
             if round == 0 {
                 let refresh = there.post("/auth/refresh").await;
                 refresh.assert_error(503, "temporarily_unavailable");
-                assert!(refresh.cookie().is_none(), "the cookie is left alone");
+                assert!(refresh.cookie().is_none(), "the cookie stays");
             }
         }
-        // A store that stood still may do it afterwards: an error says that nobody knows.
+        // A store that was paused may execute it later: the error leaves that open.
         leaving.post("/auth/logout").await.assert_error(503, "temporarily_unavailable");
-        for bob in &over {
-            assert_eq!(access(bob).await, StatusCode::UNAUTHORIZED, "what is known stays known");
+        for bob in &ended {
+            assert_eq!(access(bob).await, StatusCode::UNAUTHORIZED, "known revocations stay known");
         }
     }
-    // A crowd that asks all the while is turned away, and leaves nothing behind.
+    // Many requests at a time are refused, and their memory is freed.
     for _ in 0..2 {
-        let mut crowd = Vec::new();
+        let mut requests = Vec::new();
         for _ in 0..50 {
             for there in fleet.everywhere(&alice) {
-                crowd.push(tokio::spawn(async move { access(&there).await }));
+                requests.push(tokio::spawn(async move { access(&there).await }));
             }
         }
-        for one in crowd {
-            assert_eq!(one.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
+        for request in requests {
+            assert_eq!(request.await.unwrap(), StatusCode::SERVICE_UNAVAILABLE);
         }
     }
 
@@ -180,7 +182,7 @@ async fn survives(place: &Place, lose: impl FnOnce(), regain: impl FnOnce()) {
     for there in &fleet.everywhere(&alice) {
         assert_eq!(access(there).await, StatusCode::OK);
     }
-    for bob in &over {
+    for bob in &ended {
         assert_eq!(access(bob).await, StatusCode::UNAUTHORIZED, "no entry is lost");
         bob.post("/auth/refresh").await.assert_error(401, "invalid_token");
     }
@@ -196,59 +198,59 @@ async fn get_ready(there: &Browser, fleet: &Fleet, status: StatusCode) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_postgresql_server_that_crashes_is_waited_for_and_nothing_is_accepted_meanwhile() {
+async fn no_token_is_accepted_while_a_crashed_postgresql_server_is_away() {
     let Some(server) = Postgres::start() else { return };
-    let place = Place::on(&server.new_database());
+    let workspace = Workspace::on(&server.new_database());
     let server = std::sync::Mutex::new(server);
     let (lose, regain) =
         (|| server.lock().unwrap().kill(), || server.lock().unwrap().start_again());
-    survives(&place, lose, regain).await;
+    survives(&workspace, lose, regain).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_postgresql_server_that_stands_still_is_waited_for_too() {
+async fn no_token_is_accepted_while_a_postgresql_server_is_paused() {
     let Some(server) = Postgres::start() else { return };
-    let place = Place::on(&server.new_database());
+    let workspace = Workspace::on(&server.new_database());
     let server = std::sync::Mutex::new(server);
     let (lose, regain) = (|| server.lock().unwrap().pause(), || server.lock().unwrap().resume());
-    survives(&place, lose, regain).await;
+    survives(&workspace, lose, regain).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_postgresql_server_that_is_cut_off_is_waited_for_too() {
+async fn no_token_is_accepted_while_a_postgresql_server_is_cut_off() {
     let Some(server) = Postgres::start() else { return };
     let proxy = Proxy::start(server.address());
     let (there, here) = (server.address().to_string(), proxy.address().to_string());
-    let place = Place::on(&server.new_database().replace(&there, &here));
-    survives(&place, || proxy.cut(), || proxy.mend()).await;
+    let workspace = Workspace::on(&server.new_database().replace(&there, &here));
+    survives(&workspace, || proxy.cut(), || proxy.mend()).await;
 }
 
-/// What is acknowledged is on disk.
-const SAFE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+/// A write is on disk before it is acknowledged.
+const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_server_that_crashes_is_waited_for_and_nothing_is_accepted_meanwhile() {
-    let Some(server) = Redis::start(&SAFE) else { return };
-    let place = Place::on(&server.url());
+async fn no_token_is_accepted_while_a_crashed_redis_server_is_away() {
+    let Some(server) = Redis::start(&DURABLE) else { return };
+    let workspace = Workspace::on(&server.url());
     let server = std::sync::Mutex::new(server);
     let (lose, regain) =
         (|| server.lock().unwrap().kill(), || server.lock().unwrap().start_again());
-    survives(&place, lose, regain).await;
+    survives(&workspace, lose, regain).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_server_that_stands_still_is_waited_for_too() {
-    let Some(server) = Redis::start(&SAFE) else { return };
-    let place = Place::on(&server.url());
+async fn no_token_is_accepted_while_a_redis_server_is_paused() {
+    let Some(server) = Redis::start(&DURABLE) else { return };
+    let workspace = Workspace::on(&server.url());
     let server = std::sync::Mutex::new(server);
     let (lose, regain) = (|| server.lock().unwrap().pause(), || server.lock().unwrap().resume());
-    survives(&place, lose, regain).await;
+    survives(&workspace, lose, regain).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_server_that_is_cut_off_is_waited_for_too() {
-    let Some(server) = Redis::start(&SAFE) else { return };
+async fn no_token_is_accepted_while_a_redis_server_is_cut_off() {
+    let Some(server) = Redis::start(&DURABLE) else { return };
     let proxy = Proxy::start(server.address());
-    let place = Place::on(&format!("redis://{}/", proxy.address()));
-    survives(&place, || proxy.cut(), || proxy.mend()).await;
+    let workspace = Workspace::on(&format!("redis://{}/", proxy.address()));
+    survives(&workspace, || proxy.cut(), || proxy.mend()).await;
 }

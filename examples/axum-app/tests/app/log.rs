@@ -10,7 +10,7 @@ async fn no_password_and_no_token_is_ever_logged() {
     let mut secrets = vec!["wonderland".to_owned(), "looking-glass".to_owned()];
     {
         send(login_request(&server, "alice", "looking-glass")).await;
-        // Into the wrong field.
+        // The password in the field of the user name.
         send(login_request(&server, "wonderland", "")).await;
         let mut alice = Browser::sign_in(&server, "alice").await;
         secrets.extend([alice.access.clone(), alice.cookie.clone()]);
@@ -27,7 +27,7 @@ async fn no_password_and_no_token_is_ever_logged() {
     let log = server.log();
     assert!(log.contains("signed in") && log.contains("refused a sign-in"), "{log}");
     for secret in secrets {
-        // The signature alone is what makes a token one.
+        // Without its signature a token is useless, so the end of it suffices.
         let tail = &secret[secret.len().saturating_sub(20)..];
         assert!(!log.contains(&secret) && !log.contains(tail), "a secret is in the log");
     }

@@ -5,15 +5,15 @@ use crate::client::{Browser, COOKIE_NAME, login_request, request, send};
 use crate::server::Server;
 
 #[tokio::test]
-async fn the_right_password_gives_an_access_token_and_a_refresh_cookie() {
+async fn the_right_password_returns_an_access_token_and_a_refresh_cookie() {
     let server = Server::start(&[]);
     for (username, password) in [("alice", "wonderland"), ("bob", "builder"), ("admin", "castle")] {
-        let answer = send(login_request(&server, username, password)).await;
-        assert_eq!(answer.status, StatusCode::OK, "{answer:?}");
-        assert_eq!(answer.json()["token_type"], "Bearer");
-        assert_eq!(answer.json()["expires_in"], 300);
-        assert_eq!(answer.header("cache-control"), "no-store");
-        let cookie = answer.header("set-cookie");
+        let response = send(login_request(&server, username, password)).await;
+        assert_eq!(response.status, StatusCode::OK, "{response:?}");
+        assert_eq!(response.json()["token_type"], "Bearer");
+        assert_eq!(response.json()["expires_in"], 300);
+        assert_eq!(response.header("cache-control"), "no-store");
+        let cookie = response.header("set-cookie");
         for attribute in ["HttpOnly", "Secure", "SameSite=Strict", "Path=/", "Max-Age="] {
             assert!(cookie.contains(attribute), "{cookie}");
         }
@@ -21,7 +21,7 @@ async fn the_right_password_gives_an_access_token_and_a_refresh_cookie() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
+async fn a_wrong_password_and_an_unknown_user_get_the_same_response() {
     let server = Server::start(&[]);
     let wrong = send(login_request(&server, "alice", "builder")).await;
     wrong.assert_error(401, "invalid_credentials");
@@ -34,15 +34,15 @@ async fn a_wrong_password_and_an_unknown_user_get_the_same_answer() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_no_login_is_refused_without_repeating_it() {
+async fn a_malformed_body_is_refused_and_not_repeated() {
     let server = Server::start(&[]);
     for body in
         ["", "{", "[]", r#"{"username":"alice"}"#, r#"{"username":"alice","password":4711}"#]
     {
         let login = request(&server, Method::POST, "/auth/login");
-        let answer = send(login.header(CONTENT_TYPE, "application/json").body(body)).await;
-        answer.assert_error(400, "invalid_request");
-        assert!(!answer.text.contains("4711"));
+        let response = send(login.header(CONTENT_TYPE, "application/json").body(body)).await;
+        response.assert_error(400, "invalid_request");
+        assert!(!response.text.contains("4711"));
     }
     let form = request(&server, Method::POST, "/auth/login")
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -53,7 +53,7 @@ async fn a_body_that_is_no_login_is_refused_without_repeating_it() {
 }
 
 #[tokio::test]
-async fn a_login_that_another_site_causes_is_refused_whatever_it_carries() {
+async fn a_login_from_another_site_is_refused_whatever_its_body_is() {
     let server = Server::start(&[]);
     let cross = [
         ("sec-fetch-site", "cross-site"),
@@ -63,9 +63,9 @@ async fn a_login_that_another_site_causes_is_refused_whatever_it_carries() {
     ];
     for (name, value) in cross {
         let right = login_request(&server, "alice", "wonderland").header(name, value);
-        let answer = send(right).await;
-        answer.assert_error(403, "cross_site_request");
-        assert!(answer.cookie().is_none());
+        let response = send(right).await;
+        response.assert_error(403, "cross_site_request");
+        assert!(response.cookie().is_none());
         let junk = request(&server, Method::POST, "/auth/login").header(name, value).body("{");
         send(junk).await.assert_error(403, "cross_site_request");
     }
@@ -75,7 +75,7 @@ async fn a_login_that_another_site_causes_is_refused_whatever_it_carries() {
 }
 
 #[tokio::test]
-async fn signing_in_again_ends_every_session_whose_cookie_came_along() {
+async fn a_new_sign_in_ends_each_session_whose_cookie_it_carries() {
     let server = Server::start(&[]);
     let (first, second) =
         (Browser::sign_in(&server, "alice").await, Browser::sign_in(&server, "bob").await);
@@ -97,7 +97,7 @@ async fn signing_in_again_ends_every_session_whose_cookie_came_along() {
 }
 
 #[tokio::test]
-async fn the_device_that_signed_in_is_remembered() {
+async fn a_session_has_the_client_that_signed_in() {
     let server = Server::start(&[]);
     let login = login_request(&server, "alice", "wonderland").header(USER_AGENT, "Rabbit/1.0");
     let mut browser = Browser::sign_in(&server, "bob").await;

@@ -1,17 +1,19 @@
-//! The application as its users meet it: the real binary, over a socket.
+//! The application as a client sees it: the real binary, over a socket.
 #![allow(clippy::unwrap_used)]
 
 mod api;
 mod client;
+mod files;
 mod fleet;
 mod keys;
 mod log;
 mod login;
-mod place;
 mod server;
 mod serving;
 mod sessions;
+mod slow_clients;
 mod start;
 mod store;
 mod store_errors;
 mod unprivileged;
+mod workspace;

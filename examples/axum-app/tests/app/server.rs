@@ -6,11 +6,11 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// How long anything may take on a slow machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// The max time that a step takes on a slow machine.
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(30);
 
-/// What may be set.
-const VARIABLES: [&str; 10] = [
+/// The variables of the application.
+const VARIABLES: [&str; 11] = [
     "BIND",
     "STORE",
     "KEYS",
@@ -20,23 +20,24 @@ const VARIABLES: [&str; 10] = [
     "LOGIN_MAX_AGE",
     "MAX_STALENESS",
     "HEARTBEAT",
+    "HSTS_MAX_AGE",
     "RUST_LOG",
 ];
 
-/// A running server; it is killed when this is dropped.
+/// A running server, which is killed on drop.
 pub(crate) struct Server {
     child: Child,
     address: String,
     log: Option<JoinHandle<String>>,
 }
 
-/// The binary, as [`command_of`] has it.
+/// Returns the command of the binary, as [`command_of`] does.
 pub(crate) fn command(variables: &[(&str, &str)]) -> Command {
     command_of(env!("CARGO_BIN_EXE_axum-app"), variables)
 }
 
-/// A copy of the binary, which hears of no variable that happens to be set around the tests, but of these; at a
-/// free port, unless they say otherwise.
+/// Returns the command of this program with these variables, and without those that are set around the tests. It
+/// listens at a free port of 127.0.0.1, unless they set another.
 pub(crate) fn command_of(binary: &str, variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary);
     for name in VARIABLES {
@@ -48,17 +49,21 @@ pub(crate) fn command_of(binary: &str, variables: &[(&str, &str)]) -> Command {
 }
 
 impl Server {
-    /// With these environment variables; at a free port of 127.0.0.1, unless they say otherwise.
+    /// Starts the binary with these environment variables, at a free port of 127.0.0.1 unless they set another.
     pub(crate) fn start(variables: &[(&str, &str)]) -> Self {
-        let mut command = command(variables);
+        Self::start_command(command(variables))
+    }
+
+    /// Starts this command, which becomes the application.
+    pub(crate) fn start_command(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             let mut line = String::new();
-            let _ = stdout.read_line(&mut line).map(|_| tell.send(line));
+            let _ = stdout.read_line(&mut line).map(|_| sender.send(line));
         });
-        // Read all along: a server whose log nobody reads stands still when the pipe is full.
+        // Read all the time: a server whose log is not read blocks when the pipe is full.
         let mut stderr = child.stderr.take().unwrap();
         let log = std::thread::spawn(move || {
             let mut log = String::new();
@@ -66,46 +71,46 @@ impl Server {
             log
         });
         let mut server = Self { child, address: String::new(), log: Some(log) };
-        let line = told.recv_timeout(PATIENCE).unwrap_or_default();
+        let line = receiver.recv_timeout(MAX_WAIT).unwrap_or_default();
         let Some(address) = line.strip_prefix("listening on ") else {
             server.kill();
-            panic!("the server said {line:?} and {:?}", server.log());
+            panic!("the server printed {line:?} and logged {:?}", server.log());
         };
         server.address = address.trim_end().to_owned();
         server
     }
 
-    /// `http://`, host and port.
+    /// Returns `http://` with the host and the port.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// The number of its process.
+    /// Returns its process id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Sends SIGTERM and waits for the process to end.
     pub(crate) fn stop(&mut self) -> ExitStatus {
         let process = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &process]).status().unwrap().success());
-        let patience = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + MAX_WAIT;
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
             }
-            assert!(Instant::now() < patience, "the server does not stop");
+            assert!(Instant::now() < deadline, "the server does not stop");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Ends it without a warning, as a power cut or an impatient orchestrator does.
+    /// Kills it without a warning, as a power cut does.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// What it has logged, once it has stopped.
+    /// Returns its log. Call it once it has stopped.
     pub(crate) fn log(&mut self) -> String {
         self.log.take().unwrap().join().unwrap()
     }
@@ -118,15 +123,15 @@ impl Drop for Server {
     }
 }
 
-/// Runs the binary where it is expected not to start. One that starts all the same is killed after a while.
+/// Runs the binary with variables with which it does not start. If it starts, it is killed after a while.
 pub(crate) fn run(variables: &[(&str, &str)]) -> Output {
     finish(&mut command(variables))
 }
 
-/// Runs this command where it is expected to end soon.
+/// Runs this command, which ends soon.
 pub(crate) fn finish(command: &mut Command) -> Output {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     while child.try_wait().unwrap().is_none() {
         if Instant::now() > deadline {
             child.kill().unwrap();

@@ -21,8 +21,8 @@ async fn a_refresh_gives_new_tokens_for_the_same_session() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_was_spent_twice_over_ends_the_session() {
-    // Without a window every refresh rotates.
+async fn a_refresh_token_that_is_two_generations_old_ends_the_session() {
+    // Without a grace window every refresh rotates.
     let server = Server::start(&[("GRACE", "0")]);
     let mut alice = Browser::sign_in(&server, "alice").await;
     let stolen = alice.cookie.clone();
@@ -37,7 +37,7 @@ async fn a_refresh_token_that_was_spent_twice_over_ends_the_session() {
 }
 
 #[tokio::test]
-async fn the_grace_window_and_late_retries_are_as_set() {
+async fn grace_and_late_retries_can_be_set() {
     for (late_retries, status) in [("0", 401), ("1", 200)] {
         let server = Server::start(&[("GRACE", "1"), ("LATE_RETRIES", late_retries)]);
         let alice = Browser::sign_in(&server, "alice").await;
@@ -49,22 +49,22 @@ async fn the_grace_window_and_late_retries_are_as_set() {
 }
 
 #[tokio::test]
-async fn a_logout_kills_access_and_refresh_token_at_once() {
+async fn a_logout_revokes_the_access_and_the_refresh_token_at_once() {
     let server = Server::start(&[]);
     let alice = Browser::sign_in(&server, "alice").await;
     let elsewhere = Browser::sign_in(&server, "alice").await;
     assert_eq!(alice.call(Method::GET, "/api/me").await.status, StatusCode::OK);
-    let answer = alice.post("/auth/logout").await;
-    assert_eq!(answer.status, StatusCode::NO_CONTENT);
-    assert_eq!(answer.cookie(), Some(""));
-    assert!(answer.header("set-cookie").contains("Max-Age=0"));
+    let response = alice.post("/auth/logout").await;
+    assert_eq!(response.status, StatusCode::NO_CONTENT);
+    assert_eq!(response.cookie(), Some(""));
+    assert!(response.header("set-cookie").contains("Max-Age=0"));
     alice.call(Method::GET, "/api/me").await.assert_error(401, "invalid_token");
     alice.post("/auth/refresh").await.assert_error(401, "invalid_token");
     assert_eq!(elsewhere.is_alive().await, (true, true));
 }
 
 #[tokio::test]
-async fn logging_out_everywhere_ends_all_sessions_of_the_user_and_no_others() {
+async fn logging_out_everywhere_ends_all_sessions_of_the_user_and_of_no_other() {
     let server = Server::start(&[]);
     let (here, there) =
         (Browser::sign_in(&server, "alice").await, Browser::sign_in(&server, "alice").await);
@@ -101,24 +101,24 @@ async fn the_sessions_of_a_user_are_listed_and_ended_one_by_one() {
 }
 
 #[tokio::test]
-async fn what_names_no_session_is_not_found() {
+async fn an_id_of_no_session_is_not_found() {
     let server = Server::start(&[]);
     let alice = Browser::sign_in(&server, "alice").await;
     for id in ["x", "AAAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAB", "%ff", "a%2fb"] {
-        let answer = alice.call(Method::DELETE, &format!("/auth/sessions/{id}")).await;
-        answer.assert_error(404, "not_found");
+        let response = alice.call(Method::DELETE, &format!("/auth/sessions/{id}")).await;
+        response.assert_error(404, "not_found");
     }
 }
 
 #[tokio::test]
-async fn what_another_site_causes_changes_nothing() {
+async fn a_request_from_another_site_changes_nothing() {
     let server = Server::start(&[]);
     let alice = Browser::sign_in(&server, "alice").await;
     let cookie = format!("{}={}", COOKIE_NAME, alice.cookie);
     for path in ["/auth/refresh", "/auth/logout", "/auth/logout-all"] {
         let post = request(&server, Method::POST, path).header("cookie", &cookie);
-        let answer = send(post.header("sec-fetch-site", "cross-site")).await;
-        answer.assert_error(403, "cross_site_request");
+        let response = send(post.header("sec-fetch-site", "cross-site")).await;
+        response.assert_error(403, "cross_site_request");
     }
     assert_eq!(alice.is_alive().await, (true, true));
 }

@@ -4,25 +4,25 @@ use std::process::Output;
 use crate::client::{Browser, get};
 use crate::server::{Server, run};
 
-/// Asserts that the application does not start and says this, in one line.
+/// Asserts that the application does not start and reports this, in one line.
 #[track_caller]
 pub(crate) fn assert_refused(variables: &[(&str, &str)], message: &str) {
-    assert_says(run(variables), message);
+    assert_reports(run(variables), message);
 }
 
-/// Asserts that this is the output of an application that did not start and said this, in one line.
+/// Asserts that this is the output of an application that did not start and reported this, in one line.
 #[track_caller]
-pub(crate) fn assert_says(output: Output, message: &str) {
-    let (said, log) =
+pub(crate) fn assert_reports(output: Output, message: &str) {
+    let (stdout, stderr) =
         (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-    assert_eq!(output.status.code(), Some(1), "{log}");
-    assert!(said.is_empty(), "{said}");
-    assert!(log.starts_with("error: ") && log.lines().count() == 1, "{log}");
-    assert!(log.contains(message), "{log}");
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stdout.is_empty(), "{stdout}");
+    assert!(stderr.starts_with("error: ") && stderr.lines().count() == 1, "{stderr}");
+    assert!(stderr.contains(message), "{stderr}");
 }
 
 #[test]
-fn an_address_that_is_none_is_a_readable_error() {
+fn an_invalid_address_is_a_readable_error() {
     for bind in ["nonsense", "", "127.0.0.1", "127.0.0.1:99999"] {
         assert_refused(&[("BIND", bind)], &format!("cannot listen at BIND={bind:?}: "));
     }
@@ -38,7 +38,7 @@ fn a_port_in_use_is_a_readable_error() {
 }
 
 #[test]
-fn settings_that_cannot_be_used_are_readable_errors() {
+fn invalid_settings_are_readable_errors() {
     for value in ["", "abc", "0", "-1", "1.5", "99999999999"] {
         assert_refused(&[("ACCESS_LIFETIME", value)], &format!("ACCESS_LIFETIME is {value:?}, "));
         assert_refused(&[("LOGIN_MAX_AGE", value)], &format!("LOGIN_MAX_AGE is {value:?}, "));
@@ -48,6 +48,7 @@ fn settings_that_cannot_be_used_are_readable_errors() {
     for value in ["", "abc", "-1", "1.5", "99999999999"] {
         assert_refused(&[("GRACE", value)], &format!("GRACE is {value:?}, "));
         assert_refused(&[("LATE_RETRIES", value)], &format!("LATE_RETRIES is {value:?}, "));
+        assert_refused(&[("HSTS_MAX_AGE", value)], &format!("HSTS_MAX_AGE is {value:?}, "));
     }
     assert_refused(&[("GRACE", "300")], "GRACE=300: the grace window is 300s: give less");
     assert_refused(&[("ACCESS_LIFETIME", "999999")], "the life of access tokens is 999999s");
@@ -60,7 +61,7 @@ fn settings_that_cannot_be_used_are_readable_errors() {
 }
 
 #[tokio::test]
-async fn a_host_name_stays_in_the_address_that_is_printed() {
+async fn the_printed_address_has_the_host_name_of_bind() {
     let server = Server::start(&[("BIND", "localhost:0")]);
     assert!(server.address().starts_with("http://localhost:"), "{}", server.address());
     assert!(!server.address().ends_with(":0"));
@@ -69,7 +70,7 @@ async fn a_host_name_stays_in_the_address_that_is_printed() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn asked_to_stop_it_stops_and_exits_with_0() {
+async fn a_server_that_is_asked_to_stop_exits_with_0() {
     let mut server = Server::start(&[]);
     Browser::sign_in(&server, "alice").await;
     assert_eq!(server.stop().code(), Some(0));
@@ -77,7 +78,7 @@ async fn asked_to_stop_it_stops_and_exits_with_0() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_client_that_says_nothing_does_not_keep_it_from_stopping() {
+async fn a_silent_client_does_not_keep_the_server_from_stopping() {
     let mut server = Server::start(&[]);
     let address = server.address().strip_prefix("http://").unwrap().to_owned();
     let mut silent = TcpStream::connect(address).unwrap();

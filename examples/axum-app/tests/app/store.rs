@@ -1,4 +1,4 @@
-//! `STORE`: what was signed in and what was logged out outlives the process, and holds on its neighbours.
+//! `STORE`: sessions and logouts outlive the process and apply to the other processes on the store.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,12 @@ use reqwest::{Method, StatusCode};
 use tower_jwt_auth_tests::servers;
 
 use crate::client::{Browser, get};
-use crate::place::Place;
-use crate::server::{PATIENCE, Server};
+use crate::server::{MAX_WAIT, Server};
+use crate::workspace::Workspace;
 
-/// Waits until this server goes by what it has read of the log, and does not have to ask the store.
+/// Waits until this server has a fresh list of revocations, and does not query the store for each request.
 async fn be_ready(server: &Server) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     while get(server, "/readyz").await.status != StatusCode::OK {
         assert!(Instant::now() < deadline, "the server does not become ready");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -24,36 +24,36 @@ async fn access(browser: &Browser) -> StatusCode {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn who_is_signed_in_stays_so_over_a_restart() {
-    for place in Place::each(1) {
-        let mut server = place.start();
+async fn a_session_outlives_a_restart() {
+    for workspace in Workspace::each(1) {
+        let mut server = workspace.start();
         let mut alice = Browser::sign_in(&server, "alice").await;
         assert_eq!(server.stop().code(), Some(0));
         for _ in 0..2 {
-            let mut again = place.start();
+            let mut again = workspace.start();
             alice = alice.at(&again);
             assert_eq!(access(&alice).await, StatusCode::OK);
             let refreshed = alice.post("/auth/refresh").await;
             assert_eq!(refreshed.status, StatusCode::OK, "{refreshed:?}");
             alice.keep(&refreshed);
-            // What has just been acknowledged is kept, however the process ends.
+            // An acknowledged refresh is stored, however the process ends.
             again.kill();
         }
-        let last = place.start();
+        let last = workspace.start();
         assert_eq!(alice.at(&last).is_alive().await, (true, true));
     }
 }
 
 #[tokio::test]
-async fn what_was_logged_out_stays_so_over_a_restart() {
-    for place in Place::each(2) {
-        let mut server = place.start();
+async fn a_logout_outlives_a_restart() {
+    for workspace in Workspace::each(2) {
+        let mut server = workspace.start();
         let alice = Browser::sign_in(&server, "alice").await;
         let elsewhere = Browser::sign_in(&server, "alice").await;
         assert_eq!(alice.post("/auth/logout").await.status, StatusCode::NO_CONTENT);
         server.kill();
-        let again = place.start();
-        // By the store first, and then by the list that was read from it.
+        let again = workspace.start();
+        // By the store at first, and then by the list.
         assert_eq!(alice.at(&again).is_alive().await, (false, false));
         be_ready(&again).await;
         assert_eq!(alice.at(&again).is_alive().await, (false, false));
@@ -62,9 +62,9 @@ async fn what_was_logged_out_stays_so_over_a_restart() {
 }
 
 #[tokio::test]
-async fn a_logout_holds_on_the_other_process_soon() {
-    for place in Place::each(3) {
-        let (one, other) = (place.start(), place.start());
+async fn a_logout_applies_to_the_other_process_soon() {
+    for workspace in Workspace::each(3) {
+        let (one, other) = (workspace.start(), workspace.start());
         let alice = Browser::sign_in(&one, "alice").await;
         let there = alice.at(&other);
         assert_eq!(access(&there).await, StatusCode::OK);
@@ -72,9 +72,9 @@ async fn a_logout_holds_on_the_other_process_soon() {
         assert_eq!(access(&there).await, StatusCode::OK);
         assert_eq!(alice.post("/auth/logout").await.status, StatusCode::NO_CONTENT);
         assert_eq!(access(&alice).await, StatusCode::UNAUTHORIZED);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + MAX_WAIT;
         while access(&there).await != StatusCode::UNAUTHORIZED {
-            assert!(Instant::now() < deadline, "the other process has not heard of it");
+            assert!(Instant::now() < deadline, "the other process does not see the logout");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         there.post("/auth/refresh").await.assert_error(401, "invalid_token");
@@ -82,9 +82,9 @@ async fn a_logout_holds_on_the_other_process_soon() {
 }
 
 #[tokio::test]
-async fn two_processes_that_refresh_at_once_give_the_same_successor() {
-    for place in Place::each(4) {
-        let (one, other) = (place.start(), place.start());
+async fn two_processes_that_refresh_at_the_same_time_return_the_same_successor() {
+    for workspace in Workspace::each(4) {
+        let (one, other) = (workspace.start(), workspace.start());
         let alice = Browser::sign_in(&one, "alice").await;
         let there = alice.at(&other);
         let (first, second) =
@@ -96,8 +96,8 @@ async fn two_processes_that_refresh_at_once_give_the_same_successor() {
 
 #[tokio::test]
 async fn without_the_same_keys_a_restart_signs_everyone_out() {
-    let place = Place::new();
-    let [store, _] = place.variables();
+    let workspace = Workspace::new();
+    let [store, _] = workspace.variables();
     let mut server = Server::start(&[store]);
     let alice = Browser::sign_in(&server, "alice").await;
     server.kill();
@@ -106,16 +106,16 @@ async fn without_the_same_keys_a_restart_signs_everyone_out() {
 }
 
 #[tokio::test]
-async fn a_server_is_ready_while_its_heartbeats_come_back_within_max_staleness() {
+async fn a_server_is_ready_while_it_reads_its_heartbeats_within_max_staleness() {
     let Some(postgres) = servers::postgres() else { return };
     let proxy = servers::Proxy::start(postgres.address());
     let (there, here) = (postgres.address().to_string(), proxy.address().to_string());
-    let place = Place::on(&postgres.new_database().replace(&there, &here));
-    let [store, keys] = place.variables();
+    let workspace = Workspace::on(&postgres.new_database().replace(&there, &here));
+    let [store, keys] = workspace.variables();
     let server = Server::start(&[store, keys, ("MAX_STALENESS", "1"), ("HEARTBEAT", "100")]);
     be_ready(&server).await;
     let (begun, mut last_ready) = (Instant::now(), Duration::ZERO);
-    // Less than the 5 seconds between heartbeats that are set unless others are.
+    // Less than the default of 5 seconds between heartbeats.
     while begun.elapsed() < Duration::from_secs(4) {
         if get(&server, "/readyz").await.status == StatusCode::OK {
             last_ready = begun.elapsed();
@@ -127,10 +127,10 @@ async fn a_server_is_ready_while_its_heartbeats_come_back_within_max_staleness()
     proxy.freeze();
     let frozen = Instant::now();
     while get(&server, "/readyz").await.status == StatusCode::OK {
-        assert!(frozen.elapsed() < PATIENCE, "the server still goes by what it read long ago");
+        assert!(frozen.elapsed() < MAX_WAIT, "the server is still ready with a stale list");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    // Less than the 30 seconds that are set unless others are.
+    // Less than the default of 30 seconds.
     assert!(frozen.elapsed() < Duration::from_secs(20));
     alice.call(Method::GET, "/api/me").await.assert_error(503, "temporarily_unavailable");
     proxy.mend();

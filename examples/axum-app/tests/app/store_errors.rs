@@ -1,4 +1,4 @@
-//! What is said when the store of `STORE` cannot be used.
+//! The errors for a `STORE` that cannot be used.
 
 use std::fs;
 use std::net::TcpListener;
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tower_jwt_auth_tests::servers;
 
-use crate::place::Place;
 use crate::server::{Server, run};
 use crate::start::assert_refused;
+use crate::workspace::Workspace;
 
 const PASSWORD: &str = "hunter2";
 
@@ -49,28 +49,28 @@ fn a_store_that_is_not_utf_8_is_refused_and_not_repeated() {
     let store = std::ffi::OsStr::from_bytes(b"redis://:hunter2\xff@localhost");
     let output = crate::server::finish(crate::server::command(&[]).env("STORE", store));
     assert!(!String::from_utf8_lossy(&output.stderr).contains(PASSWORD));
-    crate::start::assert_says(output, "STORE cannot be read: give it in UTF-8");
+    crate::start::assert_reports(output, "STORE cannot be read: give it in UTF-8");
 }
 
 #[test]
-fn an_sqlite_file_that_cannot_be_used_is_a_readable_error() {
-    let place = Place::new();
+fn an_unusable_sqlite_file_is_a_readable_error() {
+    let workspace = Workspace::new();
     let refused = |path: &str, message: &str| {
         let start = format!("cannot use the SQLite file {path:?} as the store: {message}");
         assert_store_refused(&format!("sqlite:{path}"), &start);
     };
-    refused(&place.path("nowhere/sessions.db"), "the database file cannot be opened: ");
-    refused(&place.path(""), "the database file cannot be opened: ");
-    let text = place.path("text");
+    refused(&workspace.path("nowhere/sessions.db"), "the database file cannot be opened: ");
+    refused(&workspace.path(""), "the database file cannot be opened: ");
+    let text = workspace.path("text");
     fs::write(&text, "This is no database at all. ".repeat(100)).unwrap();
-    refused(&text, "the file is no SQLite database: name another one");
+    refused(&text, "the file is not a SQLite database: use another path");
 }
 
-/// The start of URLs of servers that speak no protocol that is known here.
+/// The schemes of the stores that are servers.
 const SCHEMES: [&str; 2] = ["postgres", "redis"];
 
 #[test]
-fn a_server_that_is_not_there_is_a_readable_error() {
+fn an_unreachable_server_is_a_readable_error() {
     for scheme in SCHEMES {
         let port = {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -87,11 +87,11 @@ fn a_server_that_is_not_there_is_a_readable_error() {
 }
 
 #[test]
-fn a_server_that_says_nothing_is_given_up_after_a_while() {
+fn a_silent_server_is_an_error_after_a_while() {
     std::thread::scope(|scope| {
         for scheme in SCHEMES {
             scope.spawn(move || {
-                // Connections are made, by the system, and nobody reads what they bring.
+                // The system accepts the connections, and no program reads from them.
                 let silent = TcpListener::bind("127.0.0.1:0").unwrap();
                 let store = format!("{scheme}://{}/0", silent.local_addr().unwrap());
                 let begun = Instant::now();
@@ -111,7 +111,7 @@ fn assert_never_shown(store: &str) {
 }
 
 #[test]
-fn a_redis_that_cannot_be_used_is_a_readable_error() {
+fn an_unusable_redis_is_a_readable_error() {
     let evicting = ["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"];
     let Some(evicting) = servers::Redis::start(&evicting) else { return };
     let refused = |store: &str, message: &str| {
@@ -135,7 +135,7 @@ fn a_redis_that_cannot_be_used_is_a_readable_error() {
 }
 
 #[test]
-fn a_postgres_that_cannot_be_used_is_a_readable_error() {
+fn an_unusable_postgres_is_a_readable_error() {
     let Some(postgres) = servers::postgres() else { return };
     let host = postgres.address();
     let refused = |rest: &str, message: &str| {
@@ -146,8 +146,14 @@ fn a_postgres_that_cannot_be_used_is_a_readable_error() {
         );
         assert_never_shown(&store);
     };
-    refused(&format!("postgres:{PASSWORD}@{host}/nothing"), "the database server refuses: ");
-    refused(&format!("nobody:{PASSWORD}@{host}/postgres"), "the database server refuses: ");
+    refused(
+        &format!("postgres:{PASSWORD}@{host}/nothing"),
+        "the database server rejects the user: ",
+    );
+    refused(
+        &format!("nobody:{PASSWORD}@{host}/postgres"),
+        "the database server rejects the user: ",
+    );
     refused(&format!("postgres:{PASSWORD}@{host}:x:y/postgres"), "the connection string cannot be");
     if cfg!(not(feature = "tls")) {
         refused(&format!("postgres:{PASSWORD}@{host}/postgres?sslmode=require"), "");

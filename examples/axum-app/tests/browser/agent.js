@@ -1,6 +1,6 @@
 // One tab of a page that refreshes with plain fetch. It shares the cookie with the other tabs and nothing else.
 //
-// It does what a message of the channel orders, and reports.
+// It executes the orders that arrive on the channel, and sends a report of each.
 
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -8,33 +8,33 @@ let accessToken = null;
 
 async function refresh() {
   const began = performance.now();
-  let status = 0; // no answer came
+  let status = 0; // no response
   try {
-    const answer = await fetch('/auth/refresh', { method: 'POST' });
-    const body = await answer.json();
-    if (answer.ok) accessToken = body.access_token;
-    status = answer.status;
+    const response = await fetch('/auth/refresh', { method: 'POST' });
+    const body = await response.json();
+    if (response.ok) accessToken = body.access_token;
+    status = response.status;
   } catch {}
   return { status, took: performance.now() - began };
 }
 
-// A call that needs the access token; the answer's status and the session.
+// Calls the API with the access token; returns the status and the session.
 async function call() {
   const headers = { Authorization: `Bearer ${accessToken}` };
-  const answer = await fetch('/api/me', { headers });
-  return { status: answer.status, session: answer.ok ? (await answer.json()).session_id : null };
+  const response = await fetch('/api/me', { headers });
+  return { status: response.status, session: response.ok ? (await response.json()).session_id : null };
 }
 
 const orders = {
-  // All tabs begin at the same instant, and go on each in its own time.
+  // All tabs begin at the same instant, and continue after random pauses.
   async refresh({ at, times, pauses }) {
     await pause(at - Date.now());
-    const answers = [await refresh()];
-    while (answers.length < times) {
+    const refreshes = [await refresh()];
+    while (refreshes.length < times) {
       await pause(Math.random() * pauses);
-      answers.push(await refresh());
+      refreshes.push(await refresh());
     }
-    return answers;
+    return refreshes;
   },
   call,
 };

@@ -3,15 +3,15 @@ use std::process::{Child, Command, Stdio};
 
 use crate::server::Server;
 
-/// Ends a server with the test process, however that ends. To be dropped before the server.
+/// Kills a server at the end of the test process, however that ends. Drop it before the server.
 pub(crate) struct Guard(Child);
 
 impl Guard {
     pub(crate) fn of(server: &Server) -> Self {
-        // The pipe ends when nobody is left to hold its other end.
+        // The pipe ends with the process that has its other end.
         let script = format!("read -r _; kill -KILL {}", server.pid());
         let mut command = Command::new("sh");
-        // Away from the group that Ctrl-C and test runners kill.
+        // In a group of its own: Ctrl-C and test runners kill the group of the tests.
         command.args(["-c", &script]).process_group(0).stdin(Stdio::piped());
         Self(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap())
     }

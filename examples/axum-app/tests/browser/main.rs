@@ -1,10 +1,11 @@
-//! The application in a real browser: Chromium, whose tabs share a cookie jar and know nothing of each other.
+//! The application in a real browser: Chromium, whose tabs share a cookie jar and nothing else.
 //!
-//! The tabs refresh with plain `fetch` and take no lock, as pages do that were not written for this library.
+//! The tabs refresh with plain `fetch` and without a lock, as pages do that were not written for this library.
+#![cfg(unix)]
 #![allow(clippy::unwrap_used)]
 
+mod cookie_jar;
 mod guard;
-mod jar;
 mod losses;
 mod relay;
 mod restored;
@@ -19,20 +20,20 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::Write as _;
 use std::time::Duration;
 
-/// The grace window of the servers in these tests. A refresh has to be answered within it.
+/// The grace window of the servers in these tests. A refresh takes less.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Not `println!`, which the test harness keeps to itself when the test passes.
-fn say(line: &str) {
+/// Prints a line, which `println!` would not: the test harness captures it if the test passes.
+fn print(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// A number below this one, another in every run.
-fn below(end: u64) -> u64 {
+/// Returns a random number below this one.
+fn random_below(end: u64) -> u64 {
     RandomState::new().hash_one("a random number") % end
 }
 
-/// Until the next round: it begins within a window, about when it ends, or after it.
+/// Returns a random time until the next round, which begins within a grace window, at about its end, or after it.
 fn pause() -> Duration {
-    Duration::from_millis(below(1250 * GRACE.as_secs()))
+    Duration::from_millis(random_below(1250 * GRACE.as_secs()))
 }

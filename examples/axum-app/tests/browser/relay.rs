@@ -1,5 +1,5 @@
-//! A proxy between the browser and the server that knows HTTP: it loses and delays single answers, and serves a
-//! page of its own on the server's origin.
+//! An HTTP proxy between the browser and the server. It drops and delays single responses, and serves a page of its
+//! own on the server's origin.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -9,9 +9,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use crate::jar::{COOKIE_NAME, generation};
+use crate::cookie_jar::{COOKIE_NAME, generation};
 
-/// Refreshes when it is loaded, a few times in a row, and shows in its title what came of it.
+/// A page that refreshes a few times when it is loaded, and shows the outcome in its title.
 const PAGE: &str = concat!(
     "<!doctype html><title>loading</title><script>\n",
     include_str!("agent.js"),
@@ -19,34 +19,34 @@ const PAGE: &str = concat!(
     "</script>",
 );
 
-/// What becomes of an answer to a refresh, once the server has given it.
+/// The delivery of a response to a refresh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Delivery {
     /// It arrives after this time.
-    Arrives(Duration),
-    /// The connection is closed in its place.
-    IsLost,
+    After(Duration),
+    /// It is dropped, and the connection is closed.
+    Dropped,
 }
 
-type Fates = Box<dyn FnMut() -> Fate + Send>;
+type Deliveries = Box<dyn FnMut() -> Delivery + Send>;
 
-/// What has passed.
+/// The counts of responses to refreshes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Passed {
-    /// Answers that the server gave to refreshes.
-    pub(crate) answers: u64,
-    pub(crate) lost: u64,
-    /// Answers that arrived after one which the server gave later.
+pub(crate) struct Counts {
+    /// Those that the server sent.
+    pub(crate) responses: u64,
+    pub(crate) dropped: u64,
+    /// Those that arrived after one which the server sent later.
     pub(crate) overtaken: u64,
-    /// The latest generation that the server has handed out.
+    /// The latest generation that the server has sent.
     pub(crate) generation: u64,
     newest_arrived: u64,
 }
 
 struct Shared {
     server: String,
-    fates: Mutex<Fates>,
-    passed: Mutex<Passed>,
+    deliveries: Mutex<Deliveries>,
+    counts: Mutex<Counts>,
 }
 
 pub(crate) struct Relay {
@@ -56,32 +56,35 @@ pub(crate) struct Relay {
 }
 
 impl Relay {
-    /// A way to the server at this address, on which each answer to a refresh has the fate that is drawn for it.
-    pub(crate) async fn start(server: &str, fates: impl FnMut() -> Fate + Send + 'static) -> Self {
+    /// Starts a proxy to the server at this address. `deliveries` returns the delivery of each response to a refresh.
+    pub(crate) async fn start(
+        server: &str,
+        deliveries: impl FnMut() -> Delivery + Send + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("localhost:0").await.unwrap();
         let address = format!("http://localhost:{}", listener.local_addr().unwrap().port());
         let shared = Arc::new(Shared {
             server: server.strip_prefix("http://").unwrap().to_owned(),
-            fates: Mutex::new(Box::new(fates)),
-            passed: Mutex::default(),
+            deliveries: Mutex::new(Box::new(deliveries)),
+            counts: Mutex::default(),
         });
         let accepting = Arc::clone(&shared);
         let serving = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let shared = Arc::clone(&accepting);
-                tokio::spawn(async move { shared.carry(client).await });
+                tokio::spawn(async move { shared.forward(client).await });
             }
         });
         Self { address, shared, serving }
     }
 
-    /// `http://`, host and port.
+    /// Returns `http://` with the host and the port.
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    pub(crate) fn passed(&self) -> Passed {
-        *self.shared.passed.lock().unwrap()
+    pub(crate) fn counts(&self) -> Counts {
+        *self.shared.counts.lock().unwrap()
     }
 }
 
@@ -92,8 +95,8 @@ impl Drop for Relay {
 }
 
 impl Shared {
-    /// Carries one request, and its answer.
-    async fn carry(&self, mut client: TcpStream) -> io::Result<()> {
+    /// Forwards one request and its response.
+    async fn forward(&self, mut client: TcpStream) -> io::Result<()> {
         client.set_nodelay(true)?;
         let request = read_request(&mut client).await?;
         if request.starts_with("GET /load ") {
@@ -103,42 +106,42 @@ impl Shared {
             return client.write_all(page.as_bytes()).await;
         }
         let mut server = TcpStream::connect(&self.server).await?;
-        // One request a connection: the end of the answer is the end of the connection.
-        let alone = request.replacen("Connection: keep-alive", "Connection: close", 1);
-        server.write_all(alone.as_bytes()).await?;
-        let mut answer = Vec::new();
-        server.read_to_end(&mut answer).await?;
+        // One request a connection, so that the end of the connection is the end of the response.
+        let single = request.replacen("Connection: keep-alive", "Connection: close", 1);
+        server.write_all(single.as_bytes()).await?;
+        let mut response = Vec::new();
+        server.read_to_end(&mut response).await?;
         if !request.starts_with("POST /auth/refresh ") {
-            return client.write_all(&answer).await;
+            return client.write_all(&response).await;
         }
-        let number = self.note_answer(&answer);
-        let fate = self.fates.lock().unwrap()();
-        match fate {
-            Fate::IsLost => self.passed.lock().unwrap().lost += 1,
-            Fate::Arrives(after) => {
-                tokio::time::sleep(after).await;
-                client.write_all(&answer).await?;
-                let mut passed = self.passed.lock().unwrap();
-                passed.overtaken += u64::from(number < passed.newest_arrived);
-                passed.newest_arrived = passed.newest_arrived.max(number);
+        let number = self.record(&response);
+        let delivery = self.deliveries.lock().unwrap()();
+        match delivery {
+            Delivery::Dropped => self.counts.lock().unwrap().dropped += 1,
+            Delivery::After(time) => {
+                tokio::time::sleep(time).await;
+                client.write_all(&response).await?;
+                let mut counts = self.counts.lock().unwrap();
+                counts.overtaken += u64::from(number < counts.newest_arrived);
+                counts.newest_arrived = counts.newest_arrived.max(number);
             }
         }
         Ok(())
     }
 
-    /// Notes what the server has answered; the number of the answer.
-    fn note_answer(&self, answer: &[u8]) -> u64 {
-        let answer = String::from_utf8_lossy(answer);
-        let token = answer.split_once(&format!("{COOKIE_NAME}=")).map(|(_, rest)| rest);
+    /// Counts a response of the server and returns its number.
+    fn record(&self, response: &[u8]) -> u64 {
+        let response = String::from_utf8_lossy(response);
+        let token = response.split_once(&format!("{COOKIE_NAME}=")).map(|(_, rest)| rest);
         let token = token.and_then(|rest| rest.split(';').next());
-        let mut passed = self.passed.lock().unwrap();
-        passed.answers += 1;
-        passed.generation = passed.generation.max(token.map_or(0, generation));
-        passed.answers
+        let mut counts = self.counts.lock().unwrap();
+        counts.responses += 1;
+        counts.generation = counts.generation.max(token.map_or(0, generation));
+        counts.responses
     }
 }
 
-/// A request with its body; an error if none comes, as from browsers that connect in advance.
+/// Reads a request with its body. Fails if no request arrives, as from browsers that connect in advance.
 async fn read_request(client: &mut TcpStream) -> io::Result<String> {
     let mut request = Vec::new();
     loop {

@@ -3,29 +3,29 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 use tower_jwt_auth_tests::servers;
 
+use crate::cookie_jar::generation;
 use crate::guard::Guard;
-use crate::jar::generation;
-use crate::relay::{Fate, Relay};
-use crate::server::{PATIENCE, Server};
+use crate::relay::{Delivery, Relay};
+use crate::server::{MAX_WAIT, Server};
 use crate::window::Window;
-use crate::{pause, say};
+use crate::{pause, print};
 
-/// The tabs that refresh without a lock; one more has the application's own page, which takes a lock.
+/// The number of tabs that refresh without a lock. One more has the page of the application, which takes a lock.
 const PLAIN: usize = 4;
 const TABS: usize = PLAIN + 1;
-/// So often the window is closed and restored.
+/// How often the window is closed and restored.
 const RESTORED: usize = 5;
 
-/// What a tab shows of itself, whichever page is in it.
+/// Returns the state that a tab shows, for either page.
 const SHOWN: &str = "
     const is_shown = (id) => document.getElementById(id)?.hidden === false;
     if (is_shown('signed-in')) return 'signed in';
     if (is_shown('signed-out')) return 'signed out: the page';
     return document.title;";
 
-/// What the tabs show, once all of them have come to an end.
+/// Returns the states of the tabs once each of them is final.
 async fn shown(window: &Window) -> Vec<String> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + MAX_WAIT;
     loop {
         let mut shown = window.execute_in_each(SHOWN).await;
         shown.retain(|shown| shown.starts_with("signed"));
@@ -38,11 +38,11 @@ async fn shown(window: &Window) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_window_that_is_restored_with_all_its_tabs_is_signed_in_in_each() {
+async fn each_tab_of_a_restored_window_is_signed_in() {
     let Some(chromium) = servers::chromium() else { return };
     let server = Server::start(&[("BIND", "localhost:0"), ("GRACE", "1")]);
     let _guard = Guard::of(&server);
-    let relay = Relay::start(server.address(), || Fate::Arrives(Duration::ZERO)).await;
+    let relay = Relay::start(server.address(), || Delivery::After(Duration::ZERO)).await;
 
     let profile = chromium.new_profile();
     let mut window = Window::open(chromium, &profile, &[]).await;
@@ -63,7 +63,7 @@ async fn a_window_that_is_restored_with_all_its_tabs_is_signed_in_in_each() {
         assert_eq!(shown(&window).await, ["signed in"; TABS]);
     }
     let rotations = generation(&window.refresh_token().await) - first;
-    say(&format!(
+    print(&format!(
         "a window of {TABS} tabs: 0 sign-outs in {RESTORED} restorations; {} refreshes, {rotations} rotations",
         RESTORED * (PLAIN * 3 + 1)
     ));

@@ -3,14 +3,14 @@ use reqwest::header::COOKIE;
 use tokio::time::sleep;
 use tower_jwt_auth_tests::servers;
 
+use crate::cookie_jar::{COOKIE_NAME, generation};
 use crate::guard::Guard;
-use crate::jar::{COOKIE_NAME, generation};
 use crate::server::Server;
 use crate::window::Window;
-use crate::{GRACE, say};
+use crate::{GRACE, print};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stolen_cookie_that_is_replayed_is_found_and_ends_the_session() {
+async fn the_replay_of_a_stolen_cookie_is_logged_and_ends_the_session() {
     let Some(chromium) = servers::chromium() else { return };
     let mut server =
         Server::start(&[("BIND", "localhost:0"), ("GRACE", "1"), ("RUST_LOG", "info")]);
@@ -29,14 +29,14 @@ async fn a_stolen_cookie_that_is_replayed_is_found_and_ends_the_session() {
     assert_eq!(replayed.status(), StatusCode::UNAUTHORIZED);
     assert!(replayed.headers().get("set-cookie").is_none());
 
-    assert_eq!(window.call().await[0].status, 401, "the access token is dead");
-    assert_eq!(window.refresh(1, GRACE).await[0][0].status, 401, "the refresh token is dead");
+    assert_eq!(window.call().await[0].status, 401, "the access token is revoked");
+    assert_eq!(window.refresh(1, GRACE).await[0][0].status, 401, "the session is over");
     window.close().await;
     drop(guard);
     server.stop();
     let log = server.log();
     let found = log.lines().find(|line| line.contains("WARN") && line.contains("spent"));
-    let found = found.unwrap_or_else(|| panic!("nothing of it is in the log: {log}"));
+    let found = found.unwrap_or_else(|| panic!("the replay is not in the log: {log}"));
     assert!(found.contains(&session) && found.contains("alice"), "{found}");
-    say(&format!("a stolen cookie is found: {found}"));
+    print(&format!("the replay of a stolen cookie is logged: {found}"));
 }

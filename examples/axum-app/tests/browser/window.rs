@@ -10,19 +10,20 @@ use thirtyfour::common::capabilities::chromium::ChromiumLikeCapabilities as _;
 use thirtyfour::{ChromeCapabilities, WebDriver, WindowHandle};
 use tower_jwt_auth_tests::servers::Chromium;
 
-use crate::jar::COOKIE_NAME;
-use crate::server::PATIENCE;
+use crate::cookie_jar::COOKIE_NAME;
+use crate::server::MAX_WAIT;
 
-/// What a tab does when it is ordered to.
+/// The script of a tab, which waits for orders.
 const AGENT: &str = include_str!("agent.js");
-const ASK: &str = include_str!("ask.js");
+/// Gives an order to the tabs and returns their reports.
+const RUN_IN_TABS: &str = include_str!("run_in_tabs.js");
 
 /// A refresh, as the page sees it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Refresh {
-    /// 0: no answer came.
+    /// 0 if there was no response.
     pub(crate) status: u16,
-    /// In milliseconds.
+    /// The time that it took, in milliseconds.
     took: f64,
 }
 
@@ -39,14 +40,14 @@ pub(crate) struct Call {
     pub(crate) session: Option<String>,
 }
 
-/// One Chromium; its tabs share a cookie jar.
+/// A Chromium whose tabs share a cookie jar.
 pub(crate) struct Window {
     driver: WebDriver,
     tabs: Vec<WindowHandle>,
 }
 
 impl Window {
-    /// Starts a browser on this profile, with these arguments beside the usual ones.
+    /// Starts a browser on this profile, with these arguments in addition to the usual ones.
     pub(crate) async fn open(chromium: &Chromium, profile: &Path, arguments: &[&str]) -> Self {
         let mut capabilities = ChromeCapabilities::new();
         capabilities.set_binary(&chromium.browser().display().to_string()).unwrap();
@@ -54,15 +55,15 @@ impl Window {
         for argument in usual.iter().map(String::as_str).chain(arguments.iter().copied()) {
             capabilities.add_arg(argument).unwrap();
         }
-        let client = reqwest::Client::builder().no_proxy().timeout(2 * PATIENCE).build().unwrap();
+        let client = reqwest::Client::builder().no_proxy().timeout(2 * MAX_WAIT).build().unwrap();
         let driver = WebDriver::builder(chromium.url(), capabilities).client(client);
         let driver = driver.await.unwrap();
-        driver.set_script_timeout(PATIENCE).await.unwrap();
+        driver.set_script_timeout(MAX_WAIT).await.unwrap();
         let tabs = driver.windows().await.unwrap();
         Self { driver, tabs }
     }
 
-    /// A new browser with this many tabs of this site, whose first one has signed in.
+    /// Starts a browser with this many tabs of this site, and signs in.
     pub(crate) async fn sign_in(
         chromium: &Chromium,
         address: &str,
@@ -75,7 +76,7 @@ impl Window {
                 window.tabs.push(window.driver.new_tab().await.unwrap());
             }
             window.switch_to(number).await;
-            // A document of the site without any script of its own.
+            // A document of the site without a script.
             window.goto(&format!("{address}/readyz")).await;
             window.driver.execute(AGENT, Vec::new()).await.unwrap();
         }
@@ -83,7 +84,7 @@ impl Window {
         window
     }
 
-    /// Signs in, as the page's form does.
+    /// Signs in as the form of the page does.
     pub(crate) async fn sign_in_again(&self, username: &str) {
         let password = match username {
             "alice" => "wonderland",
@@ -102,41 +103,41 @@ impl Window {
         self.driver.goto(url).await.unwrap();
     }
 
-    /// Makes another tab the one that is talked to.
+    /// Switches to another tab.
     pub(crate) async fn switch_to(&self, tab: usize) {
         self.driver.switch_to_window(self.tabs[tab].clone()).await.unwrap();
     }
 
-    /// Orders each tab to refresh so many times, the first time all at one instant, then after pauses of up to
+    /// Lets each tab refresh so many times: the first time all at the same instant, then after random pauses of up to
     /// this length.
     pub(crate) async fn refresh(&self, times: usize, pauses: Duration) -> Vec<Vec<Refresh>> {
         let pauses = pauses.as_millis();
-        self.ask(json!({ "name": "refresh", "times": times, "pauses": pauses })).await
+        self.run_in_tabs(json!({ "name": "refresh", "times": times, "pauses": pauses })).await
     }
 
-    /// Orders each tab to call the API.
+    /// Lets each tab call the API.
     pub(crate) async fn call(&self) -> Vec<Call> {
-        self.ask(json!({ "name": "call" })).await
+        self.run_in_tabs(json!({ "name": "call" })).await
     }
 
-    async fn ask<T: DeserializeOwned>(&self, order: Value) -> Vec<T> {
+    async fn run_in_tabs<T: DeserializeOwned>(&self, order: Value) -> Vec<T> {
         let arguments = vec![order, json!(self.tabs.len())];
-        let reports = self.driver.execute_async(ASK, arguments).await.unwrap();
+        let reports = self.driver.execute_async(RUN_IN_TABS, arguments).await.unwrap();
         reports.convert().unwrap()
     }
 
-    /// The refresh token in the jar, which no script of a page can read.
+    /// Returns the refresh token in the cookie jar, which no script of a page can read.
     pub(crate) async fn refresh_token(&self) -> String {
         self.driver.get_named_cookie(COOKIE_NAME).await.unwrap().value
     }
 
-    /// Opens a window of the same browser, and makes it the one that is talked to.
+    /// Opens a window of the same browser and switches to it.
     pub(crate) async fn new_window(&self) {
         let window = self.driver.new_window().await.unwrap();
         self.driver.switch_to_window(window).await.unwrap();
     }
 
-    /// What this script returns in each tab of all windows.
+    /// Returns the result of this script in each tab of all windows.
     pub(crate) async fn execute_in_each(&self, script: &str) -> Vec<String> {
         let mut returned = Vec::new();
         for tab in self.driver.windows().await.unwrap() {
@@ -147,7 +148,7 @@ impl Window {
         returned
     }
 
-    /// Closes the browser as a user does, so that it writes down what it has to keep.
+    /// Closes the browser as a user does, so that it saves its state.
     pub(crate) async fn close(self) {
         self.driver.quit().await.unwrap();
     }

@@ -13,13 +13,15 @@ use tower_jwt_auth_sqlx::SqliteStore;
 
 use self::worker::{Work, Worker};
 use crate::audit::audit;
-use crate::dice::Dice;
-use crate::event::{Event, Held, What};
-use crate::late::{SHORT, is_given_the_successor, start};
-use crate::ledger::{Ledger, lock};
+use crate::event::{Event, EventKind, HeldToken};
+use crate::final_checks::final_checks;
+use crate::history::{History, lock};
+use crate::late_retry::{SHORT, expect_successor, start};
 use crate::node::{GRACE, node};
-use crate::storm::{CLIENTS, PATIENCE, answers, everyone_is_answered, is_enough, report};
-use crate::verdict::verdict;
+use crate::rng::Rng;
+use crate::server_crashes::{
+    CLIENTS, TIMEOUT, is_enough, report, wait_for_answers, wait_for_every_client,
+};
 
 /// How many processes there are at a time; each has its share of the clients.
 const WORKERS: usize = 2;
@@ -35,34 +37,34 @@ async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sessions.db");
-    let ledger = Ledger::shared(CLIENTS);
+    let history = History::shared(CLIENTS);
     let begin = |number: usize| {
-        let mine = |(seat, _): &(usize, _)| seat % WORKERS == number;
-        let jars = lock(&ledger).jars.clone().into_iter().enumerate().filter(mine).collect();
+        let mine = |(client_index, _): &(usize, _)| client_index % WORKERS == number;
+        let jars = lock(&history).jars.clone().into_iter().enumerate().filter(mine).collect();
         let work = Work { path: path.clone(), jars, grace: GRACE };
-        Worker::start(name, &work, &ledger)
+        Worker::start(name, &work, &history)
     };
-    let mut dice = Dice::new();
+    let mut rng = Rng::new();
     let mut workers: Vec<Worker> = (0..WORKERS).map(begin).collect();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
-        assert!(Instant::now() < deadline, "it takes too long: {}", lock(&ledger));
-        answers(&ledger, 1).await;
-        sleep(dice.millis(0, 250)).await;
-        let one = usize::from(dice.one_in(2));
+        assert!(Instant::now() < deadline, "it takes too long: {}", lock(&history));
+        wait_for_answers(&history, 1).await;
+        sleep(rng.millis(0, 250)).await;
+        let one = usize::from(rng.one_in(2));
         let down = Instant::now();
-        let all = dice.one_in(2) || is_enough(&ledger, KILLS);
+        let all = rng.one_in(2) || is_enough(&history, KILLS);
         for (number, worker) in workers.iter_mut().enumerate() {
             if all || number == one {
                 block_in_place(|| worker.kill());
-                lock(&ledger).counts.kills += 1;
+                lock(&history).counts.kills += 1;
             }
         }
-        lock(&ledger).assert_nothing_wrong();
+        lock(&history).assert_nothing_wrong();
         if all {
-            audit(&*open(&path).await, &ledger).await;
-            lock(&ledger).assert_nothing_wrong();
-            if is_enough(&ledger, KILLS) {
+            audit(&*open(&path).await, &history).await;
+            lock(&history).assert_nothing_wrong();
+            if is_enough(&history, KILLS) {
                 break;
             }
         }
@@ -73,12 +75,12 @@ async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no
         }
         if down.elapsed() > GRACE / 4 {
             // Retries may come late now, and two late ones in one generation are taken for a thief's.
-            everyone_is_answered(&ledger).await;
+            wait_for_every_client(&history).await;
         }
     }
     let store = open(&path).await;
-    verdict(&*store, &[node(Arc::clone(&store), GRACE)], &ledger).await;
-    report(&ledger);
+    final_checks(&*store, &[node(Arc::clone(&store), GRACE)], &history).await;
+    report(&history);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,23 +91,26 @@ async fn a_client_whose_answer_was_lost_with_the_process_may_come_back_late() {
     }
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sessions.db");
-    let ledger = Ledger::shared(1);
+    let history = History::shared(1);
     let first = {
         let node = node(open(&path).await, SHORT);
         let tokens = start(&node).await;
-        let (held, access) = (Held::of(&tokens), tokens.access().as_str().to_owned());
-        lock(&ledger).take(Event { seat: 0, what: What::Started { held: held.clone(), access } });
+        let (held, access) = (HeldToken::of(&tokens), tokens.access().as_str().to_owned());
+        lock(&history).record(Event {
+            client_index: 0,
+            kind: EventKind::Started { held: held.clone(), access },
+        });
         held
     };
-    let jars = lock(&ledger).jars.clone().into_iter().enumerate().collect();
+    let jars = lock(&history).jars.clone().into_iter().enumerate().collect();
     let work = Work { path: path.clone(), jars, grace: SHORT };
-    let mut worker = Worker::start(name, &work, &ledger);
-    answers(&ledger, 1).await;
+    let mut worker = Worker::start(name, &work, &history);
+    wait_for_answers(&history, 1).await;
     block_in_place(|| worker.kill());
-    lock(&ledger).assert_nothing_wrong();
+    lock(&history).assert_nothing_wrong();
     let store = open(&path).await;
-    let lost = lock(&ledger).sessions[&first.sid].tokens[1].clone();
-    is_given_the_successor(store, &first.token, &lost).await;
+    let lost = lock(&history).sessions[&first.sid].tokens[1].clone();
+    expect_successor(store, &first.token, &lost).await;
 }
 
 async fn open(path: &Path) -> Arc<dyn SessionStore> {

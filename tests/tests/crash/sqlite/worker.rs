@@ -14,10 +14,10 @@ use tower_jwt_auth_sqlx::SqliteStore;
 use tower_jwt_auth_tests::Profile;
 
 use crate::client::Client;
-use crate::event::{Event, Held, Jar, What};
-use crate::ledger::{Shared, lock};
+use crate::event::{CookieJar, Event, EventKind, HeldToken};
+use crate::history::{SharedHistory, lock};
 use crate::node::node;
-use crate::storm::PATIENCE;
+use crate::server_crashes::TIMEOUT;
 
 /// Set for the processes that are going to be killed.
 const ROLE: &str = "TOWER_JWT_AUTH_TESTS_IS_TO_BE_KILLED";
@@ -28,7 +28,7 @@ const MARK: &str = "EVENT ";
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Work {
     pub(crate) path: PathBuf,
-    pub(crate) jars: Vec<(usize, Jar)>,
+    pub(crate) jars: Vec<(usize, CookieJar)>,
     pub(crate) grace: Duration,
 }
 
@@ -42,20 +42,20 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// Starts one that runs the test of this name in another role, and writes down what it tells.
-    pub(crate) fn start(name: &str, work: &Work, ledger: &Shared) -> Self {
+    pub(crate) fn start(name: &str, work: &Work, history: &SharedHistory) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", name, "--nocapture"]).env(ROLE, "yes");
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut orders = child.stdin.take().unwrap();
         writeln!(orders, "{}", serde_json::to_string(work).unwrap()).unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let ledger = Arc::clone(ledger);
+        let history = Arc::clone(history);
         let reader = thread::spawn(move || {
             let mut line = String::new();
             // What was not told to its end was not told.
             while lines.read_line(&mut line).is_ok() && line.ends_with('\n') {
                 if let Some((_, event)) = line.split_once(MARK) {
-                    lock(&ledger).take(serde_json::from_str(event).unwrap());
+                    lock(&history).record(serde_json::from_str(event).unwrap());
                 }
                 line.clear();
             }
@@ -93,29 +93,37 @@ pub(crate) async fn run() {
     let (sessions, jars) = begin().await;
     let gate = Arc::new(RwLock::new(true));
     let mut clients = JoinSet::new();
-    for (seat, jar) in jars {
-        let client = Client::new(seat, jar, vec![sessions.clone()], Arc::new(|event| tell(&event)));
+    for (client_index, jar) in jars {
+        let client = Client::new(
+            client_index,
+            jar,
+            vec![sessions.clone()],
+            Arc::new(|event| print_event(&event)),
+        );
         clients.spawn(client.run(Arc::clone(&gate)));
     }
-    let ended = timeout(2 * PATIENCE, clients.join_next()).await;
+    let ended = timeout(2 * TIMEOUT, clients.join_next()).await;
     panic!("nobody killed this process: {ended:?}");
 }
 
 /// Refreshes once, and waits to be killed.
 pub(crate) async fn run_once() {
     let (sessions, jars) = begin().await;
-    for (seat, jar) in jars {
+    for (client_index, jar) in jars {
         let before = jar.held.unwrap();
         let tokens = sessions.refresh(&before.token).await.unwrap();
-        let (held, access) = (Held::of(&tokens), tokens.access().as_str().to_owned());
+        let (held, access) = (HeldToken::of(&tokens), tokens.access().as_str().to_owned());
         let from = before.generation;
-        tell(&Event { seat, what: What::Refreshed { from, held, access, arrived: false } });
+        print_event(&Event {
+            client_index,
+            kind: EventKind::Refreshed { from, held, access, arrived: false },
+        });
     }
-    sleep(2 * PATIENCE).await;
+    sleep(2 * TIMEOUT).await;
     panic!("nobody killed this process");
 }
 
-async fn begin() -> (Sessions<Profile>, Vec<(usize, Jar)>) {
+async fn begin() -> (Sessions<Profile>, Vec<(usize, CookieJar)>) {
     let mut orders = BufReader::new(std::io::stdin());
     let mut line = String::new();
     orders.read_line(&mut line).unwrap();
@@ -130,7 +138,7 @@ async fn begin() -> (Sessions<Profile>, Vec<(usize, Jar)>) {
 }
 
 /// In one piece and at once: a client that is told so goes on from there.
-fn tell(event: &Event) {
+fn print_event(event: &Event) {
     let line = format!("{MARK}{}\n", serde_json::to_string(&event).unwrap());
     let mut output = std::io::stdout().lock();
     output.write_all(line.as_bytes()).unwrap();

@@ -3,16 +3,17 @@ use std::net::TcpListener;
 use sqlx::postgres::PgPoolOptions;
 use tower_jwt_auth_core::{SessionLimit, SessionStore};
 use tower_jwt_auth_sqlx::{ConnectError, PostgresStore};
-use tower_jwt_auth_tests::logs;
+use tower_jwt_auth_tests::log_capture;
 use tower_jwt_auth_tests::servers::{self, Postgres};
+use tower_jwt_auth_tests::util::error_chain;
 
 use super::{new_store, run};
-use crate::support::{chain, session, session_of_version_1, works_after_the_migration};
+use crate::support::{rows_of_version_1, session, works_after_the_migration};
 
 #[tokio::test]
 async fn what_is_no_connection_string_is_told_without_repeating_it() {
-    logs::capture();
-    logs::watch_for("hunter-two");
+    log_capture::install();
+    log_capture::watch_for("hunter-two");
     for url in [
         "",
         "nonsense",
@@ -23,8 +24,8 @@ async fn what_is_no_connection_string_is_told_without_repeating_it() {
         "postgres://u@host/db?sslmode=disable&hunter-two",
     ] {
         let error = PostgresStore::connect(url).await.unwrap_err();
-        assert!(matches!(error, ConnectError::Url(_)), "{url}: {}", chain(&error));
-        let text = chain(&error);
+        assert!(matches!(error, ConnectError::Url(_)), "{url}: {}", error_chain(&error));
+        let text = error_chain(&error);
         assert!(!text.contains("secret") && !text.contains("hunter"), "{text}");
     }
 }
@@ -38,8 +39,8 @@ async fn a_server_that_does_not_answer_is_told() {
     drop(nobody);
     let refused = PostgresStore::connect(&format!("postgres://u:secret@127.0.0.1:{port}/db")).await;
     for error in [silent.unwrap_err(), refused.unwrap_err()] {
-        assert!(matches!(error, ConnectError::Unreachable(_)), "{}", chain(&error));
-        assert!(!chain(&error).contains("secret"), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{}", error_chain(&error));
+        assert!(!error_chain(&error).contains("secret"), "{}", error_chain(&error));
     }
 }
 
@@ -49,7 +50,7 @@ async fn a_database_or_user_that_is_not_known_is_told() {
     for (user, database) in [("postgres", "nowhere"), ("nobody", "postgres")] {
         let url = format!("postgres://{user}@{}/{database}", server.address());
         let error = PostgresStore::connect(&url).await.unwrap_err();
-        assert!(matches!(error, ConnectError::Refused(_)), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::Rejected(_)), "{}", error_chain(&error));
     }
     // One who may not make tables.
     let url = server.new_database();
@@ -57,7 +58,7 @@ async fn a_database_or_user_that_is_not_known_is_told() {
     let database = url.rsplit('/').next().unwrap();
     let theirs = format!("postgres://{database}@{}/{database}", server.address());
     let error = PostgresStore::connect(&theirs).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Refused(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::Rejected(_)), "{}", error_chain(&error));
 }
 
 #[tokio::test]
@@ -91,30 +92,36 @@ async fn an_application_can_make_the_tables_itself_for_a_user_who_may_not() {
 }
 
 #[tokio::test]
-async fn tables_of_the_release_before_are_brought_up_to_date_with_what_they_hold() {
+async fn tables_of_earlier_versions_are_migrated_with_their_rows() {
     let Some(server) = servers::postgres() else { return };
-    let url = server.new_database();
-    run(&url, PostgresStore::MIGRATIONS[0].sql).await;
-    run(&url, session_of_version_1(&format!("'\\x{}'", "07".repeat(32)))).await;
-    let old = PostgresStore::connect_existing(&url).await.unwrap_err();
-    assert_eq!(old.to_string(), "the tables are of version 1, not 2: run the migrations");
-    works_after_the_migration(&PostgresStore::connect(&url).await.unwrap()).await;
+    for version in [1, 2] {
+        let url = server.new_database();
+        for migration in &PostgresStore::MIGRATIONS[..version] {
+            run(&url, migration.sql).await;
+        }
+        run(&url, rows_of_version_1(&format!("'\\x{}'", "07".repeat(32)))).await;
+        let error = PostgresStore::connect_existing(&url).await.unwrap_err();
+        let expected = format!("the tables are of version {version}, not 3: run the migrations");
+        assert_eq!(error.to_string(), expected);
+        works_after_the_migration(&PostgresStore::connect(&url).await.unwrap()).await;
+        PostgresStore::connect_existing(&url).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn tables_of_another_version_are_told_from_ours() {
     let Some((_, url)) = new_store().await else { return };
-    run(&url, "UPDATE tower_jwt_auth_meta SET version = 3").await;
+    run(&url, "UPDATE tower_jwt_auth_meta SET version = 4").await;
     for newer in [PostgresStore::connect(&url).await, PostgresStore::connect_existing(&url).await] {
         let error = newer.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the tables are of version 3, which is newer than 2: run a newer release"
+            "the tables are of version 4, which is newer than 3: run a newer release"
         );
     }
     run(&url, "UPDATE tower_jwt_auth_meta SET version = 0").await;
     let error = PostgresStore::connect_existing(&url).await.unwrap_err();
-    assert_eq!(error.to_string(), "the tables are of version 0, not 2: run the migrations");
+    assert_eq!(error.to_string(), "the tables are of version 0, not 3: run the migrations");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -141,7 +148,7 @@ async fn a_standby_is_refused() {
     for refused in [PostgresStore::connect(&url).await, PostgresStore::connect_existing(&url).await]
     {
         let error = refused.unwrap_err();
-        assert!(matches!(error, ConnectError::Standby), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::Standby), "{}", error_chain(&error));
     }
 }
 
@@ -212,7 +219,7 @@ async fn a_database_that_cannot_keep_all_characters_is_refused() {
     let error = PostgresStore::connect(&url).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the database has the encoding LATIN1: make one with the encoding UTF8"
+        "the database has the encoding LATIN1: create a database with the encoding UTF8"
     );
 }
 

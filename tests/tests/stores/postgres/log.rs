@@ -6,11 +6,12 @@ use tower_jwt_auth_core::{
 };
 use tower_jwt_auth_sqlx::PostgresStore;
 use tower_jwt_auth_tests::servers::Postgres;
+use tower_jwt_auth_tests::util::until;
 
 use super::{connection, new_store};
-use crate::support::{is_lost, read, revoke, until};
+use crate::support::{is_lost, read, revoke};
 
-const EARLY: &str = "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+const EARLY: &str = "INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
     VALUES ('token', 'https://early.example', 'early', 4102444800000)";
 
 fn is_early(entry: &Revocation) -> bool {

@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sqlx::Row as _;
-use tower_jwt_auth_core::{Advance, RevocationLog, Session, SessionLimit, SessionStore};
+use tower_jwt_auth_core::{AdvanceRequest, RevocationLog, Session, SessionLimit, SessionStore};
 use tower_jwt_auth_sqlx::PostgresStore;
 use tower_jwt_auth_tests::servers::{self, Proxy};
+use tower_jwt_auth_tests::util::until;
 
 use super::{connection, new_store, run};
-use crate::support::{HOUR, a_restore_ends_all, end_all, list, read, session, step, until};
+use crate::support::{HOUR, a_restore_ends_all, end_all, list, read, session, step};
 
 /// The same URL with another address in it.
 fn through(proxy: &Proxy, url: &str) -> String {
@@ -16,8 +17,8 @@ fn through(proxy: &Proxy, url: &str) -> String {
     format!("postgres://postgres@{}/{database}", proxy.address())
 }
 
-fn advance(session: &Session, from_generation: u64) -> Advance {
-    Advance { from_generation, ..step(session) }
+fn advance(session: &Session, from_generation: u64) -> AdvanceRequest {
+    AdvanceRequest { from_generation, ..step(session) }
 }
 
 #[tokio::test]
@@ -60,7 +61,7 @@ async fn of_many_that_end_the_same_sessions_at_once_each_session_is_ended_by_one
             ended.extend(one.await.unwrap());
         }
         assert_eq!(ended.len(), 20);
-        let named: HashSet<_> = ended.iter().map(|entry| entry.names().2.to_owned()).collect();
+        let named: HashSet<_> = ended.iter().map(|entry| entry.target().2.to_owned()).collect();
         assert_eq!(named, ids);
     }
 }
@@ -102,7 +103,7 @@ async fn calls_given_up_while_the_server_stood_still_cost_no_connection() {
     proxy.freeze();
     for _ in 0..30 {
         let asked = tokio::time::timeout(Duration::from_millis(20), store.load(session.id()));
-        assert!(asked.await.map_or(true, |loaded| loaded.is_err()));
+        assert!(asked.await.map_or(true, |snapshot| snapshot.is_err()));
     }
     proxy.mend();
     until("the store answers", async || {
@@ -167,10 +168,10 @@ async fn what_a_restore_ends_is_in_the_log_though_nodes_go_on() {
         store.after_restore().await.unwrap();
     }
     let (log, _) = read(&store, None).await;
-    let logged: HashSet<_> = log.iter().map(|entry| entry.names().2.to_owned()).collect();
+    let logged: HashSet<_> = log.iter().map(|entry| entry.target().2.to_owned()).collect();
     for id in adding.await.unwrap() {
         let row = store.load(id).await.unwrap().unwrap().session;
-        assert_eq!(row.parts().ended.is_some(), logged.contains(&id.to_string()));
+        assert_eq!(row.record().ended.is_some(), logged.contains(&id.to_string()));
     }
 }
 
@@ -248,7 +249,7 @@ async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() 
     let Some((store, url)) = new_store().await else { return };
     run(
         &url,
-        "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+        "INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
          SELECT 'token', 'https://issuer.example', n::text, 4102444800000 \
          FROM generate_series(1, 100000) AS n; \
          ANALYZE tower_jwt_auth_log",
@@ -301,7 +302,7 @@ async fn sessions_are_purged_in_batches_by_several_nodes_at_once() {
     let Some((store, url)) = new_store().await else { return };
     run(
         &url,
-        "INSERT INTO tower_jwt_auth_log (kind, issuer, name, until) \
+        "INSERT INTO tower_jwt_auth_log (kind, issuer, target_id, until) \
          SELECT 'token', 'https://issuer.example', n::text, n FROM generate_series(1, 5000) AS n",
     )
     .await;

@@ -5,15 +5,16 @@ use std::time::Duration;
 use tower_jwt_auth_core::{RevocationLog, SessionLimit, SessionStore};
 use tower_jwt_auth_redis::{ConnectError, RedisOptions, RedisStore};
 use tower_jwt_auth_tests::servers::{self, Redis};
+use tower_jwt_auth_tests::util::error_chain;
 
-use super::{ANY, Place, follow};
-use crate::support::{chain, read, revoke, session};
+use super::{ANY, Workspace, follow};
+use crate::support::{read, revoke, session};
 
 const PASSWORD: &str = "hunter2-hunter2";
 
 async fn refused(url: &str) -> ConnectError {
     let error = RedisStore::connect(url).await.unwrap_err();
-    let told = format!("{} {error:?}", chain(&error));
+    let told = format!("{} {error:?}", error_chain(&error));
     assert!(!told.contains(PASSWORD), "{told}");
     error
 }
@@ -34,10 +35,10 @@ async fn what_is_no_url_is_told_without_repeating_it() {
         &format!("redis://u:{PASSWORD}@"),
     ] {
         let error = refused(url).await;
-        assert!(matches!(error, ConnectError::Url), "{url}: {}", chain(&error));
+        assert!(matches!(error, ConnectError::Url), "{url}: {}", error_chain(&error));
     }
     let error = refused(&format!("rediss://u:{PASSWORD}@host/")).await;
-    assert!(matches!(error, ConnectError::Tls), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::Tls), "{}", error_chain(&error));
 }
 
 #[tokio::test]
@@ -49,7 +50,7 @@ async fn a_server_that_does_not_answer_is_told() {
     drop(nobody);
     let closed = refused(&format!("redis://u:{PASSWORD}@{address}/")).await;
     for error in [silent, closed] {
-        assert!(matches!(error, ConnectError::Unreachable(_)), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::Unreachable(_)), "{}", error_chain(&error));
     }
 }
 
@@ -58,7 +59,7 @@ async fn a_wrong_password_is_told_and_never_shown() {
     let Some(server) = Redis::start(&["--requirepass", "another"]) else { return };
     for user in [&format!(":{PASSWORD}"), &format!("nobody:{PASSWORD}"), ""] {
         let error = refused(&url(&server, user)).await;
-        assert!(matches!(error, ConnectError::Authentication), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::Authentication), "{}", error_chain(&error));
     }
     let store = RedisStore::connect(&url(&server, ":another")).await.unwrap();
     assert!(!format!("{store:?}").contains("another"));
@@ -117,7 +118,7 @@ async fn what_a_user_may_not_do_is_told_before_it_can_leave_halves() {
         let user = new_user(&server, &format!("user{number}"), &[&format!("-{command}")]);
         let error = refused(&user).await;
         let ConnectError::Forbidden { command: told, .. } = &error else {
-            panic!("{command}: {}", chain(&error))
+            panic!("{command}: {}", error_chain(&error))
         };
         assert!(told.to_lowercase().contains(command), "{told}");
     }
@@ -147,14 +148,14 @@ async fn a_server_that_forgets_when_memory_is_short_is_refused() {
 async fn a_server_that_takes_no_writes_is_refused() {
     let Some(server) = Redis::start(&["--min-replicas-to-write", "1"]) else { return };
     let error = refused(&server.url()).await;
-    assert!(matches!(error, ConnectError::NoWrites(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::NoWrites(_)), "{}", error_chain(&error));
 }
 
 #[tokio::test]
 async fn a_node_of_a_cluster_that_has_not_the_keys_is_refused() {
     let Some(server) = Redis::start(&["--cluster-enabled", "yes"]) else { return };
     let error = refused(&server.url()).await;
-    assert!(matches!(error, ConnectError::OtherNode(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::OtherNode(_)), "{}", error_chain(&error));
 }
 
 #[tokio::test]
@@ -178,14 +179,14 @@ async fn data_of_another_version_or_application_are_left_alone() {
 /// A newer release that took the data over while this one still runs.
 #[tokio::test]
 async fn data_that_become_another_version_are_no_longer_touched() {
-    let Some((place, server)) = Place::new().await else { return };
+    let Some((workspace, server)) = Workspace::new().await else { return };
     let known = session("alice");
-    place.store.insert(&known, ANY).await.unwrap();
-    server.cli(&["hset", &place.key("meta"), "version", "2"]);
-    place.store.insert(&session("bob"), ANY).await.unwrap_err();
-    place.store.load(known.id()).await.unwrap_err();
-    server.cli(&["hset", &place.key("meta"), "version", "1"]);
-    assert_eq!(place.store.load(known.id()).await.unwrap().unwrap().session, known);
+    workspace.store.insert(&known, ANY).await.unwrap();
+    server.cli(&["hset", &workspace.key("meta"), "version", "2"]);
+    workspace.store.insert(&session("bob"), ANY).await.unwrap_err();
+    workspace.store.load(known.id()).await.unwrap_err();
+    server.cli(&["hset", &workspace.key("meta"), "version", "1"]);
+    assert_eq!(workspace.store.load(known.id()).await.unwrap().unwrap().session, known);
 }
 
 /// As far as they get with one of ours.
@@ -209,7 +210,7 @@ fn old_server() -> std::net::SocketAddr {
 #[tokio::test]
 async fn a_server_that_is_too_old_is_refused() {
     let error = refused(&format!("redis://{}/", old_server())).await;
-    let ConnectError::OldServer { found } = &error else { panic!("{}", chain(&error)) };
+    let ConnectError::OldServer { found } = &error else { panic!("{}", error_chain(&error)) };
     assert_eq!(found, "6.2.14");
 }
 
@@ -227,7 +228,7 @@ async fn a_server_that_cannot_tell_what_is_on_its_disk_is_refused_where_that_is_
     let Some(forgetful) = servers::redis() else { return };
     let options = RedisOptions::default().with_fsync();
     let error = RedisStore::connect_with(&forgetful.url(), options.clone()).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Fsync { .. }), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::Fsync { .. }), "{}", error_chain(&error));
 
     let Some(durable) = super::durable_server() else { return };
     let knows = !durable.cli(&["command", "info", "waitaof"]).trim().is_empty();
@@ -237,8 +238,8 @@ async fn a_server_that_cannot_tell_what_is_on_its_disk_is_refused_where_that_is_
             revoke(&store).await;
         }
         Err(error) => {
-            assert!(!knows, "{}", chain(&error));
-            let ConnectError::Fsync { change } = &error else { panic!("{}", chain(&error)) };
+            assert!(!knows, "{}", error_chain(&error));
+            let ConnectError::Fsync { change } = &error else { panic!("{}", error_chain(&error)) };
             assert!(change.contains("7.2"), "{change}");
         }
     }

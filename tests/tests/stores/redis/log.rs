@@ -4,9 +4,10 @@ use tower_jwt_auth_core::{
     Cursor, Heartbeat, LogEntry, LogPage, NodeId, Revocation, RevocationKey, RevocationLog,
     Timestamp,
 };
+use tower_jwt_auth_tests::util::until;
 
-use super::Place;
-use crate::support::{HOUR, is_lost, read, revocation, revoke, until};
+use super::Workspace;
+use crate::support::{HOUR, is_lost, read, revocation, revoke};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -39,14 +40,14 @@ async fn heartbeats(log: &impl RevocationLog, after: Option<&Cursor>) -> Vec<Hea
 
 #[tokio::test]
 async fn purging_removes_exactly_what_has_been_over_for_so_long() {
-    let Some((place, server)) = Place::new().await else { return };
-    let log = &place.store;
+    let Some((workspace, server)) = Workspace::new().await else { return };
+    let log = &workspace.store;
     for (jti, ago) in [("a", 5), ("b", 4), ("c", 3), ("d", 2), ("e", 1)] {
         append(log, &token(jti, now() - ago * DAY)).await;
     }
     append(log, &token("f", now() + DAY)).await;
     let (_, end) = read(log, None).await;
-    let length = || server.cli(&["xlen", &place.key("log")]).trim().to_owned();
+    let length = || server.cli(&["xlen", &workspace.key("log")]).trim().to_owned();
 
     assert_eq!(log.purge_log(2 * DAY + HOUR, 2).await.unwrap(), 2, "the oldest, as many as asked");
     assert_eq!(length(), "4");
@@ -58,7 +59,7 @@ async fn purging_removes_exactly_what_has_been_over_for_so_long() {
     assert_eq!(log.purge_log(Duration::ZERO, usize::MAX).await.unwrap(), 2);
     assert!(has(log, "f").await);
     assert_eq!(
-        (length(), place.keys(server).len()),
+        (length(), workspace.keys(server).len()),
         ("1".into(), 4),
         "with all that was kept of them"
     );
@@ -70,8 +71,8 @@ async fn purging_removes_exactly_what_has_been_over_for_so_long() {
 /// One `until` for two entries of a name would take the longer one along, or keep both for ever.
 #[tokio::test]
 async fn of_several_entries_the_latest_until_and_time_of_issue_count() {
-    let Some((place, server)) = Place::new().await else { return };
-    let log = &place.store;
+    let Some((workspace, server)) = Workspace::new().await else { return };
+    let log = &workspace.store;
     let issuer = "https://login.example";
     let start = now().floor_to_second();
     let subject = |before: u64, until: Timestamp| Revocation::Subject {
@@ -95,39 +96,39 @@ async fn of_several_entries_the_latest_until_and_time_of_issue_count() {
     append(log, &token("both", start - DAY)).await;
     assert_eq!(log.purge_log(Duration::ZERO, 10).await.unwrap(), 1);
     assert!(has(log, "both").await);
-    assert_eq!(server.cli(&["hlen", &place.key("revoked")]).trim(), "2");
+    assert_eq!(server.cli(&["hlen", &workspace.key("revoked")]).trim(), "2");
 }
 
 /// A length that is not told would let one issuer's names be read as those of another.
 #[tokio::test]
 async fn a_name_does_not_run_into_its_issuer() {
-    let Some((place, _)) = Place::new().await else { return };
+    let Some((workspace, _)) = Workspace::new().await else { return };
     let until = now() + DAY;
     let revoked = Revocation::Token { issuer: "a:b".into(), jti: "c".into(), until };
-    append(&place.store, &revoked).await;
+    append(&workspace.store, &revoked).await;
     for (issuer, jti) in [("a", "b:c"), ("a:b:c", ""), ("", "a:b:c"), ("a:b", "c:")] {
         let key = RevocationKey::Token { issuer, jti };
-        assert!(!place.store.is_revoked(&[key]).await.unwrap(), "{issuer} {jti}");
+        assert!(!workspace.store.is_revoked(&[key]).await.unwrap(), "{issuer} {jti}");
     }
     let key = RevocationKey::Token { issuer: "a:b", jti: "c" };
-    assert!(place.store.is_revoked(&[key]).await.unwrap());
+    assert!(workspace.store.is_revoked(&[key]).await.unwrap());
 }
 
 #[tokio::test]
 async fn times_without_end_come_back_as_they_were() {
-    let Some((place, _)) = Place::new().await else { return };
+    let Some((workspace, _)) = Workspace::new().await else { return };
     let times = [Timestamp::MAX, Timestamp::from_unix_millis(i64::MIN), Timestamp::UNIX_EPOCH];
     for until in times {
-        append(&place.store, &token("token", until)).await;
+        append(&workspace.store, &token("token", until)).await;
     }
-    let (read, _) = read(&place.store, None).await;
+    let (read, _) = read(&workspace.store, None).await;
     assert_eq!(read.iter().map(Revocation::until).collect::<Vec<_>>(), times);
 }
 
 #[tokio::test]
 async fn a_heartbeat_takes_no_place_in_the_log_and_wakes_nobody() {
-    let Some((place, server)) = Place::new().await else { return };
-    let log = &place.store;
+    let Some((workspace, server)) = Workspace::new().await else { return };
+    let log = &workspace.store;
     let (one, other) = (NodeId::random().unwrap(), NodeId::random().unwrap());
     let beat = |node, beat, ago| Heartbeat { node, beat, at: now() - ago };
     let (_, end) = read(log, None).await;
@@ -139,7 +140,7 @@ async fn a_heartbeat_takes_no_place_in_the_log_and_wakes_nobody() {
     }
     let waiting = tokio::time::timeout(Duration::from_millis(300), log.changed(Some(&end)));
     assert!(waiting.await.is_err(), "it woke a reader");
-    assert_eq!(server.cli(&["exists", &place.key("log")]).trim(), "0");
+    assert_eq!(server.cli(&["exists", &workspace.key("log")]).trim(), "0");
 
     // One that was under way for long.
     log.append(&[LogEntry::Heartbeat(beat(one, 9, Duration::ZERO))]).await.unwrap();
@@ -158,36 +159,36 @@ async fn a_heartbeat_takes_no_place_in_the_log_and_wakes_nobody() {
 
 #[tokio::test]
 async fn heartbeats_come_with_the_last_page_alone() {
-    let Some((place, _)) = Place::new().await else { return };
+    let Some((workspace, _)) = Workspace::new().await else { return };
     let beat = Heartbeat { node: NodeId::random().unwrap(), beat: u64::MAX, at: now() };
-    place.store.append(&[LogEntry::Heartbeat(beat)]).await.unwrap();
-    let all = [revoke(&place.store).await, revoke(&place.store).await];
-    let page = place.store.read(None, 1).await.unwrap();
+    workspace.store.append(&[LogEntry::Heartbeat(beat)]).await.unwrap();
+    let all = [revoke(&workspace.store).await, revoke(&workspace.store).await];
+    let page = workspace.store.read(None, 1).await.unwrap();
     let LogPage::Entries { entries, next, more: true } = page else { panic!("{page:?}") };
     assert_eq!(entries, [LogEntry::Revocation(all[0].clone())]);
-    let page = place.store.read(Some(&next), 1).await.unwrap();
+    let page = workspace.store.read(Some(&next), 1).await.unwrap();
     let LogPage::Entries { entries, more: false, .. } = page else { panic!("{page:?}") };
     assert_eq!(entries, [LogEntry::Revocation(all[1].clone()), LogEntry::Heartbeat(beat)]);
 }
 
 #[tokio::test]
 async fn as_many_entries_as_there_are_can_be_appended_at_once() {
-    let Some((place, _)) = Place::new().await else { return };
+    let Some((workspace, _)) = Workspace::new().await else { return };
     let entries = [(); 30].map(|()| LogEntry::Revocation(revocation()));
-    place.store.append(&entries).await.unwrap();
-    place.store.append(&[]).await.unwrap();
-    assert_eq!(read(&place.store, None).await.0.len(), 30);
+    workspace.store.append(&entries).await.unwrap();
+    workspace.store.append(&[]).await.unwrap();
+    assert_eq!(read(&workspace.store, None).await.0.len(), 30);
 }
 
 /// Sooner than by looking every second.
 #[tokio::test]
 async fn what_another_node_writes_wakes_a_waiting_reader() {
-    let Some((place, server)) = Place::new().await else { return };
-    let other = place.another_node(&server.url()).await;
+    let Some((workspace, server)) = Workspace::new().await else { return };
+    let other = workspace.another_node(&server.url()).await;
     let woken = until("it is woken at once", async || {
-        let (_, end) = read(&place.store, None).await;
+        let (_, end) = read(&workspace.store, None).await;
         let begun = Instant::now();
-        let (changed, _) = tokio::join!(place.store.changed(Some(&end)), async {
+        let (changed, _) = tokio::join!(workspace.store.changed(Some(&end)), async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             revoke(&other).await;
         });
@@ -201,12 +202,12 @@ async fn what_another_node_writes_wakes_a_waiting_reader() {
 
 #[tokio::test]
 async fn a_reader_that_nobody_wakes_looks_by_itself() {
-    let Some((place, _)) = Place::new().await else { return };
+    let Some((workspace, _)) = Workspace::new().await else { return };
     until("it waits for a second", async || {
-        let (_, end) = read(&place.store, None).await;
+        let (_, end) = read(&workspace.store, None).await;
         let begun = Instant::now();
         let waiting =
-            tokio::time::timeout(Duration::from_secs(20), place.store.changed(Some(&end)));
+            tokio::time::timeout(Duration::from_secs(20), workspace.store.changed(Some(&end)));
         waiting.await.unwrap().unwrap();
         begun.elapsed() >= Duration::from_millis(900)
     })
@@ -215,15 +216,15 @@ async fn a_reader_that_nobody_wakes_looks_by_itself() {
 
 #[tokio::test]
 async fn a_log_that_was_removed_or_cut_short_loses_cursors() {
-    let Some((place, server)) = Place::new().await else { return };
+    let Some((workspace, server)) = Workspace::new().await else { return };
     for what in ["log", "meta"] {
-        revoke(&place.store).await;
-        let (_, end) = read(&place.store, None).await;
-        assert!(!is_lost(&place.store, &end).await);
-        server.cli(&["del", &place.key(what)]);
-        assert!(is_lost(&place.store, &end).await, "{what}");
-        let (_, end) = read(&place.store, None).await;
-        let later = revoke(&place.store).await;
-        assert_eq!(read(&place.store, Some(end)).await.0, [later], "it goes on");
+        revoke(&workspace.store).await;
+        let (_, end) = read(&workspace.store, None).await;
+        assert!(!is_lost(&workspace.store, &end).await);
+        server.cli(&["del", &workspace.key(what)]);
+        assert!(is_lost(&workspace.store, &end).await, "{what}");
+        let (_, end) = read(&workspace.store, None).await;
+        let later = revoke(&workspace.store).await;
+        assert_eq!(read(&workspace.store, Some(end)).await.0, [later], "it goes on");
     }
 }

@@ -1,13 +1,14 @@
 use std::time::{Duration, Instant};
 
 use tower_jwt_auth_core::{
-    EndReason, RevocationKey, RevocationLog, Session, SessionStore, StoreError, Which,
+    EndReason, RevocationKey, RevocationLog, Session, SessionSelector, SessionStore, StoreError,
 };
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::{Proxy, Redis};
+use tower_jwt_auth_tests::util::until;
 
 use super::{ANY, follow, promote};
-use crate::support::{HOUR, list, read, revoke, session, step, until};
+use crate::support::{HOUR, list, read, revoke, session, step};
 
 fn is_out_of_reach<T: std::fmt::Debug>(what: &str, answer: Result<T, StoreError>) {
     let error = answer.unwrap_err();
@@ -25,8 +26,8 @@ async fn nothing_answers(store: &RedisStore, known: &Session) {
     is_out_of_reach("is_revoked", store.is_revoked(&[key]).await);
     is_out_of_reach("insert", store.insert(&session("bob"), ANY).await);
     is_out_of_reach("advance", store.advance(&step(known)).await);
-    let which = Which::One { id: known.id() };
-    is_out_of_reach("end", store.end(&which, EndReason::Logout).await);
+    let selector = SessionSelector::ById { id: known.id() };
+    is_out_of_reach("end", store.end(&selector, EndReason::Logout).await);
     is_out_of_reach("append", store.append(&[]).await);
     is_out_of_reach("purge_log", store.purge_log(HOUR, 10).await);
     is_out_of_reach("purge_sessions", store.purge_sessions(HOUR, 10).await);
@@ -82,8 +83,8 @@ async fn when_memory_is_full_only_signing_in_is_refused() {
     let alice = store.advance(&step(&alice)).await.unwrap().unwrap();
     assert_eq!(store.load(alice.id()).await.unwrap().unwrap().session, alice);
     let revoked = revoke(&store).await;
-    let which = Which::One { id: alice.id() };
-    let ended = store.end(&which, EndReason::Logout).await.unwrap();
+    let selector = SessionSelector::ById { id: alice.id() };
+    let ended = store.end(&selector, EndReason::Logout).await.unwrap();
     assert_eq!(read(&store, None).await.0, [revoked, ended.unwrap()]);
     store.purge_log(HOUR, 10).await.unwrap();
 }

@@ -1,12 +1,13 @@
 use std::fs;
 use std::path::Path;
 
-use tower_jwt_auth_core::{EndReason, SessionStore, Which};
+use tower_jwt_auth_core::{EndReason, SessionSelector, SessionStore};
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::Redis;
+use tower_jwt_auth_tests::util::{error_chain, until};
 
-use super::{ANY, Place, durable_server, follow, promote};
-use crate::support::{a_restore_ends_all, chain, is_lost, list, read, revoke, session, until};
+use super::{ANY, Workspace, durable_server, follow, promote};
+use crate::support::{a_restore_ends_all, is_lost, list, read, revoke, session};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -33,14 +34,14 @@ async fn what_was_acknowledged_survives_a_crash() {
         let (live, ended) = (session("alice"), session("alice"));
         store.insert(&live, ANY).await.unwrap();
         store.insert(&ended, ANY).await.unwrap();
-        let which = Which::One { id: ended.id() };
-        let entry = store.end(&which, EndReason::Logout).await.unwrap().unwrap();
+        let selector = SessionSelector::ById { id: ended.id() };
+        let entry = store.end(&selector, EndReason::Logout).await.unwrap().unwrap();
         let revoked = revoke(&store).await;
         server.kill();
         server.start_again();
         until_answers(&store).await;
         assert_eq!(store.load(live.id()).await.unwrap().unwrap().session, live);
-        let row = store.load(ended.id()).await.unwrap().unwrap().session.into_parts();
+        let row = store.load(ended.id()).await.unwrap().unwrap().session.into_record();
         assert_eq!(row.ended.map(|ended| ended.reason), Some(EndReason::Logout));
         let (log, _) = read(&store, None).await;
         assert!(log.contains(&revoked) && log.contains(&entry));
@@ -116,7 +117,7 @@ async fn data_that_are_flushed_while_in_use_begin_anew() {
 
 #[tokio::test]
 async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
-    let Some((Place { store, .. }, _)) = Place::new().await else { return };
+    let Some((Workspace { store, .. }, _)) = Workspace::new().await else { return };
     let mut sessions = Vec::new();
     // More than one batch.
     for number in 0..1500 {
@@ -125,7 +126,7 @@ async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
         sessions.push(new);
     }
     for over in &sessions[..3] {
-        store.end(&Which::One { id: over.id() }, EndReason::Reuse).await.unwrap();
+        store.end(&SessionSelector::ById { id: over.id() }, EndReason::Reuse).await.unwrap();
     }
     let (_, cursor) = read(&store, None).await;
     assert_eq!(store.after_restore().await.unwrap(), 1497);
@@ -134,8 +135,8 @@ async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
     assert_eq!(log.len(), 1500);
     for ended in [&sessions[0], &sessions[1499]] {
         let row = store.load(ended.id()).await.unwrap().unwrap().session;
-        assert!(row.parts().ended.is_some());
-        assert!(log.contains(&row.parts().revocation()));
+        assert!(row.record().ended.is_some());
+        assert!(log.contains(&row.record().revocation()));
     }
     assert!(list(&store, "user-7").await.unwrap().is_empty());
     assert_eq!(store.after_restore().await.unwrap(), 0);
@@ -144,19 +145,25 @@ async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
 
 #[tokio::test]
 async fn after_a_restore_a_row_that_makes_no_sense_keeps_no_other_alive() {
-    let Some((place, server)) = Place::new().await else { return };
+    let Some((workspace, server)) = Workspace::new().await else { return };
     let (broken, live) = (session("alice"), session("bob"));
     for new in [&broken, &live] {
-        place.store.insert(new, ANY).await.unwrap();
+        workspace.store.insert(new, ANY).await.unwrap();
     }
-    server.cli(&["hdel", &place.key(&format!("session:{}", broken.id())), "subject"]);
-    let error = place.store.after_restore().await.unwrap_err();
-    assert!(chain(&error).contains("1 sessions cannot be read: remove them"), "{}", chain(&error));
-    assert!(place.store.load(live.id()).await.unwrap().unwrap().session.parts().ended.is_some());
+    server.cli(&["hdel", &workspace.key(&format!("session:{}", broken.id())), "subject"]);
+    let error = workspace.store.after_restore().await.unwrap_err();
+    assert!(
+        error_chain(&error).contains("1 sessions cannot be read: remove them"),
+        "{}",
+        error_chain(&error)
+    );
+    assert!(
+        workspace.store.load(live.id()).await.unwrap().unwrap().session.record().ended.is_some()
+    );
 }
 
 #[tokio::test]
 async fn after_a_restore_all_sessions_are_ended_and_all_cursors_lost() {
-    let Some((Place { store, .. }, _)) = Place::new().await else { return };
+    let Some((Workspace { store, .. }, _)) = Workspace::new().await else { return };
     a_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
 }

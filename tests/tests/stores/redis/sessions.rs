@@ -1,29 +1,30 @@
 use std::time::Duration;
 
 use tower_jwt_auth_core::{
-    Advance, EndReason, LateRetry, LateRetryRun, RevocationKey, RevocationLog, Session,
-    SessionLimit, SessionParts, SessionStore, StoreError, Timestamp, Which,
+    AdvanceRequest, EndReason, LateRetryRequest, LateRetryRun, RevocationKey, RevocationLog,
+    Session, SessionLimit, SessionRecord, SessionSelector, SessionStore, StoreError, Timestamp,
 };
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::{Proxy, Redis};
+use tower_jwt_auth_tests::util::until;
 
-use super::{ANY, Place};
-use crate::support::{HASH, HOUR, end_all, list, read, session, step, until};
+use super::{ANY, Workspace};
+use crate::support::{HASH, HOUR, end_all, list, read, session, step};
 
-fn altered(change: impl FnOnce(&mut SessionParts)) -> Session {
-    let mut parts = session("alice").into_parts();
+fn altered(change: impl FnOnce(&mut SessionRecord)) -> Session {
+    let mut parts = session("alice").into_record();
     change(&mut parts);
-    Session::from_parts(parts)
+    Session::from_record(parts)
 }
 
-fn retry(session: &Session) -> LateRetry {
-    LateRetry {
+fn retry(session: &Session) -> LateRetryRequest {
+    LateRetryRequest {
         id: session.id(),
         secret_hash: HASH,
         generation: session.generation() - 1,
         grace: Duration::ZERO,
         max_running: 1,
-        access_until: session.parts().access_until,
+        access_until: session.record().access_until,
     }
 }
 
@@ -57,7 +58,7 @@ async fn call_everything(store: &RedisStore, mut after: impl FnMut(&str)) {
     after("purge_log");
     assert_eq!(store.purge_sessions(HOUR, 10).await.unwrap(), 0);
     after("purge_sessions");
-    let nobody = Which::One { id: session("alice").id() };
+    let nobody = SessionSelector::ById { id: session("alice").id() };
     assert!(store.end(&nobody, EndReason::Logout).await.unwrap().is_none());
     after("end");
     // In the end, for it wakes the watcher.
@@ -67,11 +68,11 @@ async fn call_everything(store: &RedisStore, mut after: impl FnMut(&str)) {
 
 #[tokio::test]
 async fn every_call_is_one_round_trip() {
-    let Some((place, server)) = Place::new().await else { return };
+    let Some((workspace, server)) = Workspace::new().await else { return };
     // The server knows the scripts then.
-    call_everything(&place.store, |_| {}).await;
+    call_everything(&workspace.store, |_| {}).await;
     let proxy = Proxy::start(server.address());
-    let store = Place::at(&format!("redis://{}/", proxy.address())).await.store;
+    let store = Workspace::at(&format!("redis://{}/", proxy.address())).await.store;
     // The watcher asks once for the end of the log before it waits there.
     until("the watcher waits", async || {
         let before = proxy.round_trips();
@@ -100,12 +101,12 @@ async fn scripts_are_given_to_the_server_once() {
         calls.map_or(0, |calls| calls.parse::<usize>().unwrap())
     };
     call_everything(&store, |_| {}).await;
-    let (loaded, run) = (calls("script|load"), calls("evalsha"));
-    assert!(loaded <= 13, "{loaded}");
+    let (snapshot, run) = (calls("script|load"), calls("evalsha"));
+    assert!(snapshot <= 13, "{snapshot}");
     for _ in 0..3 {
         call_everything(&store, |_| {}).await;
     }
-    assert_eq!(calls("script|load"), loaded);
+    assert_eq!(calls("script|load"), snapshot);
     assert!(calls("evalsha") >= run + 33);
     assert_eq!(calls("eval"), 0);
     // A server that has forgotten them is given them again.
@@ -115,86 +116,86 @@ async fn scripts_are_given_to_the_server_once() {
 
 #[tokio::test]
 async fn nothing_is_left_of_what_was_ended_and_purged() {
-    let Some((place, server)) = Place::new().await else { return };
-    let ago = |mut session: SessionParts| {
+    let Some((workspace, server)) = Workspace::new().await else { return };
+    let ago = |mut session: SessionRecord| {
         let long = 100 * 24 * HOUR;
         session.access_until = session.access_until - long;
         session.idle_until = session.idle_until - long;
-        Session::from_parts(session)
+        Session::from_record(session)
     };
     for subject in ["alice", "bob"] {
         for _ in 0..3 {
-            place.store.insert(&ago(session(subject).into_parts()), ANY).await.unwrap();
+            workspace.store.insert(&ago(session(subject).into_record()), ANY).await.unwrap();
         }
     }
-    assert_eq!(end_all(&place.store, "alice").await.unwrap().len(), 3);
-    assert_eq!(place.store.purge_sessions(HOUR, 4).await.unwrap(), 4, "no more than asked");
-    assert_eq!(place.store.purge_sessions(HOUR, 100).await.unwrap(), 2);
-    assert_eq!(place.store.purge_log(HOUR, 100).await.unwrap(), 3);
+    assert_eq!(end_all(&workspace.store, "alice").await.unwrap().len(), 3);
+    assert_eq!(workspace.store.purge_sessions(HOUR, 4).await.unwrap(), 4, "no more than asked");
+    assert_eq!(workspace.store.purge_sessions(HOUR, 100).await.unwrap(), 2);
+    assert_eq!(workspace.store.purge_log(HOUR, 100).await.unwrap(), 3);
     // The log stays, empty, for it knows how far it has been written.
-    assert_eq!(place.keys(server), ["log", "meta"]);
-    assert_eq!(server.cli(&["xlen", &place.key("log")]).trim(), "0");
+    assert_eq!(workspace.keys(server), ["log", "meta"]);
+    assert_eq!(server.cli(&["xlen", &workspace.key("log")]).trim(), "0");
 }
 
 #[tokio::test]
 async fn an_ended_session_is_no_longer_among_its_owners() {
-    let Some((place, server)) = Place::new().await else { return };
+    let Some((workspace, server)) = Workspace::new().await else { return };
     let one = session("alice");
-    place.store.insert(&one, ANY).await.unwrap();
+    workspace.store.insert(&one, ANY).await.unwrap();
     let owner = "owner:22:https://issuer.example:alice";
-    assert!(place.keys(server).contains(&owner.to_owned()), "{:?}", place.keys(server));
-    place.store.end(&Which::One { id: one.id() }, EndReason::Logout).await.unwrap();
-    assert!(!place.keys(server).contains(&owner.to_owned()));
+    assert!(workspace.keys(server).contains(&owner.to_owned()), "{:?}", workspace.keys(server));
+    workspace.store.end(&SessionSelector::ById { id: one.id() }, EndReason::Logout).await.unwrap();
+    assert!(!workspace.keys(server).contains(&owner.to_owned()));
 }
 
 /// It is purged by that: too early, and a session is gone that lives.
 #[tokio::test]
 async fn when_a_session_is_over_follows_whatever_changes_it() {
-    let Some((place, server)) = Place::new().await else { return };
-    let store = &place.store;
-    let ago = |s: &SessionParts, by: Duration| s.created_at - by;
+    let Some((workspace, server)) = Workspace::new().await else { return };
+    let store = &workspace.store;
+    let ago = |s: &SessionRecord, by: Duration| s.created_at - by;
     let one = altered(|s| {
         s.generation = 4;
         s.idle_until = s.created_at + HOUR;
         s.access_until = ago(s, HOUR);
     });
     let over = async || {
-        let score = server.cli(&["zscore", &place.key("over"), &one.id().to_string()]);
-        (score.trim().parse::<i64>().unwrap(), row(store, &one).await.into_parts())
+        let score = server.cli(&["zscore", &workspace.key("over"), &one.id().to_string()]);
+        (score.trim().parse::<i64>().unwrap(), row(store, &one).await.into_record())
     };
     store.insert(&one, ANY).await.unwrap();
     let (score, parts) = over().await;
     assert_eq!(score, parts.idle_until.unix_millis());
 
-    let step = Advance { idle: 3 * HOUR, access_until: ago(&parts, HOUR), ..step(&one) };
+    let step = AdvanceRequest { idle: 3 * HOUR, access_until: ago(&parts, HOUR), ..step(&one) };
     let advanced = store.advance(&step).await.unwrap().unwrap();
     let (score, parts) = over().await;
     assert_eq!(score, parts.idle_until.unix_millis());
-    assert!(parts.idle_until >= one.parts().idle_until + HOUR);
+    assert!(parts.idle_until >= one.record().idle_until + HOUR);
 
     let access_until = parts.created_at + 7 * HOUR;
-    let retry = LateRetry { access_until, ..retry(&advanced) };
+    let retry = LateRetryRequest { access_until, ..retry(&advanced) };
     store.late_retry(&retry).await.unwrap().unwrap();
     assert_eq!(over().await.0, access_until.unix_millis(), "its access token lives longer");
 
     let other = altered(|s| s.access_until = ago(s, HOUR));
     store.insert(&other, ANY).await.unwrap();
-    store.end(&Which::One { id: other.id() }, EndReason::Logout).await.unwrap();
-    let score = server.cli(&["zscore", &place.key("over"), &other.id().to_string()]);
-    let ended = row(store, &other).await.into_parts().ended.unwrap();
+    store.end(&SessionSelector::ById { id: other.id() }, EndReason::Logout).await.unwrap();
+    let score = server.cli(&["zscore", &workspace.key("over"), &other.id().to_string()]);
+    let ended = row(store, &other).await.into_record().ended.unwrap();
     assert_eq!(score.trim(), ended.at.unix_millis().to_string());
 }
 
 #[tokio::test]
 async fn a_row_that_makes_no_sense_is_told_and_nothing_happens_by_halves() {
-    let Some((place, server)) = Place::new().await else { return };
-    let store = &place.store;
+    let Some((workspace, server)) = Workspace::new().await else { return };
+    let store = &workspace.store;
     let sessions = [session("alice"), session("alice"), session("alice")];
     for session in &sessions {
         store.insert(session, ANY).await.unwrap();
     }
     let odd = &sessions[1];
-    let key = place.key(&format!("session:{}", odd.id()));
+    let key = workspace.key(&format!("session:{}", odd.id()));
     for (field, good) in [("idle_until", true), ("access_until", true), ("issuer", false)] {
         let kept = server.cli(&["hget", &key, field]);
         if good {
@@ -228,8 +229,8 @@ async fn a_row_that_makes_no_sense_is_told_and_nothing_happens_by_halves() {
 /// The server's scripts count in doubles.
 #[tokio::test]
 async fn numbers_beyond_those_of_a_double_stay_as_they_are() {
-    let Some((place, _)) = Place::new().await else { return };
-    let store = &place.store;
+    let Some((workspace, _)) = Workspace::new().await else { return };
+    let store = &workspace.store;
     let far = altered(|s| {
         s.generation = (1 << 53) + 1;
         s.late_retry = Some(LateRetryRun { generation: (1 << 60) + 1, length: u32::MAX });
@@ -240,16 +241,17 @@ async fn numbers_beyond_those_of_a_double_stay_as_they_are() {
     store.insert(&far, ANY).await.unwrap();
     assert_eq!(row(store, &far).await, far);
     for other in [1 << 53, (1 << 53) + 2] {
-        let step = Advance { from_generation: other, ..step(&far) };
+        let step = AdvanceRequest { from_generation: other, ..step(&far) };
         assert!(store.advance(&step).await.unwrap().is_none(), "{other} is another one");
     }
-    let step = Advance { idle: Duration::MAX, access_until: Timestamp::MAX, ..step(&far) };
+    let step = AdvanceRequest { idle: Duration::MAX, access_until: Timestamp::MAX, ..step(&far) };
     let after = store.advance(&step).await.unwrap().unwrap();
     assert_eq!(after.generation(), (1 << 53) + 2);
-    assert_eq!(after.parts().idle_until, Timestamp::MAX);
-    assert_eq!(after.parts().access_until, Timestamp::MAX);
+    assert_eq!(after.record().idle_until, Timestamp::MAX);
+    assert_eq!(after.record().access_until, Timestamp::MAX);
     assert_eq!(row(store, &far).await, after);
-    let entry = store.end(&Which::One { id: far.id() }, EndReason::Logout).await.unwrap();
+    let entry =
+        store.end(&SessionSelector::ById { id: far.id() }, EndReason::Logout).await.unwrap();
     assert_eq!(entry.unwrap().until(), Timestamp::MAX);
 
     let last = altered(|s| s.generation = u64::MAX);
@@ -257,12 +259,12 @@ async fn numbers_beyond_those_of_a_double_stay_as_they_are() {
     assert!(store.advance(&self::step(&last)).await.unwrap().is_none(), "there is no next one");
     let retried = store.late_retry(&retry(&last)).await.unwrap().unwrap();
     let run = LateRetryRun { generation: u64::MAX - 1, length: 1 };
-    assert_eq!(retried.parts().late_retry, Some(run));
+    assert_eq!(retried.record().late_retry, Some(run));
 }
 
 #[tokio::test]
 async fn a_late_retry_follows_the_rule_for_numbers_of_any_length() {
-    let Some((place, _)) = Place::new().await else { return };
+    let Some((workspace, _)) = Workspace::new().await else { return };
     for (granted, retried, is_granted) in [
         (None, 0, true),
         (Some(0), 0, false),
@@ -284,35 +286,35 @@ async fn a_late_retry_follows_the_rule_for_numbers_of_any_length() {
             s.generation = retried + 1;
             s.late_retry = granted.map(|generation| LateRetryRun { generation, length: 1 });
         });
-        place.store.insert(&session, ANY).await.unwrap();
-        let answer = place.store.late_retry(&retry(&session)).await.unwrap();
+        workspace.store.insert(&session, ANY).await.unwrap();
+        let answer = workspace.store.late_retry(&retry(&session)).await.unwrap();
         assert_eq!(answer.is_some(), is_granted, "{granted:?} {retried}");
     }
 }
 
 #[tokio::test]
 async fn an_ended_session_can_be_brought_in_and_does_not_count() {
-    let Some((place, server)) = Place::new().await else { return };
-    let store = &place.store;
+    let Some((workspace, server)) = Workspace::new().await else { return };
+    let store = &workspace.store;
     let ended = altered(|s| {
         let at = s.created_at;
         s.ended = Some(tower_jwt_auth_core::Ended { at, reason: EndReason::Refused });
     });
     store.insert(&ended, ANY).await.unwrap();
     assert_eq!(row(store, &ended).await, ended);
-    assert!(!place.keys(server).iter().any(|key| key.starts_with("owner:")));
-    store.insert(&session("alice"), SessionLimit::refuse(1)).await.unwrap();
+    assert!(!workspace.keys(server).iter().any(|key| key.starts_with("owner:")));
+    store.insert(&session("alice"), SessionLimit::reject_new(1)).await.unwrap();
     assert_eq!(end_all(store, "alice").await.unwrap().len(), 1);
 }
 
 #[tokio::test]
 async fn a_limit_of_none_leaves_the_new_session_alone() {
-    let Some((place, _)) = Place::new().await else { return };
-    let store = &place.store;
+    let Some((workspace, _)) = Workspace::new().await else { return };
+    let store = &workspace.store;
     let (first, second) = (session("alice"), session("alice"));
     store.insert(&first, ANY).await.unwrap();
     assert_eq!(store.insert(&second, SessionLimit::end_oldest(0)).await.unwrap().len(), 1);
     assert_eq!(list(store, "alice").await.unwrap(), [second]);
-    let refused = store.insert(&session("bob"), SessionLimit::refuse(0)).await;
+    let refused = store.insert(&session("bob"), SessionLimit::reject_new(0)).await;
     assert!(matches!(refused, Err(StoreError::Limit)), "{refused:?}");
 }

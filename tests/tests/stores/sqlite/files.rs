@@ -2,9 +2,11 @@ use std::path::Path;
 
 use tower_jwt_auth_core::SessionStore;
 use tower_jwt_auth_sqlx::{ConnectError, SqliteStore};
+use tower_jwt_auth_tests::log_capture;
+use tower_jwt_auth_tests::util::error_chain;
 
 use super::{directory, new_path};
-use crate::support::{chain, session, session_of_version_1, works_after_the_migration};
+use crate::support::{rows_of_version_1, session, works_after_the_migration};
 
 async fn run(path: &Path, sql: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
@@ -55,43 +57,49 @@ async fn an_application_can_make_the_tables_itself() {
 }
 
 #[tokio::test]
-async fn tables_of_the_release_before_are_brought_up_to_date_with_what_they_hold() {
-    let path = new_path();
-    run(&path, SqliteStore::MIGRATIONS[0].sql).await;
-    run(&path, &session_of_version_1(&format!("x'{}'", "07".repeat(32)))).await;
-    let old = SqliteStore::open_existing(&path).await.unwrap_err();
-    assert_eq!(old.to_string(), "the tables are of version 1, not 2: run the migrations");
-    works_after_the_migration(&SqliteStore::open(&path).await.unwrap()).await;
+async fn tables_of_earlier_versions_are_migrated_with_their_rows() {
+    for version in [1, 2] {
+        let path = new_path();
+        for migration in &SqliteStore::MIGRATIONS[..version] {
+            run(&path, migration.sql).await;
+        }
+        run(&path, &rows_of_version_1(&format!("x'{}'", "07".repeat(32)))).await;
+        let error = SqliteStore::open_existing(&path).await.unwrap_err();
+        let expected = format!("the tables are of version {version}, not 3: run the migrations");
+        assert_eq!(error.to_string(), expected);
+        works_after_the_migration(&SqliteStore::open(&path).await.unwrap()).await;
+        SqliteStore::open_existing(&path).await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn tables_of_another_version_are_told_from_ours() {
     let path = new_path();
     drop(SqliteStore::open(&path).await.unwrap());
-    run(&path, "UPDATE tower_jwt_auth_meta SET version = 3").await;
+    run(&path, "UPDATE tower_jwt_auth_meta SET version = 4").await;
     for newer in [SqliteStore::open(&path).await, SqliteStore::open_existing(&path).await] {
         let error = newer.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the tables are of version 3, which is newer than 2: run a newer release"
+            "the tables are of version 4, which is newer than 3: run a newer release"
         );
     }
     run(&path, "UPDATE tower_jwt_auth_meta SET version = 0").await;
     let error = SqliteStore::open_existing(&path).await.unwrap_err();
-    assert_eq!(error.to_string(), "the tables are of version 0, not 2: run the migrations");
+    assert_eq!(error.to_string(), "the tables are of version 0, not 3: run the migrations");
 }
 
 #[tokio::test]
 async fn what_cannot_be_opened_is_told_clearly() {
     let error = SqliteStore::open(directory().join("missing/sessions.db")).await.unwrap_err();
-    assert!(matches!(error, ConnectError::File(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::File(_)), "{}", error_chain(&error));
     let error = SqliteStore::open(directory()).await.unwrap_err();
-    assert!(matches!(error, ConnectError::File(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::File(_)), "{}", error_chain(&error));
     let text = new_path();
     std::fs::write(&text, "not a database at all, but long enough to be looked at".repeat(20))
         .unwrap();
     let error = SqliteStore::open(&text).await.unwrap_err();
-    assert!(matches!(error, ConnectError::NotADatabase(_)), "{}", chain(&error));
+    assert!(matches!(error, ConnectError::NotADatabase(_)), "{}", error_chain(&error));
 }
 
 #[test]
@@ -121,6 +129,43 @@ async fn a_new_file_is_its_owners_alone() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_others_may_read_is_opened_with_a_warning() {
+    use std::os::unix::fs::PermissionsExt as _;
+    log_capture::install();
+    let path = new_path();
+    let warnings = || {
+        let lines =
+            log_capture::lines_containing("lets other users read or write it: run chmod 600");
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        lines.into_iter().filter(move |line| line.contains(&name)).collect::<Vec<_>>()
+    };
+    let set_mode = |suffix: &str, mode| {
+        let file = format!("{}{suffix}", path.display());
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let store = SqliteStore::open(&path).await.unwrap();
+    store.insert(&session("alice"), tower_jwt_auth_core::SessionLimit::none()).await.unwrap();
+    drop(SqliteStore::open(&path).await.unwrap());
+    assert_eq!(warnings(), [""; 0]);
+    let mut count = 0;
+    for (suffix, mode) in
+        [("", 0o640), ("", 0o604), ("", 0o620), ("", 0o602), ("-wal", 0o644), ("-shm", 0o644)]
+    {
+        set_mode(suffix, mode);
+        drop(SqliteStore::open(&path).await.unwrap());
+        drop(SqliteStore::open_existing(&path).await.unwrap());
+        set_mode(suffix, 0o600);
+        let warnings = warnings();
+        count += 2;
+        assert_eq!(warnings.len(), count, "{suffix:?} {mode:o}");
+        let last = warnings.last().unwrap();
+        assert!(last.contains("WARN") && last.contains(&format!("{mode:o}")), "{last}");
+        assert!(last.contains(&format!(".db{suffix}\"")), "{last}");
+    }
+}
+
 /// The name of the variable that tells a copy of this test which file to open.
 #[cfg(unix)]
 const READ_ONLY: &str = "READ_ONLY_FILE";
@@ -132,7 +177,7 @@ async fn a_file_that_is_read_only_is_told_at_the_start() {
     use std::os::unix::process::CommandExt as _;
     if let Ok(path) = std::env::var(READ_ONLY) {
         let error = SqliteStore::open(&path).await.unwrap_err();
-        assert!(matches!(error, ConnectError::ReadOnly(_)), "{}", chain(&error));
+        assert!(matches!(error, ConnectError::ReadOnly(_)), "{}", error_chain(&error));
         return;
     }
     let temporary = tempfile::tempdir().unwrap();

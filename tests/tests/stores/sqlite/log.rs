@@ -2,9 +2,10 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::{LogEntry, Revocation, RevocationLog, Timestamp};
 use tower_jwt_auth_sqlx::SqliteStore;
+use tower_jwt_auth_tests::util::until;
 
 use super::{new_path, new_store};
-use crate::support::{a_restore_ends_all, is_lost, read, revoke, until};
+use crate::support::{a_restore_ends_all, is_lost, read, revoke};
 
 #[tokio::test]
 async fn a_log_that_is_purged_empty_and_written_again_is_followed() {

@@ -35,11 +35,11 @@ async fn a_log_that_always_loses_its_cursor_does_not_keep_everything_else_waitin
         }
     }
     let log = Arc::new(Forgetful(MemoryStore::new(), Default::default()));
-    let list = follow(log.clone(), FollowPolicy::default());
+    let list = follow(log.clone(), SyncOptions::default());
     tokio::time::sleep(Duration::from_millis(500)).await;
     let reads = log.1.load(Ordering::SeqCst);
     assert!(reads < 100, "{reads} reads in half a second");
-    assert_eq!(standing(&list, "x"), Standing::Unknown);
+    assert_eq!(lookup(&list, "x"), RevocationStatus::Unknown);
 }
 
 /// A log of many pages, each of which takes its time, and of which every so manieth cannot be read.
@@ -90,9 +90,9 @@ impl RevocationLog for Slow {
 #[tokio::test]
 async fn pages_that_were_read_before_an_error_stay_read() {
     let log = Slow::with_entries(400, Duration::ZERO, 15).await;
-    let list = follow(log, FollowPolicy::default());
+    let list = follow(log, SyncOptions::default());
     tokio::time::timeout(Duration::from_secs(20), list.ready()).await.expect("it gets there");
-    assert_eq!(standing(&list, "slow-399"), Standing::Revoked);
+    assert_eq!(lookup(&list, "slow-399"), RevocationStatus::Revoked);
 }
 
 #[tokio::test]
@@ -100,7 +100,8 @@ async fn the_end_of_the_log_is_followed_while_the_whole_is_read_again() {
     let log = Slow::with_entries(3000, Duration::from_millis(5), usize::MAX).await;
     let clock = Arc::new(ManualClock::at(now()));
     // Some 300 pages, again and again.
-    let policy = FollowPolicy::default().with_reread(Duration::from_millis(10)).unwrap();
+    let policy =
+        SyncOptions::default().with_full_resync_interval(Duration::from_millis(10)).unwrap();
     let list = follow(log.clone(), policy.with_clock(clock.clone()));
     list.ready().await;
     for n in 0..3 {
@@ -108,7 +109,7 @@ async fn the_end_of_the_log_is_followed_while_the_whole_is_read_again() {
         let before = log.reads.load(Ordering::SeqCst);
         log.append(&[LogEntry::Revocation(token(&name, now() + MINUTE))]).await.unwrap();
         clock.advance(MINUTE);
-        until("the entry is followed", || standing(&list, &name) == Standing::Revoked).await;
+        until("the entry is followed", || lookup(&list, &name) == RevocationStatus::Revoked).await;
         until("the list is fresh", || list.staleness().unwrap() < MINUTE).await;
         let reads = log.reads.load(Ordering::SeqCst) - before;
         assert!(reads < 100, "{reads} reads: not once in a whole reading");

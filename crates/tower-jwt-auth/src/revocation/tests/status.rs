@@ -35,7 +35,7 @@ fn session_ended() -> Revocation {
 }
 
 async fn following(log: impl RevocationLog, clock: &Arc<ManualClock>) -> RevocationList {
-    let list = follow(log, FollowPolicy::default().with_clock(clock.clone()));
+    let list = follow(log, SyncOptions::default().with_clock(clock.clone()));
     list.ready().await;
     list
 }
@@ -71,7 +71,7 @@ impl RevocationLog for Answering {
 async fn asked(until: Timestamp, answer: fn() -> Result<bool, StoreError>) -> Option<TokenStatus> {
     let clock = clock();
     let log = Answering { clock: clock.clone(), until, answer };
-    let list = follow(log, FollowPolicy::default().with_clock(clock));
+    let list = follow(log, SyncOptions::default().with_clock(clock));
     list.status(&of_session()).await.ok()
 }
 

@@ -1,0 +1,6 @@
+-- Version 3: the column `name` of the log is named for its content, the ID of the target. The index follows.
+
+ALTER TABLE tower_jwt_auth_log RENAME COLUMN name TO target_id;
+ALTER INDEX tower_jwt_auth_log_name RENAME TO tower_jwt_auth_log_target;
+
+UPDATE tower_jwt_auth_meta SET version = 3;

@@ -1,0 +1,282 @@
+//! What a refusal looks like on the wire (RFC 6750 §3, RFC 9470 §3).
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+
+use crate::error::{ConfigError, RequestError, TokenError};
+
+/// Why a request was refused.
+///
+/// The response carries it in its extensions, for layers around to log and count. The client is told the code
+/// of the RFC and a fixed sentence, no more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// It brought no credentials: 401 with a bare challenge.
+    #[error("the request carries no credentials")]
+    Missing,
+    /// Its credentials cannot be read: 400 `invalid_request`.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// Its token is not accepted: 401 `invalid_token`.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// Its token has not the scope: 403 `insufficient_scope`.
+    #[error("the token lacks the scope {scope:?}")]
+    Scope {
+        /// The scope that is required, space-separated.
+        scope: Arc<str>,
+    },
+    /// The login is too old: 401 `insufficient_user_authentication` (RFC 9470).
+    #[error("the login is older than {max_age:?}")]
+    StaleLogin {
+        /// The age that is allowed.
+        max_age: Duration,
+    },
+    /// Another site caused it: 403.
+    #[error("the request was caused by another site")]
+    CrossSite,
+    /// Whether the token is revoked cannot be told just now: 503 with `Retry-After`.
+    #[error("the revocation log is out of reach")]
+    Unavailable,
+    /// Something is wrong with the service itself: 500.
+    #[error("the service failed")]
+    Failed,
+    /// No `JwtAuthLayer` was there before what asks for an identity: 500.
+    #[error("no JwtAuthLayer with this type of claims has seen the request")]
+    MissingLayer,
+}
+
+impl AuthError {
+    /// The status of the response.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Missing | Self::Token(_) | Self::StaleLogin { .. } => StatusCode::UNAUTHORIZED,
+            Self::Request(_) => StatusCode::BAD_REQUEST,
+            Self::Scope { .. } | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Failed | Self::MissingLayer => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The code of the error, which the client is told; none where there were no credentials (RFC 6750 §3.1).
+    pub fn code(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Missing => return None,
+            Self::Request(_) => "invalid_request",
+            Self::Token(_) => "invalid_token",
+            Self::Scope { .. } => "insufficient_scope",
+            Self::StaleLogin { .. } => "insufficient_user_authentication",
+            Self::CrossSite => "cross_site_request",
+            Self::Unavailable => "temporarily_unavailable",
+            Self::Failed | Self::MissingLayer => "server_error",
+        })
+    }
+
+    fn description(&self) -> &'static str {
+        match self {
+            Self::Missing => "",
+            Self::Request(_) => "The request's credentials are malformed or given more than once.",
+            Self::Token(_) => "The token is malformed, expired, revoked or not for this service.",
+            Self::Scope { .. } => "The token does not grant the scope that is needed.",
+            Self::StaleLogin { .. } => "A more recent login is needed.",
+            Self::CrossSite => "Requests from other sites are not accepted here.",
+            Self::Unavailable => "The request cannot be judged just now.",
+            Self::Failed | Self::MissingLayer => "Something is wrong with the service.",
+        }
+    }
+
+    /// The response to a request that an application refuses itself, as a login does to one from another site:
+    /// status, challenge, JSON, and never to be cached.
+    pub fn into_response(self) -> Response<Full<Bytes>> {
+        self.endpoint_response(&Realm::default())
+    }
+
+    /// As an endpoint answers, whose answers are never to be cached.
+    pub(crate) fn endpoint_response(self, realm: &Realm) -> Response<Full<Bytes>> {
+        let is_bare = self == Self::Missing;
+        let mut response = self.response(realm, true);
+        if is_bare {
+            // The challenge has no error code (RFC 6750 §3); the body is read by scripts, which expect one.
+            let json = r#"{"error":"missing_token","error_description":"The request carries no refresh token."}"#;
+            let content_type = HeaderValue::from_static("application/json");
+            response.headers_mut().insert(CONTENT_TYPE, content_type);
+            *response.body_mut() = Some(Bytes::from_static(json.as_bytes()));
+        }
+        let mut response = response.map(|json| json.map_or_else(Full::default, Full::new));
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    /// The whole response, with this error in its extensions. The body is left out for gRPC, whose clients
+    /// read one as an internal error.
+    pub(crate) fn response(self, realm: &Realm, with_body: bool) -> Response<Option<Bytes>> {
+        let mut response = Response::new(None);
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        if let Some(challenge) = self.challenge(realm) {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if self == Self::Unavailable {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if let (Some(code), true) = (self.code(), with_body) {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            let description = self.description();
+            // Neither of the two has anything to escape.
+            let json = format!(r#"{{"error":"{code}","error_description":"{description}"}}"#);
+            *response.body_mut() = Some(json.into());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// The challenge; every 401 has one (RFC 9110 §15.5.2), and 400 and 403 for a token's sake (RFC 6750 §3).
+    fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
+        let mut text = match self {
+            Self::CrossSite | Self::Unavailable | Self::Failed | Self::MissingLayer => return None,
+            Self::Missing => return Some(realm.bare.clone()),
+            Self::Request(_) | Self::Token(_) | Self::Scope { .. } | Self::StaleLogin { .. } => {
+                realm.text.to_string()
+            }
+        };
+        let (code, description) = (self.code()?, self.description());
+        // Writing to a string does not fail.
+        let _ = write!(text, r#", error="{code}", error_description="{description}""#);
+        match self {
+            Self::Scope { scope } => {
+                let _ = write!(text, r#", scope="{scope}""#);
+            }
+            Self::StaleLogin { max_age } => {
+                let _ = write!(text, r#", max_age="{}""#, max_age.as_secs());
+            }
+            _ => {}
+        }
+        // Realm and scope were checked when they were configured.
+        HeaderValue::from_str(&text).ok()
+    }
+}
+
+/// Whether a response to this request may have a body of ours.
+pub(crate) fn takes_body(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    !content_type.is_some_and(|value| {
+        value.get(..16).is_some_and(|start| start.eq_ignore_ascii_case(b"application/grpc"))
+    })
+}
+
+/// The protection space that challenges name (RFC 9110 §11.5).
+#[derive(Clone, Debug)]
+pub(crate) struct Realm {
+    text: Arc<str>,
+    bare: HeaderValue,
+}
+
+impl Realm {
+    /// The name is put into a quoted string; quote and backslash are escaped.
+    pub(crate) fn new(name: &str) -> Result<Self, ConfigError> {
+        let invalid = ConfigError::Name { what: "realm", hint: "give visible ASCII and spaces" };
+        if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return Err(invalid);
+        }
+        let escaped = name.replace('\\', r"\\").replace('"', r#"\""#);
+        let text = format!(r#"Bearer realm="{escaped}""#);
+        let bare = HeaderValue::from_str(&text).map_err(|_| invalid)?;
+        Ok(Self { text: text.into(), bare })
+    }
+}
+
+impl Default for Realm {
+    fn default() -> Self {
+        const TEXT: &str = r#"Bearer realm="api""#;
+        Self { text: TEXT.into(), bare: HeaderValue::from_static(TEXT) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn challenge(error: AuthError) -> Option<String> {
+        let response = error.response(&Realm::default(), true);
+        let challenge = response.headers().get(WWW_AUTHENTICATE)?;
+        Some(challenge.to_str().unwrap().to_owned())
+    }
+
+    #[test]
+    fn a_request_without_credentials_gets_a_bare_challenge_and_no_body() {
+        assert_eq!(challenge(AuthError::Missing).as_deref(), Some(r#"Bearer realm="api""#));
+        let response = AuthError::Missing.response(&Realm::default(), true);
+        assert!(response.body().is_none() && !response.headers().contains_key(CONTENT_TYPE));
+    }
+
+    #[test]
+    fn challenges_name_what_is_needed() {
+        let scope = challenge(AuthError::Scope { scope: "a b".into() }).unwrap();
+        assert!(scope.starts_with(r#"Bearer realm="api", error="insufficient_scope", "#));
+        assert!(scope.ends_with(r#", scope="a b""#), "{scope}");
+        let old = challenge(AuthError::StaleLogin { max_age: Duration::from_secs(300) }).unwrap();
+        assert!(old.contains(r#"error="insufficient_user_authentication""#));
+        assert!(old.ends_with(r#", max_age="300""#), "{old}");
+    }
+
+    #[test]
+    fn every_reason_a_token_is_refused_for_looks_the_same() {
+        let one = TokenError::Expired;
+        for other in [TokenError::Signature, TokenError::Missing("sub"), TokenError::Revoked] {
+            assert_eq!(challenge(one.into()), challenge(other.into()));
+        }
+    }
+
+    #[test]
+    fn bodies_are_json_and_tell_what_the_header_tells() {
+        for error in [
+            AuthError::Request(RequestError::Malformed),
+            AuthError::Token(TokenError::Expired),
+            AuthError::CrossSite,
+            AuthError::Unavailable,
+            AuthError::MissingLayer,
+        ] {
+            let (code, status) = (error.code(), error.status());
+            let response = error.clone().response(&Realm::default(), true);
+            assert_eq!(response.status(), status);
+            assert_eq!(response.extensions().get::<AuthError>(), Some(&error));
+            let body = response.into_body().unwrap();
+            let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["error"].as_str(), code);
+            assert!(body["error_description"].is_string());
+            assert!(error.response(&Realm::default(), false).body().is_none());
+        }
+    }
+
+    #[test]
+    fn a_realm_is_escaped_or_refused() {
+        let realm = Realm::new(r#"a "b" \c"#).unwrap();
+        assert_eq!(realm.bare, r#"Bearer realm="a \"b\" \\c""#);
+        for bad in ["", "a\r\nb", "ä", "\u{7f}"] {
+            assert!(Realm::new(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn grpc_requests_take_no_body() {
+        let mut headers = HeaderMap::new();
+        assert!(takes_body(&headers));
+        for (value, takes) in [
+            ("application/json", true),
+            ("application/grpc", false),
+            ("Application/gRPC+proto", false),
+            ("application/grpc-web", false),
+        ] {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(value));
+            assert_eq!(takes_body(&headers), takes, "{value}");
+        }
+    }
+}

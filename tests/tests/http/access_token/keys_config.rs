@@ -1,0 +1,191 @@
+//! Which keys are accepted when a key is configured.
+
+use tower_jwt_auth::{Algorithm, ConfigError, RefreshSecrets, SigningKey, VerifyingKey};
+
+use super::test_keys::{SECRET, der, is_hmac, key, verifying_key};
+
+#[test]
+fn secrets_shorter_than_their_hash_are_refused() {
+    for (algorithm, least) in
+        [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)]
+    {
+        assert!(SigningKey::from_secret(algorithm, &SECRET[..least]).is_ok());
+        assert!(VerifyingKey::from_secret(algorithm, &SECRET[..least]).is_ok());
+        for length in [0, 1, least / 2, least - 1] {
+            let expected = ConfigError::SecretTooShort { algorithm, least, length };
+            let secret = &SECRET[..length];
+            assert_eq!(SigningKey::from_secret(algorithm, secret).unwrap_err(), expected);
+            assert_eq!(VerifyingKey::from_secret(algorithm, secret).unwrap_err(), expected);
+            let text = format!(
+                "a secret for {algorithm} needs at least {least} bytes, this one has {length}"
+            );
+            assert_eq!(expected.to_string(), text);
+        }
+    }
+    assert!(RefreshSecrets::new(&SECRET[..32]).is_ok());
+    let error = RefreshSecrets::new(&SECRET[..31]).unwrap_err();
+    assert!(matches!(error, ConfigError::SecretTooShort { least: 32, length: 31, .. }));
+    let secrets = RefreshSecrets::new(&SECRET).unwrap();
+    let error = secrets.clone().with_previous(&[0; 31]).unwrap_err();
+    assert!(matches!(error, ConfigError::SecretTooShort { least: 32, length: 31, .. }));
+    let error = secrets.with_previous(&SECRET).unwrap_err();
+    assert!(matches!(error, ConfigError::DuplicateKeyId { .. }), "{error}");
+}
+
+#[test]
+fn rsa_keys_below_2048_bits_are_refused_and_told_what_they_need() {
+    let algorithms = Algorithm::ALL.iter().copied().filter(|algorithm| kind(*algorithm) == "RSA");
+    for algorithm in algorithms {
+        let public = VerifyingKey::from_pem(algorithm, key!("rsa-1024-public")).unwrap_err();
+        assert_eq!(public, ConfigError::RsaKeySize { bits: 1024 });
+        assert_eq!(public.to_string(), "an RSA key needs 2048 to 8192 bits, this one has 1024");
+        let in_der = VerifyingKey::from_der(algorithm, &der(key!("rsa-1024-public"))).unwrap_err();
+        assert_eq!(in_der, public);
+        // The library that signs does not tell how short it is.
+        for private in [
+            SigningKey::from_pem(algorithm, key!("rsa-1024")),
+            SigningKey::from_der(algorithm, &der(key!("rsa-1024"))),
+        ] {
+            let error = private.unwrap_err();
+            assert!(error.to_string().contains("2048 to 8192 bits"), "{error}");
+        }
+    }
+}
+
+const PRIVATE: [(&str, &[u8]); 10] = [
+    ("RSA", key!("rsa")),
+    ("RSA", key!("rsa-pkcs1")),
+    ("P-256", key!("p256")),
+    ("P-384", key!("p384")),
+    ("P-521", key!("p521")),
+    ("Ed25519", key!("ed25519")),
+    ("Ed448", key!("ed448")),
+    ("SEC1", key!("p256-sec1")),
+    ("secp256k1", key!("secp256k1")),
+    ("none", b"garbage"),
+];
+
+const PUBLIC: [(&str, &[u8]); 9] = [
+    ("RSA", key!("rsa-public")),
+    ("RSA", key!("rsa-public-pkcs1")),
+    ("P-256", key!("p256-public")),
+    ("P-384", key!("p384-public")),
+    ("P-521", key!("p521-public")),
+    ("Ed25519", key!("ed25519-public")),
+    ("Ed448", key!("ed448-public")),
+    ("secp256k1", key!("secp256k1-public")),
+    ("none", b""),
+];
+
+fn kind(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::ES256 => "P-256",
+        Algorithm::ES384 => "P-384",
+        Algorithm::EdDSA => "Ed25519",
+        _ if is_hmac(algorithm) => "secret",
+        _ => "RSA",
+    }
+}
+
+/// That it is said for which algorithm it is wrong, and what would be right.
+#[track_caller]
+fn assert_wrong_key(error: &ConfigError, wrong_for: Algorithm) {
+    assert!(matches!(error, ConfigError::Key { algorithm, .. } if *algorithm == wrong_for));
+    let text = error.to_string();
+    assert!(text.starts_with(&format!("this is no usable key for {wrong_for}: give a")), "{text}");
+    assert!(text.contains(kind(wrong_for)), "{text}");
+}
+
+#[test]
+fn keys_of_another_kind_than_the_algorithm_are_refused() {
+    for algorithm in Algorithm::ALL.iter().copied() {
+        for (is, pem) in PRIVATE {
+            let in_pem = SigningKey::from_pem(algorithm, pem);
+            let key = if pem.starts_with(b"-----") { der(pem) } else { pem.to_vec() };
+            let in_der = SigningKey::from_der(algorithm, &key);
+            if is == kind(algorithm) {
+                assert!(in_pem.is_ok() && in_der.is_ok(), "{is} for {algorithm}");
+            } else {
+                assert_wrong_key(&in_pem.unwrap_err(), algorithm);
+                assert_wrong_key(&in_der.unwrap_err(), algorithm);
+            }
+            // A private key is none to verify with.
+            assert_wrong_key(&VerifyingKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
+            assert_wrong_key(&VerifyingKey::from_der(algorithm, &key).unwrap_err(), algorithm);
+        }
+        for (is, pem) in PUBLIC {
+            let in_pem = VerifyingKey::from_pem(algorithm, pem);
+            let key = if pem.starts_with(b"-----") { der(pem) } else { pem.to_vec() };
+            let in_der = VerifyingKey::from_der(algorithm, &key);
+            if is == kind(algorithm) {
+                assert!(in_pem.is_ok() && in_der.is_ok(), "{is} for {algorithm}");
+            } else {
+                assert_wrong_key(&in_pem.unwrap_err(), algorithm);
+                assert_wrong_key(&in_der.unwrap_err(), algorithm);
+            }
+            // A public key is none to sign with.
+            assert_wrong_key(&SigningKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
+            assert_wrong_key(&SigningKey::from_der(algorithm, &key).unwrap_err(), algorithm);
+        }
+        if !is_hmac(algorithm) {
+            assert!(SigningKey::from_secret(algorithm, &SECRET).is_err());
+            assert!(VerifyingKey::from_secret(algorithm, &SECRET).is_err());
+        }
+    }
+}
+
+const CERTIFICATES: [(Algorithm, &[u8]); 4] = [
+    (Algorithm::RS256, key!("rsa-certificate")),
+    (Algorithm::PS256, key!("rsa-certificate")),
+    (Algorithm::ES256, key!("p256-certificate")),
+    (Algorithm::EdDSA, key!("ed25519-certificate")),
+];
+
+// Its dates and names would be left unread.
+#[test]
+fn a_certificate_is_no_key_in_pem() {
+    for (algorithm, pem) in CERTIFICATES {
+        assert_wrong_key(&VerifyingKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
+        assert_wrong_key(&SigningKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
+    }
+}
+
+#[test]
+fn a_certificate_is_no_key_in_der() {
+    for (algorithm, pem) in CERTIFICATES {
+        let accepted = VerifyingKey::from_der(algorithm, &der(pem));
+        assert_wrong_key(&accepted.unwrap_err(), algorithm);
+        assert_wrong_key(&SigningKey::from_der(algorithm, &der(pem)).unwrap_err(), algorithm);
+    }
+}
+
+#[test]
+fn a_certificate_before_a_public_key_is_not_taken_for_it() {
+    let both = [key!("rsa-certificate") as &[u8], key!("rsa-other-public")].concat();
+    let alone = VerifyingKey::from_pem(Algorithm::RS256, key!("rsa-other-public")).unwrap();
+    if let Ok(key) = VerifyingKey::from_pem(Algorithm::RS256, &both) {
+        assert_eq!(key.key_id(), alone.key_id(), "the key of the certificate was taken");
+    }
+}
+
+#[test]
+fn a_private_key_before_a_public_key_is_not_taken_for_it() {
+    let both = [key!("rsa") as &[u8], key!("rsa-other-public")].concat();
+    let alone = VerifyingKey::from_pem(Algorithm::RS256, key!("rsa-other-public")).unwrap();
+    if let Ok(key) = VerifyingKey::from_pem(Algorithm::RS256, &both) {
+        assert_eq!(key.key_id(), alone.key_id(), "the private key was taken");
+    }
+}
+
+#[test]
+fn one_rsa_key_is_the_same_in_all_its_forms() {
+    for algorithm in [Algorithm::RS256, Algorithm::PS512] {
+        let id = verifying_key(algorithm).key_id().to_owned();
+        let pkcs1 = VerifyingKey::from_pem(algorithm, key!("rsa-public-pkcs1")).unwrap();
+        assert_eq!(pkcs1.key_id(), id);
+        for pem in [key!("rsa") as &[u8], key!("rsa-pkcs1")] {
+            let key = SigningKey::from_pem(algorithm, pem).unwrap();
+            assert_eq!((key.key_id(), key.algorithm()), (&*id, algorithm));
+        }
+    }
+}

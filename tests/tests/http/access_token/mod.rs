@@ -1,0 +1,17 @@
+//! Which access tokens are accepted. Every test begins with a token that is accepted, and changes one thing.
+
+mod algorithms;
+mod claims;
+mod duplicates;
+mod encoding;
+mod fixture;
+mod freshness;
+mod header;
+mod key_sets;
+mod keys_config;
+mod scope;
+mod several_issuers;
+mod signatures;
+pub(crate) mod test_keys;
+mod time;
+mod typ;

@@ -1,0 +1,58 @@
+//! The limit of requests that an endpoint works on at the same time.
+
+use http::StatusCode;
+use tower_jwt_auth::LogoutService;
+use tower_jwt_auth_tests::{Fault, Harness};
+
+// Refresh tokens that are sent over and over while their rows are locked must not keep anyone from logging out. One
+// token takes 256 places at most.
+#[tokio::test(start_paused = true)]
+async fn a_logout_goes_through_while_refreshes_take_all_their_places() {
+    use tower::Service;
+    let harness = Harness::new();
+    harness.sessions.revocations().ready().await;
+    let mut greedy = Vec::new();
+    for _ in 0..4096 / 256 {
+        greedy.push(harness.sign_in().await);
+    }
+    let mine = harness.sign_in().await;
+    let other = harness.sign_in().await;
+    harness.store.fail("advance", Fault::Hang);
+    let mut refresh = harness.refresh_service();
+    let places = greedy.iter().flat_map(|greedy| std::iter::repeat_n(greedy, 256));
+    let taken: Vec<_> =
+        places.map(|greedy| refresh.call(harness.with_cookie(greedy.refresh().as_str()))).collect();
+    let begun = tokio::time::Instant::now();
+    let surplus = harness.refresh(mine.refresh().as_str()).await;
+    surplus.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+
+    let response = harness.logout(mine.refresh().as_str()).await;
+    assert_eq!(response.status, StatusCode::NO_CONTENT);
+    let response = harness.logout_everywhere(other.refresh().as_str()).await;
+    assert_eq!(response.status, StatusCode::NO_CONTENT);
+    assert!(harness.sessions.list("alice", None).await.unwrap().sessions.is_empty());
+    assert_eq!(tokio::time::Instant::now(), begun, "nobody waited for the store");
+    for response in taken {
+        assert_eq!(response.await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+}
+
+// Logouts are bounded, too; one that has nothing to end needs no place.
+#[tokio::test(start_paused = true)]
+async fn a_logout_without_a_session_is_204_while_logouts_take_all_their_places() {
+    use tower::Service;
+    let harness = Harness::new();
+    harness.sessions.revocations().ready().await;
+    let tokens = harness.sign_in().await;
+    harness.store.fail("end", Fault::Hang);
+    let mut logout = LogoutService::this_session(&harness.sessions, harness.cookie.clone());
+    let taken: Vec<_> =
+        (0..4096).map(|_| logout.call(harness.with_cookie(tokens.refresh().as_str()))).collect();
+    let begun = tokio::time::Instant::now();
+    let surplus = harness.logout(tokens.refresh().as_str()).await;
+    surplus.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+    assert_eq!(harness.logout("garbage").await.status, StatusCode::NO_CONTENT);
+    assert_eq!(harness.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
+    assert_eq!(tokio::time::Instant::now(), begun, "nobody waited for the store");
+    drop(taken);
+}

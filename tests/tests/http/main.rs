@@ -1,0 +1,21 @@
+//! The behaviour that a client sees over HTTP, by feature. The name of a test states the behaviour.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod access_token;
+mod cache_headers;
+mod clock_skew;
+mod concurrency_limit;
+mod config_errors;
+mod logout;
+mod over_tcp;
+mod refresh;
+mod refresh_cookie;
+mod revocation;
+mod runtime;
+mod secrets_in_logs;
+mod session_limit;
+mod session_list;
+mod sign_in;
+mod store_timeout;
+mod token_confusion;
+mod token_source;

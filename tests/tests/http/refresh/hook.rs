@@ -1,0 +1,143 @@
+//! The refresh hook.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use http::StatusCode;
+use tower_jwt_auth::{
+    ClientInfo, HookError, RefreshContext, RefreshHook, RefreshKind, RefreshRejection, Renewal,
+};
+use tower_jwt_auth_tests::harness::assert_rejected;
+use tower_jwt_auth_tests::token_builder::decode;
+use tower_jwt_auth_tests::{Fault, Harness, Profile};
+
+use super::generation;
+
+/// Does as it is told: 0 goes on, 1 changes the claims, 2 refuses, 3 fails.
+struct Told(Arc<AtomicU8>);
+
+#[async_trait]
+impl RefreshHook<Profile> for Told {
+    async fn on_refresh(
+        &self,
+        refresh: &RefreshContext<'_>,
+        claims: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
+        let session = refresh.session();
+        assert_eq!((session.subject(), claims.name.as_str()), ("alice", "Alice"));
+        match self.0.load(Ordering::SeqCst) {
+            0 => Ok(Renewal::of(session, claims)),
+            1 => Ok(Renewal::of(session, Profile { name: "Alicia".into() }).with_scope("read")),
+            2 => Err(HookError::Refuse),
+            _ => Err(HookError::Unavailable("the directory is down".into())),
+        }
+    }
+}
+
+fn hooked() -> (Harness, Arc<AtomicU8>) {
+    let told = Arc::new(AtomicU8::new(0));
+    let hook = Told(told.clone());
+    (Harness::new().with_sessions(|s| s.with_refresh_hook(hook)), told)
+}
+
+#[tokio::test]
+async fn the_hook_changes_the_next_access_token_and_no_other() {
+    let (harness, told) = hooked();
+    let tokens = harness.sign_in().await;
+    told.store(1, Ordering::SeqCst);
+    let changed = harness.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(harness.call(&changed.access_token()).await.body, "alice is Alicia");
+    assert_eq!(decode(&changed.access_token(), 1)["scope"], "read");
+    told.store(0, Ordering::SeqCst);
+    harness.advance(10);
+    let next = harness.refresh(changed.cookie_value().unwrap()).await;
+    assert_eq!(harness.call(&next.access_token()).await.body, "alice is Alice");
+    assert_eq!(decode(&next.access_token(), 1)["scope"], "read write");
+}
+
+#[tokio::test]
+async fn a_hook_that_refuses_ends_the_session() {
+    let (harness, told) = hooked();
+    let tokens = harness.sign_in().await;
+    told.store(2, Ordering::SeqCst);
+    let response = harness.refresh(tokens.refresh().as_str()).await;
+    assert_rejected(&response, RefreshRejection::ByApplication);
+    let refused = harness.call(tokens.access().as_str()).await;
+    refused.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+    told.store(0, Ordering::SeqCst);
+    assert_rejected(&harness.refresh(tokens.refresh().as_str()).await, RefreshRejection::Revoked);
+}
+
+#[tokio::test]
+async fn a_hook_that_fails_is_503_with_the_successor() {
+    let (harness, told) = hooked();
+    let tokens = harness.sign_in().await;
+    told.store(3, Ordering::SeqCst);
+    let failed = harness.refresh(tokens.refresh().as_str()).await;
+    failed.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+    assert_eq!(failed.header("retry-after"), Some("1"));
+    assert_eq!(failed.header("cache-control"), Some("no-store"));
+    assert_eq!(generation(&failed), 1, "nobody is left a generation behind");
+    harness.advance(60);
+    told.store(0, Ordering::SeqCst);
+    let next = harness.refresh(failed.cookie_value().unwrap()).await;
+    assert_eq!(generation(&next), 2);
+}
+
+// A hook that refuses while the store is down must be asked again, not be forgotten.
+#[tokio::test]
+async fn a_refusal_that_the_store_did_not_take_is_503() {
+    let (harness, told) = hooked();
+    let tokens = harness.sign_in().await;
+    told.store(2, Ordering::SeqCst);
+    harness.store.fail("end", Fault::Before);
+    let failed = harness.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    harness.store.heal();
+    let response = harness.refresh(failed.cookie_value().unwrap()).await;
+    assert_rejected(&response, RefreshRejection::ByApplication);
+}
+
+/// Remembers what it was asked.
+#[derive(Clone, Default)]
+struct Witness(Arc<Mutex<Vec<Seen>>>);
+
+/// How it was answered, the user agent that asked, and the generation.
+type Seen = (RefreshKind, Option<String>, u64);
+
+#[async_trait]
+impl RefreshHook<Profile> for Witness {
+    async fn on_refresh(
+        &self,
+        refresh: &RefreshContext<'_>,
+        claims: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
+        let user_agent = refresh.client().user_agent().map(str::to_owned);
+        let seen = (refresh.kind(), user_agent, refresh.session().generation());
+        self.0.lock().unwrap().push(seen);
+        Ok(Renewal::of(refresh.session(), claims))
+    }
+}
+
+#[tokio::test]
+async fn the_hook_knows_how_the_token_was_answered_and_which_client_asks() {
+    let witness = Witness::default();
+    let harness = Harness::new().with_sessions(|s| s.with_refresh_hook(witness.clone()));
+    let tokens = harness.sign_in().await;
+    let refresh = async |agent: &str| {
+        let client = ClientInfo::default().with_user_agent(agent);
+        let _ = harness.sessions.refresh_from(tokens.refresh().as_str(), &client).await.unwrap();
+    };
+    refresh("first").await;
+    refresh("second").await;
+    harness.advance(10);
+    refresh("third").await;
+    let seen = witness.0.lock().unwrap().clone();
+    let expected = [
+        (RefreshKind::Rotated, Some("first".to_owned()), 1),
+        (RefreshKind::Replayed, Some("second".to_owned()), 1),
+        (RefreshKind::RetriedLate, Some("third".to_owned()), 1),
+    ];
+    assert_eq!(seen, expected);
+}

@@ -1,0 +1,111 @@
+//! Retries after the grace window.
+
+use http::StatusCode;
+use tower_jwt_auth::{RefreshRejection, RotationPolicy};
+use tower_jwt_auth_tests::Harness;
+use tower_jwt_auth_tests::harness::{DAY, assert_rejected};
+
+use super::generation;
+
+#[tokio::test]
+async fn a_lost_answer_locks_nobody_out_however_late_it_is_noticed() {
+    let harness = Harness::new();
+    let tokens = harness.sign_in().await;
+    let _lost = harness.refresh(tokens.refresh().as_str()).await;
+    harness.advance(7 * DAY);
+    let late = harness.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(late.status, StatusCode::OK);
+    assert_eq!(generation(&late), 1);
+    assert_eq!(harness.call(&late.access_token()).await.status, StatusCode::OK);
+    // And once more, should that one be lost too: within the window that the late retry opened.
+    harness.advance(9);
+    let again = harness.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(again.cookie_value(), late.cookie_value());
+    harness.advance(1);
+    let next = harness.refresh(again.cookie_value().unwrap()).await;
+    assert_eq!(generation(&next), 2);
+}
+
+// A thief whose late retries of one generation are not counted stays for weeks: 8,352 of them were answered once.
+#[tokio::test]
+async fn a_late_retry_is_granted_once_a_generation() {
+    let harness = Harness::new();
+    let tokens = harness.sign_in().await;
+    harness.refresh(tokens.refresh().as_str()).await;
+    harness.advance(10);
+    let late = harness.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(generation(&late), 1);
+    harness.advance(10);
+    assert_rejected(&harness.refresh(tokens.refresh().as_str()).await, RefreshRejection::Reuse);
+    assert_rejected(
+        &harness.refresh(late.cookie_value().unwrap()).await,
+        RefreshRejection::Revoked,
+    );
+}
+
+#[tokio::test]
+async fn a_late_retry_in_two_generations_running_ends_the_session() {
+    let harness = Harness::new();
+    let tokens = harness.sign_in().await;
+    harness.refresh(tokens.refresh().as_str()).await;
+    harness.advance(11);
+    let late = harness.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(late.status, StatusCode::OK);
+    let first = late.cookie_value().unwrap();
+    harness.advance(11);
+    let second = harness.refresh(first).await;
+    harness.advance(11);
+    assert_rejected(&harness.refresh(first).await, RefreshRejection::Reuse);
+    assert_rejected(
+        &harness.refresh(second.cookie_value().unwrap()).await,
+        RefreshRejection::Revoked,
+    );
+}
+
+#[tokio::test]
+async fn an_honest_generation_between_two_late_retries_forgives() {
+    let harness = Harness::new();
+    let tokens = harness.sign_in().await;
+    let mut token = tokens.refresh().as_str().to_owned();
+    for _ in 0..4 {
+        let lost = harness.refresh(&token).await;
+        harness.advance(11);
+        let late = harness.refresh(&token).await;
+        assert_eq!(late.cookie_value(), lost.cookie_value());
+        harness.advance(11);
+        let honest = harness.refresh(late.cookie_value().unwrap()).await;
+        harness.advance(11);
+        token = honest.cookie_value().unwrap().to_owned();
+    }
+    assert_eq!(harness.refresh(&token).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn more_late_retries_running_are_granted_where_the_policy_says_so() {
+    let policy = RotationPolicy::default().with_late_retries(3);
+    let harness = Harness::new().with_sessions(|s| s.with_policy(policy.clone()).unwrap());
+    let mut token = harness.sign_in().await.refresh().as_str().to_owned();
+    for running in 1..=4 {
+        harness.refresh(&token).await;
+        harness.advance(11);
+        let late = harness.refresh(&token).await;
+        if running == 4 {
+            assert_rejected(&late, RefreshRejection::Reuse);
+            return;
+        }
+        token = late.cookie_value().unwrap().to_owned();
+        harness.advance(11);
+    }
+}
+
+#[tokio::test]
+async fn a_strict_policy_grants_no_late_retry() {
+    let harness =
+        Harness::new().with_sessions(|s| s.with_policy(RotationPolicy::strict()).unwrap());
+    let tokens = harness.sign_in().await;
+    harness.refresh(tokens.refresh().as_str()).await;
+    harness.advance(9);
+    assert_eq!(harness.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
+    harness.advance(1);
+    assert_rejected(&harness.refresh(tokens.refresh().as_str()).await, RefreshRejection::Reuse);
+}

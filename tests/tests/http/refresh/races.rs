@@ -1,0 +1,94 @@
+//! A refresh during which the session ends or the client leaves.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::StatusCode;
+use tokio::sync::Notify;
+use tower_jwt_auth::{
+    HookError, RefreshContext, RefreshHook, RefreshRejection, Renewal, Revocation, SignIn,
+};
+use tower_jwt_auth_tests::{Harness, ISSUER, Profile};
+
+/// A store that waits until it is let go.
+#[derive(Clone, Default)]
+struct Gate {
+    reached: Arc<Notify>,
+    open: Arc<Notify>,
+}
+
+#[async_trait]
+impl RefreshHook<Profile> for Gate {
+    async fn on_refresh(
+        &self,
+        refresh: &RefreshContext<'_>,
+        claims: Profile,
+    ) -> Result<Renewal<Profile>, HookError> {
+        self.reached.notify_one();
+        self.open.notified().await;
+        match refresh.session().subject() {
+            "mallory" => Err(HookError::Refuse),
+            _ => Ok(Renewal::of(refresh.session(), claims)),
+        }
+    }
+}
+
+// Nor does it keep a session alive that the application has refused.
+#[tokio::test]
+async fn a_client_that_leaves_does_not_escape_the_hook() {
+    use tower::Service;
+    let gate = Gate::default();
+    let hook = gate.clone();
+    let harness = Harness::new().with_sessions(|s| s.with_refresh_hook(hook));
+    let mallory = SignIn::new("mallory", Profile { name: "Mallory".into() });
+    let tokens = harness.sign_in_as(mallory).await;
+    let mut service = harness.refresh_service();
+    let response = service.call(harness.with_cookie(tokens.refresh().as_str()));
+    gate.reached.notified().await;
+    drop(response);
+    gate.open.notify_one();
+    harness.until_refused(tokens.access().as_str()).await;
+}
+
+// The response of an ended session must not take the place of a new login's cookie.
+#[tokio::test]
+async fn a_refresh_that_was_overtaken_by_a_logout_hands_out_nothing() {
+    let gate = Gate::default();
+    let hook = gate.clone();
+    let harness = Harness::new().with_sessions(|s| s.with_refresh_hook(hook));
+    let tokens = harness.sign_in().await;
+    let refreshing = tokio::spawn({
+        let (harness, token) = (harness.clone(), tokens.refresh().as_str().to_owned());
+        async move { harness.refresh(&token).await }
+    });
+    gate.reached.notified().await;
+    assert_eq!(harness.logout(tokens.refresh().as_str()).await.status, StatusCode::NO_CONTENT);
+    gate.open.notify_one();
+    let response = refreshing.await.unwrap();
+    response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+    assert_eq!(response.extensions.get(), Some(&RefreshRejection::Revoked));
+    assert_eq!(response.set_cookie(), None);
+}
+
+// A refresh token that was revoked by name is not handed out again to its predecessor.
+#[tokio::test]
+async fn a_retry_does_not_bring_a_revoked_successor_back() {
+    let harness = Harness::new();
+    let tokens = harness.sign_in().await;
+    let successor = harness.sessions.refresh(tokens.refresh().as_str()).await.unwrap();
+    let revocation = Revocation::Token {
+        issuer: ISSUER.into(),
+        jti: successor.refresh().id().to_string(),
+        until: harness.now() + successor.refresh().valid_for(),
+    };
+    harness.sessions.revoke(revocation).await.unwrap();
+    // Two replays and a late retry; a second late retry would be reuse.
+    for pause in [1, 5, 3600] {
+        harness.advance(pause);
+        for token in [tokens.refresh().as_str(), successor.refresh().as_str()] {
+            let response = harness.refresh(token).await;
+            response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+            assert_eq!(response.extensions.get(), Some(&RefreshRejection::Revoked));
+        }
+    }
+}

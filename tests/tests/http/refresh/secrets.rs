@@ -1,0 +1,22 @@
+//! Rotation of the refresh secret.
+
+use tower_jwt_auth::{Issuer, RefreshSecrets, Sessions};
+use tower_jwt_auth_tests::harness::REFRESH_SECRET;
+use tower_jwt_auth_tests::{AUDIENCE, Harness, ISSUER, Profile};
+
+// A refresh secret can be rotated: tokens of the previous one are accepted and answered with the new one.
+#[tokio::test]
+async fn refresh_tokens_of_a_previous_secret_go_on_under_the_current_one() {
+    let harness = Harness::new();
+    let tokens = harness.sign_in().await;
+    let issuer = Issuer::new(ISSUER, AUDIENCE, harness.key.clone())
+        .unwrap()
+        .with_clock(harness.clock.clone());
+    let current = RefreshSecrets::new(&[1; 32]).unwrap();
+    let both = current.clone().with_previous(&REFRESH_SECRET).unwrap();
+    let rotated = Sessions::<Profile>::new(issuer.clone(), both, harness.store.clone()).unwrap();
+    let next = rotated.refresh(tokens.refresh().as_str()).await.unwrap();
+    let after = Sessions::<Profile>::new(issuer, current, harness.store.clone()).unwrap();
+    assert!(after.refresh(next.refresh().as_str()).await.is_ok());
+    assert!(after.refresh(tokens.refresh().as_str()).await.is_err());
+}

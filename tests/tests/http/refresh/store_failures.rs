@@ -1,0 +1,55 @@
+//! A store that fails during a refresh.
+
+use http::StatusCode;
+use tower_jwt_auth_tests::{Fault, Harness};
+
+use super::generation;
+
+#[tokio::test]
+async fn a_store_out_of_reach_is_503_and_the_cookie_stays() {
+    let harness = Harness::new();
+    let tokens = harness.sign_in().await;
+    harness.store.fail("*", Fault::Before);
+    let response = harness.refresh(tokens.refresh().as_str()).await;
+    response.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
+    assert_eq!(response.header("retry-after"), Some("1"));
+    assert_eq!(response.header("cache-control"), Some("no-store"));
+    assert_eq!(response.set_cookie(), None);
+    harness.store.heal();
+    assert_eq!(harness.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_store_error_at_any_step_leaves_the_session_usable() {
+    for method in ["advance", "load", "late_retry"] {
+        for fault in [Fault::Before, Fault::After] {
+            let harness = Harness::new();
+            let tokens = harness.sign_in().await;
+            // Rotated, the answer lost, and later than the window: all three steps are on the way.
+            harness.refresh(tokens.refresh().as_str()).await;
+            harness.advance(11);
+            harness.store.fail(method, fault);
+            let failed = harness.refresh(tokens.refresh().as_str()).await;
+            assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE, "{method} {fault:?}");
+            harness.store.heal();
+            // A client that comes back within the window: a late retry that was written counts.
+            harness.advance(9);
+            let next = harness.refresh(tokens.refresh().as_str()).await;
+            assert_eq!(next.status, StatusCode::OK, "{method} {fault:?}");
+            assert_eq!(generation(&next), 1);
+        }
+    }
+}
+
+// The write happened, the answer was lost.
+#[tokio::test]
+async fn a_rotation_whose_answer_was_lost_can_be_retried() {
+    let harness = Harness::new();
+    let tokens = harness.sign_in().await;
+    harness.store.fail("advance", Fault::After);
+    let failed = harness.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
+    harness.store.heal();
+    let next = harness.refresh(tokens.refresh().as_str()).await;
+    assert_eq!(generation(&next), 1, "the same successor");
+}

@@ -1,0 +1,68 @@
+//! The limit of sessions of a subject.
+
+use http::StatusCode;
+use tower_jwt_auth::{EndReason, SessionError, SessionLimit, SessionStore, SignIn};
+use tower_jwt_auth_tests::{Harness, Profile};
+
+#[tokio::test]
+async fn beyond_the_cap_the_oldest_session_ends() {
+    let harness =
+        Harness::new().with_sessions(|s| s.with_session_limit(SessionLimit::end_oldest(2)));
+    let first = harness.sign_in().await;
+    harness.advance(1);
+    let second = harness.sign_in().await;
+    harness.advance(1);
+    let bob = harness.sign_in_as(SignIn::new("bob", Profile { name: "Bob".into() })).await;
+    let third = harness.sign_in().await;
+    let refused = harness.call(first.access().as_str()).await;
+    refused.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+    for tokens in [&second, &third, &bob] {
+        assert_eq!(harness.call(tokens.access().as_str()).await.status, StatusCode::OK);
+    }
+    let ended = harness.store.load(first.refresh().session_id()).await.unwrap().unwrap();
+    assert_eq!(ended.session.record().ended.unwrap().reason, EndReason::Limit);
+}
+
+#[tokio::test]
+async fn beyond_the_cap_a_sign_in_is_refused_where_that_is_configured() {
+    let harness =
+        Harness::new().with_sessions(|s| s.with_session_limit(SessionLimit::reject_new(2)));
+    let first = harness.sign_in().await;
+    harness.advance(1);
+    let _second = harness.sign_in().await;
+    harness.advance(1);
+    let third = harness.sessions.start(Harness::alice()).await;
+    assert!(matches!(third, Err(SessionError::Limit)), "{third:?}");
+    assert_eq!(harness.call(first.access().as_str()).await.status, StatusCode::OK);
+    assert_eq!(harness.sessions.list("alice", None).await.unwrap().sessions.len(), 2);
+    harness.logout(first.refresh().as_str()).await;
+    assert!(harness.sessions.start(Harness::alice()).await.is_ok());
+}
+
+// The count is taken after the insert.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sign_ins_at_once_do_not_slip_below_the_cap() {
+    let harness =
+        Harness::new().with_sessions(|s| s.with_session_limit(SessionLimit::end_oldest(3)));
+    let mut racing = Vec::new();
+    for _ in 0..20 {
+        let harness = harness.clone();
+        racing.push(tokio::spawn(async move { harness.sign_in().await }));
+    }
+    for racer in racing {
+        let _tokens = racer.await.unwrap();
+    }
+    assert!(harness.sessions.list("alice", None).await.unwrap().sessions.len() <= 3);
+}
+
+#[tokio::test]
+async fn who_is_signed_out_by_the_limit_is_in_the_log() {
+    let harness =
+        Harness::new().with_sessions(|s| s.with_session_limit(SessionLimit::end_oldest(1)));
+    let first = harness.sign_in().await;
+    let _ = harness.sign_in().await;
+    let session = first.refresh().session_id().to_string();
+    let events =
+        tower_jwt_auth_tests::log_capture::lines_containing("a session was ended for a new one");
+    assert!(events.iter().any(|line| line.contains(&session) && line.contains("INFO")));
+}

@@ -1,0 +1,113 @@
+//! Extractors and requirements in axum handlers.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::get;
+use http::StatusCode;
+use tower::{Layer, service_fn};
+use tower_jwt_auth::{AuthError, Identity};
+use tower_jwt_auth_tests::harness::{Profile, echo, reason, request, send_to};
+use tower_jwt_auth_tests::{Harness, TestResponse};
+
+use super::{ALICE, access_token, assert_let_in, assert_without_credentials, bearer};
+
+fn app(handler: axum::routing::MethodRouter) -> Router {
+    Router::new().route("/", handler)
+}
+
+async fn who(identity: Identity<Profile>) -> String {
+    format!("{} is {}", identity.subject(), identity.claims().name)
+}
+
+async fn who_if_any(identity: Option<Identity<Profile>>) -> String {
+    identity.map_or("nobody".to_owned(), |identity| identity.subject().to_owned())
+}
+
+#[tokio::test]
+async fn a_handler_that_takes_an_option_sees_nobody_and_somebody() {
+    let harness = Harness::new();
+    let app = app(get(who_if_any)).layer(harness.auth.clone().optional());
+    assert_let_in(&send_to(app.clone(), request("GET", &[])).await, "nobody");
+    let token = bearer(&access_token(&harness).await);
+    let response = send_to(app.clone(), request("GET", &[("authorization", &token)])).await;
+    assert_let_in(&response, "alice");
+    let response = send_to(app, request("GET", &[("authorization", "Bearer x.y.z")])).await;
+    response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_handler_that_needs_an_identity_refuses_nobody_with_a_bare_challenge() {
+    let harness = Harness::new();
+    let optional = harness.auth.clone().with_realm("shop").unwrap().optional();
+    let app = app(get(who)).layer(optional);
+    let response = send_to(app.clone(), request("GET", &[])).await;
+    assert_eq!(response.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(response.challenge(), Some(r#"Bearer realm="shop""#));
+    assert!(response.body.is_empty());
+    assert_eq!(reason(&response), AuthError::Missing);
+    let token = bearer(&access_token(&harness).await);
+    let response = send_to(app, request("GET", &[("authorization", &token)])).await;
+    assert_let_in(&response, ALICE);
+}
+
+#[track_caller]
+fn assert_no_layer(response: &TestResponse) {
+    response.assert_refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
+    assert!(response.challenge().is_none());
+    assert_eq!(reason(response), AuthError::MissingLayer);
+}
+
+// What was left unprotected must not look protected.
+#[tokio::test]
+async fn a_handler_outside_of_the_layer_or_of_its_claims_answers_500_and_never_200() {
+    let harness = Harness::new();
+    let token = bearer(&access_token(&harness).await);
+    let headers = [("authorization", &*token)];
+    for unprotected in [app(get(who)), app(get(who_if_any))] {
+        assert_no_layer(&send_to(unprotected.clone(), request("GET", &[])).await);
+        assert_no_layer(&send_to(unprotected, request("GET", &headers)).await);
+    }
+    // A type that is not the layer's, whether it is needed or not.
+    let others = async |_: Identity<String>| "let in";
+    let others_if_any = async |_: Option<Identity<String>>| "let in";
+    let wrong = app(get(others)).layer(harness.auth.clone());
+    assert_no_layer(&send_to(wrong, request("GET", &headers)).await);
+    let wrong = app(get(others_if_any)).layer(harness.auth.clone());
+    assert_no_layer(&send_to(wrong, request("GET", &headers)).await);
+}
+
+#[tokio::test]
+async fn a_requirement_outside_of_its_layer_answers_500_and_never_200() {
+    let harness = Harness::new();
+    let token = bearer(&access_token(&harness).await);
+    let headers = [("authorization", &*token)];
+    let scope = harness.auth.require_scope("read").unwrap();
+    let fresh = harness.auth.require_fresh_login(Duration::from_secs(300)).unwrap();
+    // The right way round first.
+    let inside = harness.auth.layer(scope.layer(fresh.layer(service_fn(echo))));
+    assert_let_in(&send_to(inside, request("GET", &headers)).await, ALICE);
+    for headers in [&headers[..], &[]] {
+        let outside = scope.layer(harness.auth.layer(service_fn(echo)));
+        assert_no_layer(&send_to(outside, request("GET", headers)).await);
+        let outside = fresh.layer(harness.auth.layer(service_fn(echo)));
+        assert_no_layer(&send_to(outside, request("GET", headers)).await);
+        assert_no_layer(&send_to(scope.layer(service_fn(echo)), request("GET", headers)).await);
+        assert_no_layer(&send_to(fresh.layer(service_fn(echo)), request("GET", headers)).await);
+    }
+}
+
+#[tokio::test]
+async fn a_requirement_refuses_an_anonymous_request_with_a_bare_challenge() {
+    let harness = Harness::new();
+    let optional = harness.auth.clone().optional();
+    let scope = harness.auth.require_scope("read").unwrap();
+    let service = optional.layer(scope.layer(service_fn(echo)));
+    assert_without_credentials(&send_to(service.clone(), request("GET", &[])).await);
+    let token = bearer(&access_token(&harness).await);
+    let headers = [("authorization", &*token)];
+    assert_let_in(&send_to(service, request("GET", &headers)).await, ALICE);
+    let fresh = harness.auth.require_fresh_login(Duration::from_secs(300)).unwrap();
+    let service = optional.layer(fresh.layer(service_fn(echo)));
+    assert_without_credentials(&send_to(service, request("GET", &[])).await);
+}

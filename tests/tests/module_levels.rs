@@ -1,0 +1,189 @@
+//! The levels of the modules of each library crate (docs/architecture.md): imports point to lower levels only, so that
+//! no two modules depend on each other.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A crate's modules, the lowest level first. Modules of one level do not import each other.
+struct Levels {
+    source: &'static str,
+    levels: &'static [&'static [&'static str]],
+    /// The least number of imports between modules that the crate has, as a check of the search itself.
+    min_imports: usize,
+}
+
+const TOWER_JWT_AUTH: Levels = Levels {
+    source: "crates/tower-jwt-auth/src",
+    levels: &[
+        &["algorithm"],
+        &["error"],
+        &["background", "jws", "keys", "scope", "store_guard"],
+        &["claims", "http"],
+        &["identity", "issuer"],
+        &["refresh_token", "revocation", "verifier"],
+        &["sessions"],
+        &["auth", "endpoints"],
+    ],
+    min_imports: 50,
+};
+
+const CORE: Levels = Levels {
+    source: "crates/tower-jwt-auth-core/src",
+    levels: &[
+        &["change_signal", "error", "id", "rotation_policy", "session_limit", "time"],
+        &["clock", "revocation"],
+        &["log", "session"],
+        &["paging", "rotation"],
+        &["serde", "store"],
+        &["conformance", "memory"],
+    ],
+    min_imports: 50,
+};
+
+const ROTATION_MODEL: Levels = Levels {
+    source: "crates/rotation-model/src",
+    levels: &[
+        &["rule"],
+        &["linear_session", "model"],
+        &["check", "rivals", "shipped"],
+        &["scenarios"],
+        &["report"],
+    ],
+    min_imports: 20,
+};
+
+const SQLX: Levels = Levels {
+    source: "crates/tower-jwt-auth-sqlx/src",
+    levels: &[
+        &["convert", "error", "escape", "query_error"],
+        &["log_row", "migrations", "pool", "session_row"],
+        &["paging"],
+        &["postgres", "sqlite"],
+    ],
+    min_imports: 40,
+};
+
+/// The crates whose modules have levels.
+const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL, SQLX];
+/// The rooms of modules that have levels of their own.
+const ROOMS: &[Levels] = &[HTTP, POSTGRES, SQLITE];
+
+const HTTP: Levels = Levels {
+    source: "crates/tower-jwt-auth/src/http",
+    levels: &[&["challenge", "cookies"], &["origin", "token_source"]],
+    min_imports: 1,
+};
+
+const POSTGRES: Levels = Levels {
+    source: "crates/tower-jwt-auth-sqlx/src/postgres",
+    levels: &[
+        &["cursor", "notify", "statements"],
+        &["connect"],
+        &["migrations"],
+        &["store"],
+        &["log", "sessions"],
+    ],
+    min_imports: 10,
+};
+
+const SQLITE: Levels = Levels {
+    source: "crates/tower-jwt-auth-sqlx/src/sqlite",
+    levels: &[
+        &["connect", "cursor", "statements", "watch"],
+        &["migrations"],
+        &["store"],
+        &["log"],
+        &["sessions"],
+    ],
+    min_imports: 10,
+};
+
+#[test]
+fn imports_point_to_lower_levels() {
+    for levels in CRATES {
+        levels.check("crate");
+    }
+}
+
+#[test]
+fn imports_inside_of_rooms_point_to_lower_levels() {
+    for levels in ROOMS {
+        let (_, room) = levels.source.rsplit_once('/').unwrap();
+        levels.check(&format!("crate::{room}"));
+    }
+}
+
+impl Levels {
+    fn check(&self, root: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(self.source);
+        let mut imports = 0;
+        for path in sources(&folder) {
+            let inside = path.strip_prefix(&folder).unwrap().with_extension("");
+            let module = inside.iter().next().unwrap().to_str().unwrap().to_owned();
+            if module == "lib" || module == "mod" || is_test(&inside) {
+                continue;
+            }
+            let code = code(&path);
+            assert!(!imports_from(&code, root), "{path:?} imports from {root} without a module");
+            for imported in imported(&code, root) {
+                if imported == module {
+                    continue;
+                }
+                imports += 1;
+                let (from, to) = (self.level(&module), self.level(&imported));
+                assert!(
+                    to < from,
+                    "{module} (level {from}) imports {imported} (level {to}): {path:?}"
+                );
+            }
+        }
+        let least = self.min_imports;
+        assert!(imports >= least, "{imports} imports were found in {}", self.source);
+    }
+
+    fn level(&self, module: &str) -> usize {
+        let level = self.levels.iter().position(|level| level.contains(&module));
+        level.unwrap_or_else(|| panic!("{module} has no level in {}", self.source))
+    }
+}
+
+fn is_test(module: &Path) -> bool {
+    module.iter().any(|part| part == "tests")
+}
+
+/// The code of a file, without comments and without the tests at its end.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let is_code = |line: &&str| !line.trim_start().starts_with("//");
+    code.lines().filter(is_code).map(|line| format!("{line}\n")).collect()
+}
+
+/// Whether a text imports from a root without the name of a module, as in `crate::{…}` or `crate::Item`. The level of
+/// such an import would be unknown. Paths of macros (`$crate::Item`) are exempt.
+fn imports_from(code: &str, root: &str) -> bool {
+    let prefix = format!("{root}::");
+    code.match_indices(&prefix).any(|(at, _)| {
+        let is_module = |c: char| c.is_ascii_lowercase() || c == '_';
+        !code[..at].ends_with('$') && !code[at + prefix.len()..].starts_with(is_module)
+    })
+}
+
+/// The modules that a text names under a root, as `tower` in `crate::tower::Service`. Macros are not modules.
+fn imported(code: &str, root: &str) -> Vec<String> {
+    let prefix = format!("{root}::");
+    let names = code.match_indices(&prefix).filter_map(|(at, _)| {
+        let path = &code[at + prefix.len()..];
+        let end = path.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(path.len());
+        let (name, rest) = path.split_at(end);
+        (!name.is_empty() && !rest.starts_with('!')).then(|| name.to_owned())
+    });
+    names.collect()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    files.into_iter().chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}

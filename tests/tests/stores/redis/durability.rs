@@ -1,0 +1,120 @@
+//! Endings that replicas are waited for.
+
+use std::time::{Duration, Instant};
+
+use tower_jwt_auth_core::{
+    EndReason, LogEntry, RevocationLog, SessionLimit, SessionSelector, SessionStore, StoreError,
+};
+use tower_jwt_auth_redis::{RedisOptions, RedisStore};
+use tower_jwt_auth_tests::servers::Redis;
+use tower_jwt_auth_tests::util::{error_chain, until};
+
+use super::{ANY, follow};
+use crate::support::{read, revocation, session};
+
+/// More than a replica needs that is there, on a slow machine too.
+const WITHIN: Duration = Duration::from_secs(1);
+/// For one that is not there, so that three rounds of waiting are over soon.
+const SHORT: Duration = Duration::from_millis(300);
+
+/// A primary, its replica, and a store that waits for it.
+async fn pair() -> Option<(Redis, Redis, RedisStore)> {
+    let (primary, replica) = (Redis::start(&[])?, Redis::start(&[])?);
+    follow(&replica, &primary);
+    let store = store_with_replicas(&primary, 1, WITHIN).await;
+    Some((primary, replica, store))
+}
+
+async fn store_with_replicas(server: &Redis, count: usize, within: Duration) -> RedisStore {
+    let options = RedisOptions::default().with_replicas(count, within);
+    RedisStore::connect_with(&server.url(), options).await.unwrap()
+}
+
+fn is_not_acknowledged<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
+    let error = answer.unwrap_err();
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert!(error_chain(&error).contains("0 of 1 replicas"), "{}", error_chain(&error));
+}
+
+#[tokio::test]
+async fn an_ending_is_acknowledged_once_a_replica_has_it() {
+    let Some((_primary, mut replica, store)) = pair().await else { return };
+    let sessions = [session("alice"), session("alice"), session("alice")];
+    for session in &sessions {
+        store.insert(session, ANY).await.unwrap();
+    }
+    let ended = store
+        .end(&SessionSelector::ById { id: sessions[0].id() }, EndReason::Logout)
+        .await
+        .unwrap();
+    assert!(ended.is_some());
+    let there = replica.cli(&["xlen", "{tower-jwt-auth}:log"]);
+    assert_eq!(there.trim(), "1", "it is there when it is acknowledged");
+
+    replica.pause();
+    let selector = SessionSelector::ById { id: sessions[1].id() };
+    is_not_acknowledged(store.end(&selector, EndReason::Logout).await);
+    // There is nothing left to end, but the replica has it no more than before.
+    is_not_acknowledged(store.end(&selector, EndReason::Logout).await);
+    is_not_acknowledged(store.append(&[LogEntry::Revocation(revocation())]).await);
+    let one = SessionLimit::end_oldest(1);
+    is_not_acknowledged(store.insert(&session("alice"), one).await);
+    // What ends nothing waits for nobody.
+    store.insert(&session("bob"), ANY).await.unwrap();
+    store.insert(&session("bob"), SessionLimit::reject_new(5)).await.unwrap();
+    assert_eq!(read(&store, None).await.0.len(), 4, "all of it has happened on the primary");
+
+    replica.resume();
+    until("the replica acknowledges", async || {
+        store.end(&selector, EndReason::Logout).await.is_ok_and(|ended| ended.is_none())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn as_many_replicas_as_asked_for_must_have_it() {
+    let Some((primary, _replica, _)) = pair().await else { return };
+    let store = store_with_replicas(&primary, 2, WITHIN).await;
+    let error = store.append(&[LogEntry::Revocation(revocation())]).await.unwrap_err();
+    assert!(error_chain(&error).contains("1 of 2 replicas"), "{}", error_chain(&error));
+}
+
+/// If each waited on its own behind the others, most would not even begin before nobody waits for them.
+#[tokio::test]
+async fn while_a_replica_is_away_all_endings_happen_and_none_waits_for_long() {
+    let Some((primary, mut replica, _)) = pair().await else { return };
+    let store = std::sync::Arc::new(store_with_replicas(&primary, 1, SHORT).await);
+    let mut sessions = Vec::new();
+    for number in 0..60 {
+        let new = session(&format!("user-{number}"));
+        store.insert(&new, ANY).await.unwrap();
+        sessions.push(new);
+    }
+    replica.pause();
+    let begun = Instant::now();
+    let mut endings = Vec::new();
+    for session in &sessions {
+        let (store, id) = (store.clone(), session.id());
+        endings.push(tokio::spawn(async move {
+            store.end(&SessionSelector::ById { id }, EndReason::Logout).await
+        }));
+    }
+    // Nobody else is held up.
+    store.load(sessions[0].id()).await.unwrap().unwrap();
+    for ending in endings {
+        is_not_acknowledged(ending.await.unwrap());
+    }
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    assert_eq!(read(store.as_ref(), None).await.0.len(), sessions.len(), "all have happened");
+    replica.resume();
+}
+
+#[tokio::test]
+async fn after_a_restore_the_replica_has_all_endings() {
+    let Some((_primary, replica, store)) = pair().await else { return };
+    for _ in 0..10 {
+        store.insert(&session("alice"), ANY).await.unwrap();
+    }
+    assert_eq!(store.after_restore().await.unwrap(), 10);
+    assert_eq!(replica.cli(&["xlen", "{tower-jwt-auth}:log"]).trim(), "10");
+}
