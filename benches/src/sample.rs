@@ -33,7 +33,7 @@ fn client_info() -> ClientInfo {
 /// Returns a sign-in of the subject.
 pub(crate) fn sign_in(subject: &str) -> SignIn<Profile> {
     let profile = Profile { name: subject.to_owned() };
-    SignIn::new(subject, profile).with_scope(SCOPE).with_client_info(client_info())
+    SignIn::new(subject).with_claims(profile).with_scope(SCOPE).with_client_info(client_info())
 }
 
 /// Creates a session of the subject that starts now.

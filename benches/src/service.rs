@@ -18,8 +18,10 @@ pub(crate) async fn start_service(
 ) -> Result<Sessions<Profile>, BoxError> {
     let issuer = Issuer::new(sample::ISSUER, sample::AUDIENCE, SigningKey::generate()?)?
         .with_access_lifetime(sample::ACCESS_LIFETIME)?;
-    let sessions =
-        Sessions::new(issuer, RefreshSecrets::generate()?, store.clone())?.with_policy(policy)?;
+    let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, store.clone())
+        .claims::<Profile>()
+        .rotation(policy)
+        .build()?;
     timeout(SYNC_TIMEOUT, sessions.revocations().ready()).await?;
     Ok(sessions)
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_jwt_auth::{
     AuthError, Clock, Identity, Issuer, JwtAuthLayer, LogoutService, ManualClock, MemoryStore,
-    RefreshCookie, RefreshRejection, RefreshSecrets, RefreshService, Sessions, SignIn, SigningKey,
-    Timestamp, TokenSource, Tokens,
+    RefreshCookie, RefreshRejection, RefreshSecrets, RefreshService, Sessions, SessionsBuilder,
+    SignIn, SigningKey, Timestamp, TokenSource, Tokens,
 };
 
 use crate::{FaultyStore, TestResponse, log_capture};
@@ -35,6 +35,7 @@ pub struct Profile {
 pub struct Harness {
     pub clock: Arc<ManualClock>,
     pub store: FaultyStore,
+    pub builder: SessionsBuilder<Profile>,
     pub sessions: Sessions<Profile>,
     pub auth: JwtAuthLayer<Profile>,
     pub cookie: RefreshCookie,
@@ -62,25 +63,27 @@ impl Harness {
         log_capture::install();
         let issuer = Issuer::new(ISSUER, AUDIENCE, key.clone()).unwrap().with_clock(clock.clone());
         let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
-        let sessions = Sessions::new(issuer, secrets, store.clone()).unwrap();
+        let builder = Sessions::builder(issuer, secrets, store.clone()).claims::<Profile>();
+        let sessions = builder.clone().build().unwrap();
         let auth = JwtAuthLayer::for_sessions(&sessions);
-        Self { clock, store, sessions, auth, cookie: RefreshCookie::host(), key }
+        Self { clock, store, builder, sessions, auth, cookie: RefreshCookie::host(), key }
     }
 
     /// Changes how the sessions are set up.
     #[must_use]
     pub fn with_sessions(
         mut self,
-        change: impl FnOnce(Sessions<Profile>) -> Sessions<Profile>,
+        change: impl FnOnce(SessionsBuilder<Profile>) -> SessionsBuilder<Profile>,
     ) -> Self {
-        self.sessions = change(self.sessions);
+        self.builder = change(self.builder);
+        self.sessions = self.builder.clone().build().unwrap();
         self.auth = JwtAuthLayer::for_sessions(&self.sessions);
         self
     }
 
     /// Creates one that removes no ended sessions.
     pub fn without_sweeper() -> Self {
-        Self::new().with_sessions(Sessions::without_housekeeping)
+        Self::new().with_sessions(|s| s.sweep(false))
     }
 
     /// Changes where the layer looks for access tokens.
@@ -99,7 +102,7 @@ impl Harness {
     }
 
     pub fn alice() -> SignIn<Profile> {
-        SignIn::new("alice", Profile { name: "Alice".into() }).with_scope("read write")
+        SignIn::new("alice").with_claims(Profile { name: "Alice".into() }).with_scope("read write")
     }
 
     /// Signs alice in.
@@ -222,8 +225,10 @@ where
 
 /// Responds with the identity that the layer inserted: the subject and its name, or `anonymous`.
 pub async fn echo(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
-    let text = match request.extensions().get::<Identity<Profile>>() {
-        Some(identity) => format!("{} is {}", identity.subject(), identity.claims().name),
+    let text = match request.extensions().get::<Identity>() {
+        Some(identity) => {
+            format!("{} is {}", identity.subject(), identity.claims::<Profile>().unwrap().name)
+        }
         None => "anonymous".to_owned(),
     };
     Ok(Response::new(Full::from(text)))

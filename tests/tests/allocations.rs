@@ -30,9 +30,11 @@ async fn sessions(algorithm: Algorithm) -> (Sessions<Profile>, String) {
     let key = SigningKey::generate_for(algorithm).unwrap();
     let issuer = Issuer::new("https://i.example", "https://a.example", key).unwrap();
     let secrets = RefreshSecrets::generate().unwrap();
-    let sessions = Sessions::<Profile>::new(issuer, secrets, MemoryStore::new()).unwrap();
+    let sessions =
+        Sessions::builder(issuer, secrets, MemoryStore::new()).claims::<Profile>().build().unwrap();
     sessions.revocations().ready().await;
-    let who = SignIn::new("alice", Profile { name: "Alice".into() }).with_scope("read write");
+    let who =
+        SignIn::new("alice").with_claims(Profile { name: "Alice".into() }).with_scope("read write");
     let tokens = sessions.start(who).await.unwrap();
     (sessions, tokens.access().as_str().to_owned())
 }
@@ -62,14 +64,14 @@ async fn a_request_with_a_good_token_allocates_seven_times() {
 #[tokio::test]
 async fn verifying_alone_allocates_four_times() {
     let (sessions, token) = sessions(Algorithm::EdDSA).await;
-    let verifier = Verifier::<Profile>::new(sessions.issuer());
+    let verifier = Verifier::new(sessions.issuer()).with_claims::<Profile>();
     let now = Timestamp::from(std::time::SystemTime::now());
     let verify = || {
-        let mut identity: Option<Identity<Profile>> = None;
+        let mut identity: Option<Identity> = None;
         let counted = allocation_counter::measure(|| {
             identity = verifier.verify(&token, now).ok();
         });
-        assert_eq!(identity.unwrap().claims().name, "Alice");
+        assert_eq!(identity.unwrap().claims::<Profile>().unwrap().name, "Alice");
         counted.count_total
     };
     verify();
@@ -81,7 +83,7 @@ async fn verifying_alone_allocates_four_times() {
 #[tokio::test]
 async fn cloning_an_identity_allocates_nothing() {
     let (sessions, token) = sessions(Algorithm::EdDSA).await;
-    let verifier = Verifier::<Profile>::new(sessions.issuer());
+    let verifier = Verifier::new(sessions.issuer()).with_claims::<Profile>();
     let identity = verifier.verify(&token, std::time::SystemTime::now().into()).unwrap();
     let counted = allocation_counter::measure(|| drop(identity.clone()));
     assert_eq!(counted.count_total, 0);

@@ -23,7 +23,8 @@ const TOWER_JWT_AUTH: Levels = Levels {
         &["identity", "issuer"],
         &["refresh_token", "revocation", "verifier"],
         &["sessions"],
-        &["auth", "endpoints"],
+        &["auth", "endpoints", "store"],
+        &["tokens"],
     ],
     min_imports: 50,
 };

@@ -4,20 +4,17 @@ use std::future::Future;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::ConfigError;
 
-/// A task that ends when this is dropped.
+/// A task that is aborted when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Background(AbortHandle);
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
+pub(crate) struct Background(
+    #[expect(dead_code, reason = "held for its drop")] AbortOnDropHandle<()>,
+);
 
 impl Background {
     /// Runs what `make` makes, and runs it anew should it ever panic, as a store's code may.
@@ -39,7 +36,7 @@ impl Background {
                 sleep(Duration::from_secs(1)).await;
             }
         });
-        Self(task.abort_handle())
+        Self(AbortOnDropHandle::new(task))
     }
 }
 

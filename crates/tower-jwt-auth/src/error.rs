@@ -94,6 +94,9 @@ pub enum ConfigError {
         /// The origin given.
         origin: String,
     },
+    /// The type of claims was set after the refresh hook, which is a hook for claims of another type.
+    #[error("the refresh hook is for claims of another type: call claims before refresh_hook")]
+    ClaimsAfterHook,
     /// There is no tokio runtime for the task that follows the revocation log.
     #[error("there is no tokio runtime here: build this inside #[tokio::main] or Runtime::enter")]
     NoRuntime,

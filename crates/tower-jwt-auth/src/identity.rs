@@ -1,12 +1,19 @@
+use std::any::Any;
 use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tower_jwt_auth_core::{RevocationKey, Timestamp};
 
 use crate::claims::Registered;
+use crate::http::challenge::Realm;
 
-/// Who a verified access token says the caller is, with the application's own claims `C`.
+/// The caller that a verified access token identifies.
+///
+/// [`JwtAuthLayer`](crate::JwtAuthLayer) puts it into the extensions of a request. The application's own claims are
+/// read with [`claims`](Self::claims), or with the extractor [`Claims`].
 ///
 /// Cloning it copies a pointer.
 ///
@@ -18,16 +25,19 @@ use crate::claims::Registered;
 /// #[derive(serde::Deserialize)]
 /// struct Profile { name: String }
 ///
-/// fn greet(identity: &Identity<Profile>) -> String {
-///     format!("{} ({})", identity.claims().name, identity.subject())
+/// fn greet(identity: &Identity) -> Option<String> {
+///     let profile = identity.claims::<Profile>()?;
+///     Some(format!("{} ({})", profile.name, identity.subject()))
 /// }
 /// ```
-pub struct Identity<C> {
-    verified: Arc<Verified<C>>,
-    judged_at: Timestamp,
+#[derive(Clone)]
+pub struct Identity {
+    verified: Arc<Verified<dyn Any + Send + Sync>>,
+    verified_at: Timestamp,
+    realm: Realm,
 }
 
-struct Verified<C> {
+struct Verified<C: ?Sized> {
     issuer: Arc<str>,
     text: Packed,
     issued_at: Option<Timestamp>,
@@ -35,6 +45,7 @@ struct Verified<C> {
     /// The leeway that the verifier grants beyond `expires_at`.
     leeway: Duration,
     auth_time: Option<Timestamp>,
+    /// The last field, so that the type of the claims can be erased.
     claims: C,
 }
 
@@ -70,14 +81,14 @@ impl Packed {
     }
 }
 
-impl<C> Identity<C> {
-    /// The identity in claims that have been checked. `sub` and `exp` are there, then.
-    pub(crate) fn new(
+impl Identity {
+    /// Creates the identity of claims that have passed all checks, so that `sub` and `exp` are present.
+    pub(crate) fn new<C: Send + Sync + 'static>(
         issuer: Arc<str>,
         registered: &Registered<'_>,
         claims: C,
         leeway: Duration,
-        judged_at: Timestamp,
+        verified_at: Timestamp,
     ) -> Self {
         let text = Packed::new([
             registered.sub.as_deref(),
@@ -95,7 +106,7 @@ impl<C> Identity<C> {
             auth_time: registered.auth_time,
             claims,
         };
-        Self { verified: Arc::new(verified), judged_at }
+        Self { verified: Arc::new(verified), verified_at, realm: Realm::default() }
     }
 
     fn field(&self, field: usize) -> Option<&str> {
@@ -157,14 +168,23 @@ impl<C> Identity<C> {
         now >= self.expires_at() + self.verified.leeway
     }
 
-    /// The time at which the token was judged, which is the time of the request.
-    pub fn judged_at(&self) -> Timestamp {
-        self.judged_at
+    /// Returns the time at which the token was verified, which is the time of the request.
+    pub fn verified_at(&self) -> Timestamp {
+        self.verified_at
     }
 
-    /// The application's own claims.
-    pub fn claims(&self) -> &C {
-        &self.verified.claims
+    /// Returns the application's own claims, or `None` where the verifier reads claims of another type.
+    pub fn claims<C: Send + Sync + 'static>(&self) -> Option<&C> {
+        self.verified.claims.downcast_ref()
+    }
+
+    /// Sets the realm of the layer that has verified the token, for the challenges of what stands inside of it.
+    pub(crate) fn set_realm(&mut self, realm: &Realm) {
+        self.realm.clone_from(realm);
+    }
+
+    pub(crate) fn realm(&self) -> &Realm {
+        &self.realm
     }
 
     /// What would have to be revoked for this token to be dead: it, its session, or the older tokens of its
@@ -183,13 +203,7 @@ impl<C> Identity<C> {
     }
 }
 
-impl<C> Clone for Identity<C> {
-    fn clone(&self) -> Self {
-        Self { verified: Arc::clone(&self.verified), judged_at: self.judged_at }
-    }
-}
-
-impl<C> fmt::Debug for Identity<C> {
+impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
             .field("issuer", &self.issuer())
@@ -197,6 +211,63 @@ impl<C> fmt::Debug for Identity<C> {
             .field("session_id", &self.session_id())
             .field("scope", &self.scope())
             .finish_non_exhaustive()
+    }
+}
+
+/// The application's own claims `C` of a verified access token.
+///
+/// With the feature `axum` it is an extractor.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::Claims;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Profile { name: String }
+///
+/// async fn hello(profile: Claims<Profile>) -> String {
+///     format!("Hello, {}", profile.name)
+/// }
+/// ```
+pub struct Claims<C> {
+    identity: Identity,
+    claims: PhantomData<fn() -> C>,
+}
+
+impl<C: Send + Sync + 'static> Claims<C> {
+    /// Creates the claims of an identity, or returns `None` where the verifier reads claims of another type.
+    pub fn of(identity: &Identity) -> Option<Self> {
+        identity.claims::<C>()?;
+        Some(Self { identity: identity.clone(), claims: PhantomData })
+    }
+
+    /// Returns the identity whose claims these are.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}
+
+impl<C: Send + Sync + 'static> Deref for Claims<C> {
+    type Target = C;
+
+    fn deref(&self) -> &C {
+        match self.identity.claims() {
+            Some(claims) => claims,
+            None => unreachable!("`Claims::of` has checked the type"),
+        }
+    }
+}
+
+impl<C> Clone for Claims<C> {
+    fn clone(&self) -> Self {
+        Self { identity: self.identity.clone(), claims: PhantomData }
+    }
+}
+
+impl<C> fmt::Debug for Claims<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claims").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, nam
 use crate::error::{ConfigError, TokenError};
 use crate::jws::MAX_TOKEN_LENGTH;
 use crate::keys::crypto::CryptoError;
-use crate::keys::{KeyRing, SigningKey, encode_base64url};
+use crate::keys::{KeySet, SigningKey, encode_base64url};
 
 /// The longest life of an access token that can be set.
 pub(crate) const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -33,7 +33,8 @@ pub(crate) const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 pub struct Issuer {
     name: Arc<str>,
     audience: Arc<str>,
-    keys: KeyRing,
+    signing_key: SigningKey,
+    keys: KeySet,
     client_id: Arc<str>,
     access_lifetime: Duration,
     leeway: Duration,
@@ -41,7 +42,7 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// An issuer of this name (`iss`), for this audience (`aud`), with these keys.
+    /// An issuer of this name (`iss`), for this audience (`aud`), which signs with this key.
     ///
     /// # Errors
     ///
@@ -49,7 +50,7 @@ impl Issuer {
     pub fn new(
         iss: impl Into<String>,
         aud: impl Into<String>,
-        keys: impl Into<KeyRing>,
+        signing_key: SigningKey,
     ) -> Result<Self, ConfigError> {
         let issuer = name(iss.into(), "issuer", "give the address of the service")?;
         let audience = name(aud.into(), "audience", "give the address of the API")?;
@@ -57,7 +58,8 @@ impl Issuer {
             client_id: Arc::clone(&audience),
             name: issuer,
             audience,
-            keys: keys.into(),
+            keys: signing_key.verifying_key().clone().into(),
+            signing_key,
             access_lifetime: Duration::from_secs(300),
             leeway: Duration::from_secs(5),
             clock: Arc::new(SystemClock::new()),
@@ -121,7 +123,7 @@ impl Issuer {
         Arc::clone(&self.audience)
     }
 
-    pub(crate) fn keys(&self) -> &KeyRing {
+    pub(crate) fn keys(&self) -> &KeySet {
         &self.keys
     }
 
@@ -167,7 +169,7 @@ impl Issuer {
         };
         let claims = grant.claims.with_registered(&registered)?;
         claims::parse::<C>(&claims).map_err(IssueError::Unreadable)?;
-        let text = sign(self.keys.signing(), ACCESS_TOKEN_TYPE, claims.as_bytes())?;
+        let text = sign(&self.signing_key, ACCESS_TOKEN_TYPE, claims.as_bytes())?;
         if text.len() > MAX_TOKEN_LENGTH {
             return Err(IssueError::TooLong { length: text.len(), most: MAX_TOKEN_LENGTH });
         }

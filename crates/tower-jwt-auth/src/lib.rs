@@ -1,58 +1,59 @@
 //! Tower middleware that issues, checks, refreshes, rotates and revokes JWT access and refresh tokens.
 //!
-//! - [`JwtAuthLayer`] checks the access token of every request and puts an [`Identity<C>`] into its extensions;
-//!   [`RequireScope`] and [`RequireFreshLogin`] ask for more of it.
-//! - [`Sessions`] starts, refreshes, ends and lists sessions. [`RefreshService`] and [`LogoutService`] are its
-//!   HTTP faces, [`SignIn::with_request`] and [`Tokens::into_response`] are what a login takes and answers,
-//!   [`RefreshCookie`] is what carries the refresh token.
-//! - [`RevocationList`] is the copy in memory of what has been revoked.
-//! - [`SessionStore`] is where sessions are kept: [`MemoryStore`] here, others in crates of their own.
+//! - [`JwtAuthLayer`] checks the access token of every request and puts an [`Identity`] into its extensions.
+//!   [`RequireScopeLayer`], [`RequireFreshLoginLayer`] and the other layers in [`auth`] require more of it.
+//! - [`Sessions`] starts, refreshes, ends and lists sessions. [`RefreshService`] and [`LogoutService`] expose it over
+//!   HTTP. [`SignIn::with_request`] reads the request of a login, [`Tokens::into_token_response`] writes its response,
+//!   and [`RefreshCookie`] carries the refresh token.
+//! - [`RevocationList`] is the copy of the revocations in memory.
+//! - [`SessionStore`](store::SessionStore) keeps the sessions: [`MemoryStore`] here, others in crates of their own.
 //!
 //! # Examples
 //!
 //! ```
-//! use axum::http::{HeaderMap, StatusCode, Uri};
-//! use axum::{Router, extract::State, response::{IntoResponse, Response}, routing::{get, post}};
+//! use axum::http::{HeaderMap, Uri};
+//! use axum::{Router, extract::State, response::{IntoResponse, Result}, routing::{get, post}};
 //! use tower_jwt_auth::{
-//!     Identity, Issuer, JwtAuthLayer, LogoutService, MemoryStore, OriginPolicy, RefreshCookie,
-//!     RefreshSecrets, RefreshService, Sessions, SignIn, SigningKey,
+//!     Claims, Identity, Issuer, JwtAuthLayer, LogoutService, MemoryStore, OriginPolicy, RefreshCookie,
+//!     RefreshSecrets, RefreshService, RequireScopeLayer, Sessions, SignIn, SigningKey,
 //! };
 //!
 //! #[derive(Clone, serde::Serialize, serde::Deserialize)]
 //! struct Profile { name: String }
 //!
+//! # #[cfg(feature = "axum")]
 //! async fn login(
 //!     State((sessions, cookie)): State<(Sessions<Profile>, RefreshCookie)>,
 //!     uri: Uri,
 //!     headers: HeaderMap,
-//! ) -> Response {
-//!     // First of all: another site must not be able to sign its visitors in as someone else.
-//!     if let Err(cross_site) = OriginPolicy::same_origin().check(&headers, &uri) {
-//!         return cross_site.into_response().into_response();
-//!     }
-//!     // … after the password has been checked. The session of a cookie that came along ends.
-//!     let who = SignIn::new("alice", Profile { name: "Alice".into() }).with_request(&headers, &cookie);
-//!     match sessions.start(who).await {
-//!         Ok(tokens) => tokens.into_response(&cookie).into_response(),
-//!         Err(_) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
-//!     }
+//! ) -> Result<impl IntoResponse> {
+//!     // Checked first: another site must not sign its visitors in as someone else.
+//!     OriginPolicy::same_origin().check(&headers, &uri)?;
+//!     // … after the check of the password. The session of a cookie in the request ends.
+//!     let sign_in = SignIn::new("alice")
+//!         .with_claims(Profile { name: "Alice".into() })
+//!         .with_request(&headers, &cookie);
+//!     Ok(sessions.start(sign_in).await?.into_token_response(&cookie))
 //! }
 //!
 //! # #[cfg(feature = "axum")]
-//! async fn me(user: Identity<Profile>) -> String {
-//!     format!("{} is {}", user.subject(), user.claims().name)
+//! async fn me(user: Identity, profile: Claims<Profile>) -> String {
+//!     format!("{} is {}", user.subject(), profile.name)
 //! }
-//! # #[cfg(not(feature = "axum"))] async fn me() -> String { String::new() }
+//! # #[cfg(not(feature = "axum"))] async fn login() {}
+//! # #[cfg(not(feature = "axum"))] async fn me() {}
 //!
-//! # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # #[tokio::main] async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
 //! let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
-//! let sessions = Sessions::<Profile>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+//! let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new())
+//!     .claims::<Profile>()
+//!     .build()?;
 //! let auth = JwtAuthLayer::for_sessions(&sessions);
 //! let cookie = RefreshCookie::host();
 //!
 //! let app: Router = Router::new()
 //!     .route("/api/me", get(me))
-//!     .route("/api/admin", get(me).layer(auth.require_scope("admin")?))
+//!     .route("/api/admin", get(me).layer(RequireScopeLayer::new("admin")?))
 //!     .route_layer(auth)
 //!     .route("/auth/login", post(login))
 //!     .route_service("/auth/refresh", RefreshService::new(&sessions, cookie.clone()))
@@ -68,58 +69,61 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod algorithm;
-mod auth;
+pub mod auth;
 mod background;
 mod claims;
-mod endpoints;
+pub mod endpoints;
 mod error;
 mod http;
 mod identity;
 mod issuer;
 mod jws;
-mod keys;
+pub mod keys;
 mod refresh_token;
-mod revocation;
+pub mod revocation;
 mod scope;
-mod sessions;
+pub mod sessions;
+pub mod store;
 mod store_guard;
+pub mod tokens;
 mod verifier;
 
-/// What the author of a store, or of a layer around one, works with: the whole of `tower-jwt-auth-core`.
-pub mod store {
-    pub use tower_jwt_auth_core::*;
-}
-
-/// The attribute that implementations of [`RefreshHook`], [`SessionStore`] and [`RevocationLog`] need.
+/// The attribute that implementations of [`RefreshHook`], [`SessionStore`](store::SessionStore) and
+/// [`RevocationLog`](store::RevocationLog) need.
 pub use async_trait::async_trait;
-pub use tower_jwt_auth_core::{
-    ClientInfo, Clock, EndReason, ManualClock, MemoryStore, Revocation, RevocationLog,
-    RotationPolicy, Session, SessionId, SessionLimit, SessionPage, SessionPosition, SessionStore,
-    StoreError, SystemClock, Timestamp, TokenId,
-};
 
-pub use self::algorithm::Algorithm;
+#[doc(inline)]
+pub use self::auth::{
+    AuthError, JwtAuthLayer, OriginPolicy, RequireAnyScopeLayer, RequireFreshLoginLayer,
+    RequireLayer, RequireScopeLayer, TokenSource,
+};
+#[doc(inline)]
+pub use self::endpoints::{LogoutService, RefreshCookie, RefreshService};
+pub use self::error::ConfigError;
+#[doc(inline)]
+pub use self::keys::{Algorithm, KeySet, RefreshSecrets, SigningKey, VerifyingKey};
+#[doc(inline)]
+pub use self::revocation::RevocationList;
+#[doc(inline)]
+pub use self::sessions::{RefreshHook, RotationPolicy, Sessions, SignIn, Tokens};
+#[doc(inline)]
+pub use self::store::{MemoryStore, Timestamp};
+#[doc(inline)]
+pub use self::tokens::{Claims, Identity, Issuer, TrustedIssuer, Verifier};
+
 #[cfg(feature = "axum")]
 pub use self::auth::IdentityRejection;
-pub use self::auth::{
-    Anonymous, AuthBody, JwtAuth, JwtAuthLayer, OptionalJwtAuthLayer, RequireFreshLogin,
-    RequireScope, Required, RequiredFuture, ResponseFuture,
-};
-pub use self::claims::ClaimsError;
-pub use self::endpoints::{
-    EndpointFuture, JwksService, LogoutService, RefreshCookie, RefreshService, SameSite,
-};
-pub use self::error::{ConfigError, RequestError, TokenError, TokenPart};
-pub use self::http::challenge::AuthError;
-pub use self::http::origin::OriginPolicy;
-pub use self::http::token_source::TokenSource;
-pub use self::identity::Identity;
-pub use self::issuer::{AccessToken, IssueError, Issuer};
-pub use self::keys::{KeyRing, KeySet, KeySource, RefreshSecrets, SigningKey, VerifyingKey};
-pub use self::refresh_token::RefreshToken;
-pub use self::revocation::{RevocationList, SyncOptions, TokenStatus};
+pub use self::auth::{Anonymous, CrossSite, JwtAuth};
+pub use self::endpoints::{JwksService, SameSite};
+pub use self::revocation::{SyncOptions, TokenStatus};
 pub use self::sessions::{
-    HookError, RefreshContext, RefreshError, RefreshHook, RefreshKind, RefreshRejection, Renewal,
-    SessionError, Sessions, SignIn, Tokens,
+    ClientInfo, EndReason, HookError, RefreshContext, RefreshError, RefreshKind, RefreshRejection,
+    Renewal, Session, SessionError, SessionId, SessionLimit, SessionPage, SessionPosition,
+    SessionsBuilder,
 };
-pub use self::verifier::{TrustedIssuer, Verifier};
+pub use self::store::{
+    Clock, ManualClock, Revocation, RevocationLog, SessionStore, StoreError, SystemClock, TokenId,
+};
+pub use self::tokens::{
+    AccessToken, ClaimsError, IssueError, RefreshToken, RequestError, TokenError, TokenPart,
+};

@@ -4,11 +4,11 @@ use crate::error::ConfigError;
 
 /// One or more scope tokens, separated by single spaces.
 fn is_scope(scope: &str) -> bool {
-    let is_token = |token: &str| {
-        !token.is_empty()
-            && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-    };
     scope.split(' ').all(is_token)
+}
+
+fn is_token(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
 /// As [`is_scope`]; empty stands for none.
@@ -18,6 +18,11 @@ pub(crate) fn is_scope_or_none(scope: &str) -> bool {
 
 pub(crate) fn check(scope: &str) -> Result<(), ConfigError> {
     if is_scope(scope) { Ok(()) } else { Err(ConfigError::Scope { scope: scope.to_owned() }) }
+}
+
+/// Checks a single scope token.
+pub(crate) fn check_token(scope: &str) -> Result<(), ConfigError> {
+    if is_token(scope) { Ok(()) } else { Err(ConfigError::Scope { scope: scope.to_owned() }) }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use serde::{Deserialize, Serialize};
-use tower_jwt_auth::{Identity, Timestamp};
+use tower_jwt_auth::{Claims, Identity, Timestamp};
 
 use crate::error::ApiError;
 use crate::users::Profile;
@@ -30,10 +30,10 @@ pub(crate) struct Transfer {
 }
 
 /// `GET /api/me`: returns the contents of the access token.
-pub(crate) async fn me(user: Identity<Profile>) -> Json<Me> {
+pub(crate) async fn me(user: Identity, profile: Claims<Profile>) -> Json<Me> {
     Json(Me {
         subject: user.subject().to_owned(),
-        name: user.claims().name.clone(),
+        name: profile.name.clone(),
         scope: user.scope().to_owned(),
         session_id: user.session_id().map(str::to_owned),
         auth_time: user.auth_time().map(Timestamp::unix_seconds),
@@ -42,13 +42,13 @@ pub(crate) async fn me(user: Identity<Profile>) -> Json<Me> {
 }
 
 /// `GET /api/admin`: requires the scope `admin`.
-pub(crate) async fn admin(user: Identity<Profile>) -> Json<Message> {
-    Json(Message { message: format!("Welcome, {}.", user.claims().name) })
+pub(crate) async fn admin(profile: Claims<Profile>) -> Json<Message> {
+    Json(Message { message: format!("Welcome, {}.", profile.name) })
 }
 
 /// `POST /api/transfer`: requires a fresh login.
 pub(crate) async fn transfer(
-    user: Identity<Profile>,
+    user: Identity,
     body: Result<Json<Transfer>, JsonRejection>,
 ) -> Result<Json<Message>, ApiError> {
     let Json(Transfer { to, amount }) = body?;

@@ -12,7 +12,7 @@ use tower::timeout::TimeoutLayer;
 use tower::{BoxError, ServiceBuilder};
 use tower_jwt_auth::{
     ConfigError, Issuer, JwtAuthLayer, LogoutService, OriginPolicy, RefreshCookie, RefreshService,
-    SessionStore, Sessions, SyncOptions,
+    RequireFreshLoginLayer, RequireScopeLayer, SessionStore, Sessions, SyncOptions,
 };
 
 use crate::config::{Config, StartError};
@@ -73,8 +73,11 @@ fn set_up(
     let issuer = Issuer::new(ISSUER, AUDIENCE, keys.signing_key)?
         .with_access_lifetime(config.access_lifetime())?;
     Ok(App {
-        sessions: Sessions::new_with(issuer, keys.refresh_secrets, store, follow)?
-            .with_policy(config.rotation())?,
+        sessions: Sessions::builder(issuer, keys.refresh_secrets, store)
+            .claims::<Profile>()
+            .sync_options(follow)
+            .rotation(config.rotation())
+            .build()?,
         cookie: RefreshCookie::host(),
         origins: OriginPolicy::same_origin(),
         users: Users::new(),
@@ -85,8 +88,8 @@ fn set_up(
 fn router(app: App, config: &Config) -> Result<Router, ConfigError> {
     let auth = JwtAuthLayer::for_sessions(&app.sessions).with_max_staleness(app.max_staleness);
     let (sessions, cookie) = (&app.sessions, &app.cookie);
-    let admin = get(api::admin).layer(auth.require_scope("admin")?);
-    let transfer = post(api::transfer).layer(auth.require_fresh_login(config.login_max_age())?);
+    let admin = get(api::admin).layer(RequireScopeLayer::new("admin")?);
+    let transfer = post(api::transfer).layer(RequireFreshLoginLayer::new(config.login_max_age())?);
 
     let timeout = ServiceBuilder::new()
         .layer(HandleErrorLayer::new(|_: BoxError| async { ApiError::REQUEST_TIMEOUT }))

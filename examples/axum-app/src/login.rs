@@ -42,11 +42,12 @@ pub(crate) async fn login(
     // Behind a proxy, the address is in a header of that proxy, which is the only one to trust for it.
     let address = ClientInfo::default().with_address(peer.ip().to_string());
     // The response replaces the cookies of the browser, so the sessions of those cookies end.
-    let sign_in = SignIn::new(user.subject, Profile { name: user.name.to_owned() })
+    let sign_in = SignIn::new(user.subject)
+        .with_claims(Profile { name: user.name.to_owned() })
         .with_scope(user.scope)
         .with_client_info(address)
         .with_request(&headers, &app.cookie);
     let tokens = app.sessions.start(sign_in).await?;
     tracing::info!(subject = user.subject, address = %peer.ip(), "signed in");
-    Ok(tokens.into_response(&app.cookie).into_response())
+    Ok(tokens.into_token_response(&app.cookie).into_response())
 }

@@ -42,7 +42,10 @@ mod tests {
         let issuer = issuer.with_clock(Arc::clone(&clock));
         let secrets = RefreshSecrets::generate().unwrap();
         let app = App {
-            sessions: Sessions::new(issuer, secrets, MemoryStore::new()).unwrap(),
+            sessions: Sessions::builder(issuer, secrets, MemoryStore::new())
+                .claims()
+                .build()
+                .unwrap(),
             cookie: RefreshCookie::host(),
             origins: OriginPolicy::same_origin(),
             users: Users::new(),

@@ -9,7 +9,6 @@ use tower_jwt_auth::{Identity, Session, SessionId};
 
 use crate::app::App;
 use crate::error::ApiError;
-use crate::users::Profile;
 
 #[derive(Serialize)]
 pub(crate) struct List {
@@ -53,7 +52,7 @@ impl Entry {
 /// `GET /auth/sessions`: returns the first page, or with `?after=…` the one after that position.
 pub(crate) async fn list(
     State(app): State<App>,
-    user: Identity<Profile>,
+    user: Identity,
     page: Result<Query<Page>, QueryRejection>,
 ) -> Result<Json<List>, ApiError> {
     let Query(Page { after }) = page.map_err(|_| ApiError::NOT_FOUND)?;
@@ -68,7 +67,7 @@ pub(crate) async fn list(
 /// response.
 pub(crate) async fn end(
     State(app): State<App>,
-    user: Identity<Profile>,
+    user: Identity,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<StatusCode, ApiError> {
     let id = id.ok().and_then(|Path(id)| id.parse::<SessionId>().ok());

@@ -88,7 +88,7 @@ impl Client {
 
     async fn sign_in(&mut self) -> bool {
         let subject = self.subject();
-        let who = SignIn::new(subject.clone(), Profile { name: subject });
+        let who = SignIn::new(subject.clone()).with_claims(Profile { name: subject });
         match self.any_node().start(who).await {
             Ok(tokens) => {
                 let (held, access) = (HeldToken::of(&tokens), tokens.access().as_str().to_owned());

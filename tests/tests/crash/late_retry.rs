@@ -49,7 +49,7 @@ pub(crate) async fn expect_successor(store: Arc<dyn SessionStore>, held: &str, l
 }
 
 pub(crate) async fn start(node: &Sessions<Profile>) -> Tokens {
-    node.start(SignIn::new("alice", Profile { name: "Alice".into() })).await.unwrap()
+    node.start(SignIn::new("alice").with_claims(Profile { name: "Alice".into() })).await.unwrap()
 }
 
 /// Tries for a while, as long as the store is out of reach.

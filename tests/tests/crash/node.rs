@@ -19,8 +19,8 @@ pub(crate) fn node(store: Arc<dyn SessionStore>, grace: Duration) -> Sessions<Pr
     let issuer = Issuer::new(ISSUER, AUDIENCE, key).unwrap();
     let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
     let follow = SyncOptions::default().with_heartbeat(Duration::from_millis(200)).unwrap();
-    let sessions = Sessions::new_with(issuer, secrets, store, follow).unwrap();
+    let builder = Sessions::builder(issuer, secrets, store).claims::<Profile>();
     // Each crash may lose an answer of everyone: what is tested here is the store, not the bound on late retries.
     let policy = RotationPolicy::default().with_grace(grace).with_late_retries(u32::MAX);
-    sessions.with_policy(policy).unwrap()
+    builder.sync_options(follow).rotation(policy).build().unwrap()
 }

@@ -76,10 +76,13 @@ impl Run {
             let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
             let follow = SyncOptions::default().with_heartbeat(often).unwrap();
             let follow = follow.with_full_resync_interval(often * 10).unwrap();
-            let sessions = Sessions::new_with(issuer, secrets, faulty.clone(), follow).unwrap();
-            let sessions = sessions.with_policy(policy.clone()).unwrap();
-            let sessions =
-                sessions.with_session_limit(SessionLimit::end_oldest(rules.max_sessions));
+            let sessions = Sessions::builder(issuer, secrets, faulty.clone())
+                .claims::<Profile>()
+                .sync_options(follow)
+                .rotation(policy.clone())
+                .session_limit(SessionLimit::end_oldest(rules.max_sessions))
+                .build()
+                .unwrap();
             let auth = JwtAuthLayer::for_sessions(&sessions);
             Node { sessions, auth }
         };

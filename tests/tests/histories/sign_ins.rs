@@ -11,7 +11,8 @@ use crate::run::{Checked, Run, SUBJECTS};
 impl Run {
     pub(crate) async fn sign_in(&mut self, subject: usize, node: usize) -> Checked {
         let begun = self.clocks.begin(node);
-        let who = SignIn::new(SUBJECTS[subject], Profile { name: SUBJECTS[subject].into() });
+        let who =
+            SignIn::new(SUBJECTS[subject]).with_claims(Profile { name: SUBJECTS[subject].into() });
         let answer = self.nodes[node].sessions.start(who).await;
         let at = self.clocks.end(begun, node);
         self.check_failure(&["insert"], answer.is_err())?;

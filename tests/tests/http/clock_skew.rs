@@ -21,7 +21,7 @@ fn issuer(key: &SigningKey) -> Issuer {
 /// Creates another node on the harness's store and keys, with this issuer.
 fn node(harness: &Harness, issuer: Issuer) -> Sessions<Profile> {
     let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
-    Sessions::new(issuer, secrets, harness.store.clone()).unwrap()
+    Sessions::builder(issuer, secrets, harness.store.clone()).claims::<Profile>().build().unwrap()
 }
 
 /// Creates a node whose clock is ahead of the harness's.
@@ -67,7 +67,7 @@ async fn a_verifier_of_an_issuer_grants_its_leeway_after_the_expiry_too() {
     let tokens = harness.sign_in().await;
     let verifier = |leeway| {
         let issuer = issuer(&harness.key).with_leeway(Duration::from_secs(leeway)).unwrap();
-        Verifier::<Profile>::new(&issuer)
+        Verifier::new(&issuer).with_claims::<Profile>()
     };
     let expiry = tokens.access().expires_at();
     let last = expiry + Duration::from_millis(59_999);
@@ -107,7 +107,8 @@ async fn a_node_that_is_behind_accepts_what_it_refreshes_itself() {
 async fn a_login_that_is_said_to_be_in_the_future_counts_as_now_for_good() {
     let harness = Harness::new();
     let future = START + Duration::from_secs(3600);
-    let who = SignIn::new("alice", Profile { name: "Alice".into() }).with_auth_time(future);
+    let who =
+        SignIn::new("alice").with_claims(Profile { name: "Alice".into() }).with_auth_time(future);
     let tokens = harness.sign_in_as(who).await;
     let token = tokens.access().as_str();
     assert_eq!(time(token, "auth_time"), START.unix_seconds());

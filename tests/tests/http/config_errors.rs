@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use tower_jwt_auth::{
-    Algorithm, ConfigError, Issuer, KeySet, RefreshSecrets, RotationPolicy, SigningKey,
-    TrustedIssuer,
+    Algorithm, ConfigError, Issuer, KeySet, RefreshSecrets, RequireScopeLayer, RotationPolicy,
+    SigningKey, TrustedIssuer,
 };
 use tower_jwt_auth_tests::{AUDIENCE, Harness, ISSUER};
 
@@ -17,7 +17,7 @@ pub(crate) fn issuer() -> Issuer {
 #[tokio::test]
 async fn what_cannot_be_meant_is_an_error_that_says_what_to_change() {
     let harness = Harness::new();
-    let policy = |policy| harness.sessions.clone().with_policy(policy).map(|_| ());
+    let policy = |policy| harness.builder.clone().rotation(policy).build().map(|_| ());
     let day = Duration::from_secs(24 * 3600);
     let errors = [
         policy(RotationPolicy::default().with_idle(100 * day)),
@@ -33,8 +33,8 @@ async fn what_cannot_be_meant_is_an_error_that_says_what_to_change() {
         RefreshSecrets::new(&[1; 31]).map(|_| ()),
         RefreshSecrets::new(&[1; 32]).unwrap().with_previous(&[1; 32]).map(|_| ()),
         harness.auth.clone().with_realm("").map(|_| ()),
-        harness.auth.require_scope("").map(|_| ()),
-        harness.auth.require_scope("a\"b").map(|_| ()),
+        RequireScopeLayer::new("").map(|_| ()),
+        RequireScopeLayer::new("a\"b").map(|_| ()),
     ];
     for error in errors {
         let error = error.expect_err("it cannot be meant").to_string();

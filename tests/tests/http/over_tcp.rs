@@ -15,22 +15,22 @@ use hyper_util::service::TowerToHyperService;
 use reqwest::{Client, RequestBuilder};
 use tokio::net::TcpListener;
 use tower::{Layer, service_fn};
-use tower_jwt_auth::{Identity, LogoutService};
+use tower_jwt_auth::{Identity, LogoutService, RequireScopeLayer};
 use tower_jwt_auth_tests::{Harness, Profile};
 
-async fn me(user: Identity<Profile>) -> String {
-    format!("{} is {}", user.subject(), user.claims().name)
+async fn me(user: Identity) -> String {
+    format!("{} is {}", user.subject(), user.claims::<Profile>().unwrap().name)
 }
 
 async fn login(State(harness): State<Harness>) -> impl IntoResponse {
-    harness.sign_in().await.into_response(&harness.cookie)
+    harness.sign_in().await.into_token_response(&harness.cookie)
 }
 
 /// The whole application of the README's first example, on a port of its own.
 async fn application(harness: &Harness) -> SocketAddr {
     let auth = harness.auth.clone();
-    let scoped = auth.require_scope("read").unwrap();
-    let unscoped = auth.require_scope("admin").unwrap();
+    let scoped = RequireScopeLayer::new("read").unwrap();
+    let unscoped = RequireScopeLayer::new("admin").unwrap();
     let logout = LogoutService::this_session(&harness.sessions, harness.cookie.clone());
     let app = axum::Router::new()
         .route("/me", get(me))
@@ -143,7 +143,7 @@ async fn the_published_keys_verify_what_is_issued() {
     let keys = KeySet::from_jwks(&response.text().await.unwrap()).unwrap();
     let trusted =
         TrustedIssuer::new(tower_jwt_auth_tests::ISSUER, tower_jwt_auth_tests::AUDIENCE, keys);
-    let verifier = Verifier::<Profile>::new(trusted.unwrap());
+    let verifier = Verifier::new(trusted.unwrap()).with_claims::<Profile>();
     let tokens = harness.sign_in().await;
     let identity = verifier.verify(tokens.access().as_str(), harness.now()).unwrap();
     assert_eq!(identity.subject(), "alice");
@@ -166,7 +166,7 @@ async fn an_issuer_that_signs_with_a_secret_publishes_no_key() {
 async fn a_bare_hyper_service_is_protected_too() {
     let harness = Harness::new();
     let inner = service_fn(async |request: Request<hyper::body::Incoming>| {
-        let user = request.extensions().get::<Identity<Profile>>().expect("the layer puts it in");
+        let user = request.extensions().get::<Identity>().expect("the layer puts it in");
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(user.subject().to_owned())))
     });
     let service = TowerToHyperService::new(harness.auth.layer(inner));

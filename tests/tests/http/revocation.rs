@@ -136,14 +136,15 @@ async fn a_long_token_made_before_lifetimes_were_shortened_stays_dead() {
             .unwrap()
     };
     let secrets = || RefreshSecrets::new(&REFRESH_SECRET).unwrap();
-    let long = Sessions::<tower_jwt_auth_tests::Profile>::new(
-        issuer(24 * 3600),
-        secrets(),
-        harness.store.clone(),
-    )
-    .unwrap();
+    let long = Sessions::builder(issuer(24 * 3600), secrets(), harness.store.clone())
+        .claims::<tower_jwt_auth_tests::Profile>()
+        .build()
+        .unwrap();
     let tokens = long.start(Harness::alice()).await.unwrap();
-    let short = Sessions::new(issuer(60), secrets(), harness.store.clone()).unwrap();
+    let short = Sessions::builder(issuer(60), secrets(), harness.store.clone())
+        .claims::<Profile>()
+        .build()
+        .unwrap();
     let refreshed = short.refresh(tokens.refresh().as_str()).await.unwrap();
     assert!(short.end_presented(refreshed.refresh().as_str()).await.unwrap());
     let mut node = harness.clone();
@@ -178,7 +179,7 @@ async fn revoking_a_subject_reaches_tokens_that_name_a_session() {
 async fn an_identity_can_be_asked_after_its_request() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
-    let verifier = Verifier::<Profile>::new(harness.sessions.issuer());
+    let verifier = Verifier::new(harness.sessions.issuer()).with_claims::<Profile>();
     let identity = verifier.verify(tokens.access().as_str(), harness.now()).unwrap();
     let list = harness.sessions.revocations();
     assert_eq!(list.status(&identity).await.unwrap(), TokenStatus::Valid);

@@ -12,7 +12,7 @@ use crate::config_errors::issuer;
 fn sessions_outside_of_a_runtime_are_an_error() {
     let secrets = RefreshSecrets::generate().unwrap();
     let store = tower_jwt_auth::MemoryStore::new();
-    let error = Sessions::<()>::new(issuer(), secrets, store).unwrap_err();
+    let error = Sessions::builder(issuer(), secrets, store).build().unwrap_err();
     assert_eq!(error, ConfigError::NoRuntime);
 }
 

@@ -43,7 +43,7 @@ async fn debug_and_display_show_no_secret() {
     let trusted = TrustedIssuer::new("i", "a", keys.clone()).unwrap();
     let identity = {
         let issuer = harness.sessions.issuer();
-        Verifier::<()>::new(issuer).verify(tokens.access().as_str(), harness.now()).unwrap()
+        Verifier::new(issuer).verify(tokens.access().as_str(), harness.now()).unwrap()
     };
     let session = harness.sessions.list("alice", None).await.unwrap().sessions.remove(0);
     let shown = [
@@ -54,7 +54,7 @@ async fn debug_and_display_show_no_secret() {
             "{:?} {identity:?} {session:?}",
             Harness::alice().replacing_token(tokens.refresh().as_str())
         ),
-        format!("{:?}", Verifier::<()>::new(harness.sessions.issuer())),
+        format!("{:?}", Verifier::new(harness.sessions.issuer())),
         format!("{:?}", JwtAuthLayer::for_sessions(&harness.sessions).optional()),
     ];
     let bytes: Vec<String> = secret.iter().map(u8::to_string).collect();
@@ -70,7 +70,7 @@ async fn errors_show_no_secret() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let mut errors = Vec::new();
-    let verifier = Verifier::<()>::new(harness.sessions.issuer());
+    let verifier = Verifier::new(harness.sessions.issuer());
     let access = tokens.access().as_str();
     for bad in [&access[..access.len() - 1], &format!("{access}A"), tokens.refresh().as_str()] {
         let error = verifier.verify(bad, harness.now()).unwrap_err();

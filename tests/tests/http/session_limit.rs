@@ -6,13 +6,13 @@ use tower_jwt_auth_tests::{Harness, Profile};
 
 #[tokio::test]
 async fn beyond_the_cap_the_oldest_session_ends() {
-    let harness =
-        Harness::new().with_sessions(|s| s.with_session_limit(SessionLimit::end_oldest(2)));
+    let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::end_oldest(2)));
     let first = harness.sign_in().await;
     harness.advance(1);
     let second = harness.sign_in().await;
     harness.advance(1);
-    let bob = harness.sign_in_as(SignIn::new("bob", Profile { name: "Bob".into() })).await;
+    let bob =
+        harness.sign_in_as(SignIn::new("bob").with_claims(Profile { name: "Bob".into() })).await;
     let third = harness.sign_in().await;
     let refused = harness.call(first.access().as_str()).await;
     refused.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
@@ -25,8 +25,7 @@ async fn beyond_the_cap_the_oldest_session_ends() {
 
 #[tokio::test]
 async fn beyond_the_cap_a_sign_in_is_refused_where_that_is_configured() {
-    let harness =
-        Harness::new().with_sessions(|s| s.with_session_limit(SessionLimit::reject_new(2)));
+    let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::reject_new(2)));
     let first = harness.sign_in().await;
     harness.advance(1);
     let _second = harness.sign_in().await;
@@ -42,8 +41,7 @@ async fn beyond_the_cap_a_sign_in_is_refused_where_that_is_configured() {
 // The count is taken after the insert.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sign_ins_at_once_do_not_slip_below_the_cap() {
-    let harness =
-        Harness::new().with_sessions(|s| s.with_session_limit(SessionLimit::end_oldest(3)));
+    let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::end_oldest(3)));
     let mut racing = Vec::new();
     for _ in 0..20 {
         let harness = harness.clone();
@@ -57,8 +55,7 @@ async fn sign_ins_at_once_do_not_slip_below_the_cap() {
 
 #[tokio::test]
 async fn who_is_signed_out_by_the_limit_is_in_the_log() {
-    let harness =
-        Harness::new().with_sessions(|s| s.with_session_limit(SessionLimit::end_oldest(1)));
+    let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::end_oldest(1)));
     let first = harness.sign_in().await;
     let _ = harness.sign_in().await;
     let session = first.refresh().session_id().to_string();

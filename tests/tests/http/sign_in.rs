@@ -70,18 +70,25 @@ async fn claims_that_cannot_be_read_back_are_refused_at_sign_in() {
     let secrets = || RefreshSecrets::generate().unwrap();
 
     type Many = BTreeMap<String, u8>;
-    let sessions = Sessions::<Many>::new(issuer(), secrets(), MemoryStore::new()).unwrap();
+    let sessions = Sessions::builder(issuer(), secrets(), MemoryStore::new())
+        .claims::<Many>()
+        .build()
+        .unwrap();
     let claims = |n: u32| (0..n).map(|n| (format!("claim-{n}"), 0)).collect::<Many>();
-    assert!(sessions.start(SignIn::new("alice", claims(128))).await.is_ok());
-    let many = sessions.start(SignIn::new("alice", claims(129))).await;
+    assert!(sessions.start(SignIn::new("alice").with_claims(claims(128))).await.is_ok());
+    let many = sessions.start(SignIn::new("alice").with_claims(claims(129))).await;
     assert!(matches!(many, Err(SessionError::Issue(_))), "{many:?}");
 
     #[derive(serde::Serialize, serde::Deserialize)]
     enum External {
         Variant { a: u8 },
     }
-    let sessions = Sessions::<External>::new(issuer(), secrets(), MemoryStore::new()).unwrap();
-    let external = sessions.start(SignIn::new("alice", External::Variant { a: 1 })).await;
+    let sessions = Sessions::builder(issuer(), secrets(), MemoryStore::new())
+        .claims::<External>()
+        .build()
+        .unwrap();
+    let external =
+        sessions.start(SignIn::new("alice").with_claims(External::Variant { a: 1 })).await;
     assert!(matches!(external, Err(SessionError::Issue(_))), "{external:?}");
     assert!(sessions.list("alice", None).await.unwrap().sessions.is_empty());
 
@@ -105,17 +112,21 @@ async fn a_sign_in_that_cannot_be_put_into_a_token_is_an_error_and_leaves_nothin
         scope: String,
     }
     let store = tower_jwt_auth::MemoryStore::new();
-    let sessions = Sessions::<Shadow>::new(issuer(), RefreshSecrets::generate().unwrap(), store);
+    let sessions = Sessions::builder(issuer(), RefreshSecrets::generate().unwrap(), store)
+        .claims::<Shadow>()
+        .build();
     let sessions = sessions.unwrap();
-    let shadow = sessions.start(SignIn::new("alice", Shadow { scope: "admin".into() })).await;
+    let shadow =
+        sessions.start(SignIn::new("alice").with_claims(Shadow { scope: "admin".into() })).await;
     assert!(matches!(shadow, Err(SessionError::Issue(_))), "{shadow:?}");
     assert!(sessions.list("alice", None).await.unwrap().sessions.is_empty());
 
     let harness = Harness::new();
     let long = Profile { name: "x".repeat(9000) };
-    let long = harness.sessions.start(SignIn::new("alice", long)).await;
+    let long = harness.sessions.start(SignIn::new("alice").with_claims(long)).await;
     assert!(matches!(long, Err(SessionError::Issue(_))), "{long:?}");
-    let empty = harness.sessions.start(SignIn::new("", Profile { name: String::new() })).await;
+    let empty =
+        harness.sessions.start(SignIn::new("").with_claims(Profile { name: String::new() })).await;
     assert!(matches!(empty, Err(SessionError::NoSubject)), "{empty:?}");
     for scope in ["a  b", "a\"b", "ä", "a\nb"] {
         let odd = harness.sessions.start(Harness::alice().with_scope(scope)).await;

@@ -41,7 +41,7 @@ async fn assert_let_in(harness: &Harness, token: &str) {
 }
 
 /// A layer that takes whatever claims the application may have, so that the kind alone is judged.
-fn of_any_claims(harness: &Harness) -> JwtAuthLayer<()> {
+fn of_any_claims(harness: &Harness) -> JwtAuthLayer {
     let (sessions, clock) = (&harness.sessions, harness.clock.clone());
     JwtAuthLayer::new(Verifier::new(sessions.issuer()), sessions.revocations().clone())
         .with_clock(clock)

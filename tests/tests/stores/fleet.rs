@@ -56,7 +56,11 @@ impl Node {
         let issuer = issuer.with_access_lifetime(access_lifetime).unwrap();
         let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
         let follow = SyncOptions::default().with_heartbeat(Duration::from_millis(200)).unwrap();
-        let sessions = Sessions::new_with(issuer, secrets, Arc::clone(&store), follow).unwrap();
+        let sessions = Sessions::builder(issuer, secrets, Arc::clone(&store))
+            .claims::<Profile>()
+            .sync_options(follow)
+            .build()
+            .unwrap();
         let auth = JwtAuthLayer::for_sessions(&sessions);
         sessions.revocations().ready().await;
         Self { sessions, auth, store }
@@ -73,7 +77,7 @@ async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifet
     for database in Database::all() {
         let old = Node::start(&database, &key, HOUR).await;
         let new = Node::start(&database, &key, Duration::from_secs(30)).await;
-        let who = SignIn::new("alice", Profile { name: "Alice".into() });
+        let who = SignIn::new("alice").with_claims(Profile { name: "Alice".into() });
         let signed_in = old.sessions.start(who).await.unwrap();
         let long = signed_in.access().as_str();
         assert!(old.accepts(long).await && new.accepts(long).await);
@@ -106,9 +110,10 @@ async fn what_one_node_revokes_the_others_refuse_and_a_verifier_that_only_follow
         let other = Node::start(&database, &key, HOUR).await;
         let list = RevocationList::follow(database.open().await).unwrap();
         list.ready().await;
-        let gateway = JwtAuthLayer::new(Verifier::<Profile>::new(one.sessions.issuer()), list);
+        let gateway =
+            JwtAuthLayer::new(Verifier::new(one.sessions.issuer()).with_claims::<Profile>(), list);
         for _ in 0..3 {
-            let who = SignIn::new("alice", Profile { name: "Alice".into() });
+            let who = SignIn::new("alice").with_claims(Profile { name: "Alice".into() });
             let tokens = one.sessions.start(who).await.unwrap();
             let token = tokens.access().as_str();
             assert!(other.accepts(token).await);

@@ -13,30 +13,30 @@ use crate::http::challenge::{AuthError, Realm, takes_body};
 use crate::identity::Identity;
 
 /// A decision that waits for the store.
-type Asking<C> = Pin<Box<dyn Future<Output = Result<Identity<C>, AuthError>> + Send>>;
+type StoreQuery = Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>;
 
 pin_project! {
     /// The response of [`JwtAuth`](super::JwtAuth).
-    pub struct ResponseFuture<S, ReqBody, C>
+    pub struct ResponseFuture<S, ReqBody>
     where
         S: Service<Request<ReqBody>>,
     {
         #[pin]
-        state: State<S, ReqBody, C, S::Future>,
+        state: State<S, ReqBody, S::Future>,
         caching: Caching,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, ReqBody, C, F> {
+    enum State<S, ReqBody, F> {
         /// The request went on.
         Inner { #[pin] future: F },
         /// The request was refused at once.
         Refused { response: Option<Response<Refusal>> },
         /// The store is being asked; the service was polled ready and waits with its request.
-        Asking {
-            decision: Asking<C>,
+        Querying {
+            decision: StoreQuery,
             realm: Realm,
             ready: Option<(S, Request<ReqBody>)>,
         },
@@ -46,7 +46,7 @@ pin_project! {
 /// The body of a refusal, whatever the inner service's is.
 type Refusal = Option<bytes::Bytes>;
 
-impl<S, ReqBody, C> ResponseFuture<S, ReqBody, C>
+impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {
@@ -58,16 +58,23 @@ where
         Self { state: State::Refused { response: Some(response) }, caching }
     }
 
-    pub(super) fn asking(
-        decision: Asking<C>,
+    pub(super) fn querying(
+        decision: StoreQuery,
         realm: Realm,
         service: S,
         request: Request<ReqBody>,
         caching: Caching,
     ) -> Self {
         let ready = Some((service, request));
-        Self { state: State::Asking { decision, realm, ready }, caching }
+        Self { state: State::Querying { decision, realm, ready }, caching }
     }
+}
+
+/// Panics as the futures of the standard library and of tower do: the caller has polled a future once more after its
+/// result.
+#[cold]
+pub(super) fn polled_after_completion() -> ! {
+    panic!("`ResponseFuture` polled after completion")
 }
 
 /// The response to a request that is refused, and a word about it for the log.
@@ -76,10 +83,9 @@ pub(super) fn refusal(error: AuthError, realm: &Realm, with_body: bool) -> Respo
     error.response(realm, with_body)
 }
 
-impl<S, ReqBody, ResBody, C> Future for ResponseFuture<S, ReqBody, C>
+impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
-    C: Send + Sync + 'static,
 {
     type Output = Result<Response<AuthBody<ResBody>>, S::Error>;
 
@@ -94,16 +100,14 @@ where
                     return Poll::Ready(Ok(response.map(AuthBody::inner)));
                 }
                 StateProjection::Refused { response } => {
-                    // Polling a future that has given its answer is a mistake of the caller's; this one
-                    // then waits for ever instead of answering again.
-                    let Some(mut response) = response.take() else { return Poll::Pending };
+                    let Some(mut response) = response.take() else { polled_after_completion() };
                     caching.mark(response.headers_mut());
                     return Poll::Ready(Ok(response.map(AuthBody::refusal)));
                 }
-                StateProjection::Asking { decision, realm, ready } => {
+                StateProjection::Querying { decision, realm, ready } => {
                     let decision = ready!(decision.as_mut().poll(cx));
                     let Some((mut service, mut request)) = ready.take() else {
-                        return Poll::Pending;
+                        polled_after_completion()
                     };
                     match decision {
                         Ok(identity) => {
@@ -123,7 +127,7 @@ where
     }
 }
 
-impl<S, ReqBody, C> fmt::Debug for ResponseFuture<S, ReqBody, C>
+impl<S, ReqBody> fmt::Debug for ResponseFuture<S, ReqBody>
 where
     S: Service<Request<ReqBody>>,
 {

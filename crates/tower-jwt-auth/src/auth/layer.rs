@@ -7,8 +7,7 @@ use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, SystemClock};
 use tower_layer::Layer;
 
-use super::decide::{AuthConfig, Mode, OnUnknown, PreflightMode};
-use super::require::{RequireFreshLogin, RequireScope};
+use super::decision::{AuthConfig, Mode, OnUnknown, PreflightMode};
 use super::service::JwtAuth;
 use crate::error::ConfigError;
 use crate::http::challenge::Realm;
@@ -18,7 +17,7 @@ use crate::revocation::{DEFAULT_MAX_STALENESS, RevocationList};
 use crate::sessions::Sessions;
 use crate::verifier::Verifier;
 
-/// Checks the access token of every request and puts an [`Identity<C>`](crate::Identity) into its extensions.
+/// Checks the access token of every request and puts an [`Identity`](crate::Identity) into its extensions.
 ///
 /// Requests without a valid token do not reach the inner service.
 ///
@@ -35,15 +34,15 @@ use crate::verifier::Verifier;
 ///
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
-/// let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+/// let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
 /// let service = ServiceBuilder::new().layer(JwtAuthLayer::for_sessions(&sessions)).service_fn(
 ///     async |request: Request<Full<Bytes>>| {
-///         let identity = request.extensions().get::<Identity<()>>().expect("the layer puts it in");
+///         let identity = request.extensions().get::<Identity>().expect("the layer puts it in");
 ///         Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from(identity.subject().to_owned())))
 ///     },
 /// );
 ///
-/// let tokens = sessions.start(SignIn::new("alice", ())).await?;
+/// let tokens = sessions.start(SignIn::new("alice")).await?;
 /// let request = Request::get("/")
 ///     .header("authorization", format!("Bearer {}", tokens.access().as_str()))
 ///     .body(Full::default())?;
@@ -54,7 +53,7 @@ use crate::verifier::Verifier;
 /// # }
 /// ```
 #[must_use]
-pub struct JwtAuthLayer<C> {
+pub struct JwtAuthLayer<C = ()> {
     config: AuthConfig<C>,
 }
 
@@ -73,7 +72,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
                 realm: Realm::default(),
                 clock: Arc::new(SystemClock::new()),
                 max_staleness: DEFAULT_MAX_STALENESS,
-                on_unknown: OnUnknown::AskStore,
+                on_unknown: OnUnknown::QueryStore,
                 preflights: PreflightMode::Judge,
                 mode: Mode::Required,
             },
@@ -85,7 +84,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     where
         C: Serialize,
     {
-        let verifier = Verifier::new(sessions.issuer());
+        let verifier = Verifier::new(sessions.issuer()).with_claims();
         Self::new(verifier, sessions.revocations().clone())
             .with_clock(Arc::clone(sessions.issuer().clock()))
     }
@@ -141,32 +140,11 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
         self
     }
 
-    /// Lets requests without credentials pass. Those with a token that is not accepted are refused all the same.
-    pub fn optional(mut self) -> OptionalJwtAuthLayer<C> {
+    /// Lets requests without credentials pass, marked as [`Anonymous`](super::Anonymous). Requests with a token that
+    /// is not accepted are rejected all the same.
+    pub fn optional(mut self) -> Self {
         self.config.mode = Mode::Optional;
-        OptionalJwtAuthLayer { config: self.config }
-    }
-
-    /// A layer, for inside of this one, that requires a scope; of several, separated by spaces, all.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Scope`] when it is none.
-    pub fn require_scope(&self, scope: &str) -> Result<RequireScope<C>, ConfigError> {
-        RequireScope::new(scope, self.config.realm.clone())
-    }
-
-    /// A layer, for inside of this one, that requires that the user proved who they are no longer ago than
-    /// this, in whole seconds (RFC 9470). Refreshing does not make a login fresh.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Duration`] below a second or with a fraction.
-    pub fn require_fresh_login(
-        &self,
-        max_age: Duration,
-    ) -> Result<RequireFreshLogin<C>, ConfigError> {
-        RequireFreshLogin::new(max_age, self.config.realm.clone())
+        self
     }
 }
 
@@ -187,31 +165,5 @@ impl<S, C> Layer<S> for JwtAuthLayer<C> {
 impl<C> fmt::Debug for JwtAuthLayer<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtAuthLayer").finish_non_exhaustive()
-    }
-}
-
-/// As [`JwtAuthLayer`], but a request without credentials passes, marked as [`Anonymous`](super::Anonymous).
-#[must_use]
-pub struct OptionalJwtAuthLayer<C> {
-    config: AuthConfig<C>,
-}
-
-impl<C> Clone for OptionalJwtAuthLayer<C> {
-    fn clone(&self) -> Self {
-        Self { config: self.config.clone() }
-    }
-}
-
-impl<S, C> Layer<S> for OptionalJwtAuthLayer<C> {
-    type Service = JwtAuth<S, C>;
-
-    fn layer(&self, inner: S) -> JwtAuth<S, C> {
-        JwtAuth::new(inner, self.config.clone())
-    }
-}
-
-impl<C> fmt::Debug for OptionalJwtAuthLayer<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OptionalJwtAuthLayer").finish_non_exhaustive()
     }
 }

@@ -9,14 +9,14 @@ use tower_jwt_auth_core::Clock as _;
 use tower_service::Service;
 
 use super::body::AuthBody;
-use super::decide::{Anonymous, AuthConfig, Decision, ask, mark_sensitive};
+use super::decision::{Anonymous, AuthConfig, Decision, Preflight, mark_sensitive, query_store};
 use super::future::{ResponseFuture, refusal};
 use crate::http::challenge::takes_body;
 use crate::identity::Identity;
 
 /// The service that [`JwtAuthLayer`](super::JwtAuthLayer) makes of another one.
 #[must_use]
-pub struct JwtAuth<S, C> {
+pub struct JwtAuth<S, C = ()> {
     inner: S,
     config: Arc<AuthConfig<C>>,
 }
@@ -42,7 +42,7 @@ where
 {
     type Response = Response<AuthBody<ResBody>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, ReqBody, C>;
+    type Future = ResponseFuture<S, ReqBody>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(cx)
@@ -52,10 +52,12 @@ where
         let (decision, caching) = self.config.decide(&request, self.config.clock.now());
         mark_sensitive(request.headers_mut());
         // What a layer outside of this one put in is not this one's word.
-        request.extensions_mut().remove::<Identity<C>>();
+        request.extensions_mut().remove::<Identity>();
         request.extensions_mut().remove::<Anonymous>();
+        request.extensions_mut().remove::<Preflight>();
         match decision {
-            Decision::Accept(identity) => {
+            Decision::Accept(mut identity) => {
+                identity.set_realm(&self.config.realm);
                 request.extensions_mut().insert(identity);
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
@@ -64,7 +66,10 @@ where
                 request.extensions_mut().insert(Anonymous { realm });
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
-            Decision::Pass => ResponseFuture::inner(self.inner.call(request), caching),
+            Decision::Pass => {
+                request.extensions_mut().insert(Preflight);
+                ResponseFuture::inner(self.inner.call(request), caching)
+            }
             Decision::Refuse(error) => {
                 // What was made ready for this request must not stay reserved: a concurrency limit counts it.
                 drop(self.take_ready());
@@ -72,10 +77,11 @@ where
                 let response = refusal(error, &self.config.realm, with_body);
                 ResponseFuture::refused(response, caching)
             }
-            Decision::Ask(identity) => {
-                let decision = Box::pin(ask(self.config.revocations.clone(), identity));
+            Decision::QueryStore(mut identity) => {
+                identity.set_realm(&self.config.realm);
+                let decision = Box::pin(query_store(self.config.revocations.clone(), identity));
                 let realm = self.config.realm.clone();
-                ResponseFuture::asking(decision, realm, self.take_ready(), request, caching)
+                ResponseFuture::querying(decision, realm, self.take_ready(), request, caching)
             }
         }
     }

@@ -26,13 +26,13 @@ use crate::{
 type Req = Request<Empty<Bytes>>;
 type Res = Response<Full<Bytes>>;
 
-async fn sessions() -> (Sessions<()>, String) {
+async fn sessions() -> (Sessions, String) {
     let key = SigningKey::generate().unwrap();
     let issuer = Issuer::new("https://i.example", "https://a.example", key).unwrap();
     let secrets = RefreshSecrets::generate().unwrap();
-    let sessions = Sessions::<()>::new(issuer, secrets, MemoryStore::new()).unwrap();
+    let sessions = Sessions::builder(issuer, secrets, MemoryStore::new()).build().unwrap();
     sessions.revocations().ready().await;
-    let tokens = sessions.start(SignIn::new("alice", ())).await.unwrap();
+    let tokens = sessions.start(SignIn::new("alice")).await.unwrap();
     let bearer = format!("Bearer {}", tokens.access().as_str());
     (sessions, bearer)
 }
@@ -61,7 +61,7 @@ async fn readiness_is_the_inner_services() {
     assert!(service.poll_ready().is_ready());
     let answer = tokio::spawn(service.call(with(&bearer)));
     let (request, respond) = handle.next_request().await.unwrap();
-    assert_eq!(request.extensions().get::<Identity<()>>().unwrap().subject(), "alice");
+    assert_eq!(request.extensions().get::<Identity>().unwrap().subject(), "alice");
     respond.send_response(Response::new(Full::from("mock")));
     let body = answer.await.unwrap().unwrap().into_body().collect().await.unwrap();
     assert_eq!(body.to_bytes(), "mock");
@@ -88,7 +88,7 @@ async fn a_refused_request_never_reaches_the_inner_service() {
 async fn a_refusal_gives_up_what_was_reserved_for_it() {
     let (sessions, bearer) = sessions().await;
     let auth = JwtAuthLayer::for_sessions(&sessions);
-    let scoped = auth.require_scope("admin").unwrap();
+    let scoped = RequireScopeLayer::new("admin").unwrap();
     let limited = ConcurrencyLimitLayer::new(1);
     let inside = ServiceBuilder::new().layer(auth.clone()).layer(limited.clone());
     let mut service = inside.service(service_fn(ok));
@@ -175,7 +175,7 @@ async fn while_the_store_is_asked_the_service_that_was_ready_waits() {
     let (sessions, bearer) = sessions().await;
     let log = SlowLog::default();
     let list = RevocationList::follow(log.clone()).unwrap();
-    let auth = JwtAuthLayer::new(Verifier::<()>::new(sessions.issuer()), list);
+    let auth = JwtAuthLayer::new(Verifier::new(sessions.issuer()), list);
     let mut service =
         ServiceBuilder::new().layer(auth).layer(ConcurrencyLimitLayer::new(1)).service_fn(ok);
     let mut other = service.clone();
@@ -202,7 +202,7 @@ async fn an_identity_from_outside_of_the_layer_does_not_pass_through_it() {
     let inner = outer.clone().with_source(elsewhere).optional();
     let service = ServiceBuilder::new().layer(outer).layer(strip).layer(inner).service_fn(
         async |request: Req| {
-            assert!(request.extensions().get::<Identity<()>>().is_none());
+            assert!(request.extensions().get::<Identity>().is_none());
             assert!(request.extensions().get::<Anonymous>().is_some());
             ok(request).await
         },

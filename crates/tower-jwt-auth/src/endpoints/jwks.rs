@@ -34,7 +34,7 @@ pub struct JwksService {
 impl Issuer {
     /// The endpoint that publishes the public keys.
     pub fn jwks(&self) -> JwksService {
-        JwksService { json: self.keys().set().to_jwks().into() }
+        JwksService { json: self.keys().to_jwks().into() }
     }
 }
 

@@ -1,23 +1,20 @@
 use std::convert::Infallible;
-use std::fmt;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body::Body;
 use http_body_util::Full;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::RefreshCookie;
-use super::refresh::client_info;
-use super::token_response::{Endpoint, EndpointFuture, empty, set_cookies};
+use super::endpoint::{Endpoint, Replies, set_cookies};
+use super::token_response::no_store;
+use super::{EndpointFuture, RefreshCookie};
 use crate::error::ConfigError;
-use crate::http::challenge::{AuthError, Realm};
+use crate::http::challenge::AuthError;
 use crate::http::origin::OriginPolicy;
-use crate::sessions::{LogoutScope, RefreshError, Sessions, Work};
+use crate::sessions::{LogoutScope, RefreshError, Sessions};
 
 /// The endpoint that ends sessions and makes the browser forget the cookie.
 ///
@@ -40,7 +37,7 @@ use crate::sessions::{LogoutScope, RefreshError, Sessions, Work};
 ///
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
-/// let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+/// let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
 /// let cookie = RefreshCookie::host();
 /// let app: Router = Router::new()
 ///     .route_service("/auth/logout", LogoutService::this_session(&sessions, cookie.clone()))
@@ -48,10 +45,10 @@ use crate::sessions::{LogoutScope, RefreshError, Sessions, Work};
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 #[must_use]
-pub struct LogoutService<C> {
-    sessions: Sessions<C>,
-    endpoint: Arc<Endpoint>,
+pub struct LogoutService<C = ()> {
+    endpoint: Endpoint<C>,
     scope: LogoutScope,
 }
 
@@ -72,22 +69,22 @@ impl<C> LogoutService<C> {
     }
 
     fn new(sessions: &Sessions<C>, cookie: RefreshCookie, scope: LogoutScope) -> Self {
-        Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)), scope }
+        Self { endpoint: Endpoint::new(sessions, cookie), scope }
     }
 
-    /// The realm that challenges name (RFC 9110 §11.5); `api`, unless set.
+    /// Sets the realm that challenges name (RFC 9110 §11.5). The default is `api`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] when it is empty or not visible ASCII.
+    /// [`ConfigError::Name`] if it is empty or not visible ASCII.
     pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
-        Arc::make_mut(&mut self.endpoint).realm = Realm::new(realm)?;
+        self.endpoint.set_realm(realm)?;
         Ok(self)
     }
 
-    /// Which origins may call; the same origin, unless set.
+    /// Sets the origins whose pages may call. The default is the same origin.
     pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
-        Arc::make_mut(&mut self.endpoint).origins = origins;
+        self.endpoint.set_origins(origins);
         self
     }
 }
@@ -95,7 +92,6 @@ impl<C> LogoutService<C> {
 impl<C, B> Service<Request<B>> for LogoutService<C>
 where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
-    B: Body + Send + 'static,
 {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
@@ -106,74 +102,45 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> EndpointFuture {
-        let endpoint = Arc::clone(&self.endpoint);
-        if let Some(response) =
-            endpoint.reject_early(request.method(), request.uri(), request.headers())
-        {
-            return EndpointFuture::ready(response);
-        }
-        let cookies = endpoint.cookie.values(request.headers());
-        let verified = self.sessions.verify_all(cookies.iter().copied());
-        let (sessions, scope) = (self.sessions.clone(), self.scope);
-        let client = client_info(request.headers());
-        if verified.is_empty() {
-            return EndpointFuture::ready(match scope {
-                LogoutScope::Current => endpoint.signed_out(scope),
-                LogoutScope::All | LogoutScope::Others => endpoint.refuse_unopened(&cookies),
-            });
-        }
-        EndpointFuture::working(&self.sessions, Work::Logout, Arc::clone(&endpoint), async move {
-            match sessions.logout(verified, scope, &client).await {
-                Ok(()) => endpoint.signed_out(scope),
-                Err(error) => endpoint.refuse_logout(error),
+        let scope = self.scope;
+        let without_token = |replies: &Replies, cookies: &[&[u8]]| match scope {
+            LogoutScope::Current => replies.logged_out(scope),
+            LogoutScope::All | LogoutScope::Others => replies.reject_without_token(cookies),
+        };
+        self.endpoint.call(&request, without_token, move |call| async move {
+            match call.sessions.logout(call.tokens, scope, &call.client).await {
+                Ok(()) => call.replies.logged_out(scope),
+                Err(error) => call.replies.reject_logout(error),
             }
         })
     }
 }
 
-impl Endpoint {
-    /// 204, and no cookie any more unless the session goes on.
-    fn signed_out(&self, scope: LogoutScope) -> Response<Full<Bytes>> {
-        let mut response = empty(StatusCode::NO_CONTENT);
-        match (scope, self.cookie.clear()) {
-            (LogoutScope::Others, _) => {}
-            (LogoutScope::Current | LogoutScope::All, Some(cookies)) => {
-                set_cookies(response.headers_mut(), cookies);
-            }
-            (LogoutScope::Current | LogoutScope::All, None) => {
-                return self.refuse(AuthError::Failed);
-            }
+impl Replies {
+    /// 204, which clears the cookie unless its session goes on.
+    fn logged_out(&self, scope: LogoutScope) -> Response<Full<Bytes>> {
+        let mut response = no_store(StatusCode::NO_CONTENT, Full::default());
+        if scope != LogoutScope::Others {
+            let Some(cookies) = self.cookie.clear() else { return self.reject(AuthError::Failed) };
+            set_cookies(response.headers_mut(), cookies);
         }
         response
     }
 
-    /// The answer when nothing was ended, or when it is not certain what was; the cookie is left alone.
-    fn refuse_logout(&self, error: RefreshError) -> Response<Full<Bytes>> {
-        let (answer, source) = match error {
-            RefreshError::Rejected(refusal) => return self.refuse_token(refusal),
+    /// The response where no session was ended, or where it is not certain which were. The cookie stays.
+    fn reject_logout(&self, error: RefreshError) -> Response<Full<Bytes>> {
+        let (error, source) = match error {
+            RefreshError::Rejected(rejection) => return self.reject_token(rejection),
             RefreshError::Unavailable { source, .. } => (AuthError::Unavailable, source),
             RefreshError::Failed { source, .. } => (AuthError::Failed, source),
         };
-        tracing::warn!(error = &*source as &dyn std::error::Error, "sessions could not be ended");
-        self.refuse(answer)
+        tracing::warn!(error = &*source as &dyn std::error::Error, "sessions cannot be ended");
+        self.reject(error)
     }
 }
 
 impl<C> Clone for LogoutService<C> {
     fn clone(&self) -> Self {
-        Self {
-            sessions: self.sessions.clone(),
-            endpoint: Arc::clone(&self.endpoint),
-            scope: self.scope,
-        }
-    }
-}
-
-impl<C> fmt::Debug for LogoutService<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogoutService")
-            .field("scope", &self.scope)
-            .field("endpoint", &self.endpoint)
-            .finish_non_exhaustive()
+        Self { endpoint: self.endpoint.clone(), scope: self.scope }
     }
 }

@@ -1,6 +1,11 @@
-//! The HTTP services around [`Sessions`](crate::Sessions): refresh, logout, and a login's request and answer.
+//! HTTP endpoints: [`RefreshService`], [`LogoutService`], [`JwksService`], and what a login reads of its request and
+//! writes into its response.
 
 mod cookie;
+mod endpoint;
+#[cfg(feature = "axum")]
+mod errors;
+mod future;
 mod jwks;
 mod logout;
 mod refresh;
@@ -8,7 +13,7 @@ mod sign_in;
 mod token_response;
 
 pub use self::cookie::{RefreshCookie, SameSite};
+pub use self::future::EndpointFuture;
 pub use self::jwks::JwksService;
 pub use self::logout::LogoutService;
 pub use self::refresh::RefreshService;
-pub use self::token_response::EndpointFuture;

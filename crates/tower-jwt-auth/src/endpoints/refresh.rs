@@ -1,24 +1,18 @@
 use std::convert::Infallible;
-use std::fmt;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response};
-use http_body::Body;
+use http::{Request, Response};
 use http_body_util::Full;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::ClientInfo;
 use tower_service::Service;
 
-use super::RefreshCookie;
-use super::sign_in::user_agent;
-use super::token_response::{Endpoint, EndpointFuture};
+use super::endpoint::{Endpoint, Replies};
+use super::{EndpointFuture, RefreshCookie};
 use crate::error::ConfigError;
-use crate::http::challenge::Realm;
 use crate::http::origin::OriginPolicy;
-use crate::sessions::{Sessions, Work};
+use crate::sessions::Sessions;
 
 /// The endpoint that swaps the refresh cookie for a new access token and the next refresh cookie.
 ///
@@ -41,38 +35,38 @@ use crate::sessions::{Sessions, Work};
 ///
 /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
-/// let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
+/// let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
 /// let origins = OriginPolicy::same_origin().with_public_origin("https://shop.example")?;
 /// let refresh = RefreshService::new(&sessions, RefreshCookie::host()).with_origins(origins);
 /// let app: Router = Router::new().route_service("/auth/refresh", refresh);
 /// # Ok(())
 /// # }
 /// ```
+#[derive(Debug)]
 #[must_use]
-pub struct RefreshService<C> {
-    sessions: Sessions<C>,
-    endpoint: Arc<Endpoint>,
+pub struct RefreshService<C = ()> {
+    endpoint: Endpoint<C>,
 }
 
 impl<C> RefreshService<C> {
-    /// Refreshes these sessions, whose refresh tokens travel in this cookie.
+    /// Creates the endpoint for these sessions, whose refresh tokens travel in this cookie.
     pub fn new(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
-        Self { sessions: sessions.clone(), endpoint: Arc::new(Endpoint::new(cookie)) }
+        Self { endpoint: Endpoint::new(sessions, cookie) }
     }
 
-    /// The realm that challenges name (RFC 9110 §11.5); `api`, unless set.
+    /// Sets the realm that challenges name (RFC 9110 §11.5). The default is `api`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] when it is empty or not visible ASCII.
+    /// [`ConfigError::Name`] if it is empty or not visible ASCII.
     pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
-        Arc::make_mut(&mut self.endpoint).realm = Realm::new(realm)?;
+        self.endpoint.set_realm(realm)?;
         Ok(self)
     }
 
-    /// Which origins may call; the same origin, unless set.
+    /// Sets the origins whose pages may call. The default is the same origin.
     pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
-        Arc::make_mut(&mut self.endpoint).origins = origins;
+        self.endpoint.set_origins(origins);
         self
     }
 }
@@ -80,7 +74,6 @@ impl<C> RefreshService<C> {
 impl<C, B> Service<Request<B>> for RefreshService<C>
 where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
-    B: Body + Send + 'static,
 {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
@@ -91,42 +84,17 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> EndpointFuture {
-        let endpoint = Arc::clone(&self.endpoint);
-        if let Some(response) =
-            endpoint.reject_early(request.method(), request.uri(), request.headers())
-        {
-            return EndpointFuture::ready(response);
-        }
-        let cookies = endpoint.cookie.values(request.headers());
-        let verified = self.sessions.verify_all(cookies.iter().copied());
-        if verified.is_empty() {
-            return EndpointFuture::ready(endpoint.refuse_unopened(&cookies));
-        }
-        let client_info = client_info(request.headers());
-        let sessions = self.sessions.clone();
-        EndpointFuture::working(&self.sessions, Work::Refresh, Arc::clone(&endpoint), async move {
-            match sessions.refresh_one_of(verified, &client_info).await {
-                Ok(tokens) => tokens.into_response(&endpoint.cookie),
-                Err(error) => endpoint.refuse_refresh(error),
+        self.endpoint.call(&request, Replies::reject_without_token, |call| async move {
+            match call.sessions.refresh_one_of(call.tokens, &call.client).await {
+                Ok(tokens) => tokens.into_token_response(&call.replies.cookie),
+                Err(error) => call.replies.reject_refresh(error),
             }
         })
     }
 }
 
-/// What a request tells of the client's device.
-pub(super) fn client_info(headers: &HeaderMap) -> ClientInfo {
-    // One that says nothing differs from one that says something.
-    ClientInfo::default().with_user_agent(user_agent(headers).unwrap_or_default())
-}
-
 impl<C> Clone for RefreshService<C> {
     fn clone(&self) -> Self {
-        Self { sessions: self.sessions.clone(), endpoint: Arc::clone(&self.endpoint) }
-    }
-}
-
-impl<C> fmt::Debug for RefreshService<C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RefreshService").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        Self { endpoint: self.endpoint.clone() }
     }
 }

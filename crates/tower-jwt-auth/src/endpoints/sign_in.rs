@@ -23,10 +23,10 @@ impl<C> SignIn<C> {
     /// use http::{HeaderMap, Uri};
     /// use tower_jwt_auth::{AuthError, ClientInfo, OriginPolicy, RefreshCookie, SignIn};
     ///
-    /// fn who(headers: &HeaderMap, uri: &Uri, address: String) -> Result<SignIn<()>, AuthError> {
+    /// fn who(headers: &HeaderMap, uri: &Uri, address: String) -> Result<SignIn, AuthError> {
     ///     OriginPolicy::same_origin().check(headers, uri)?;
     ///     // … once the password has been checked:
-    ///     Ok(SignIn::new("alice", ())
+    ///     Ok(SignIn::new("alice")
     ///         .with_client_info(ClientInfo::default().with_address(address))
     ///         .with_request(headers, &RefreshCookie::host()))
     /// }

@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
+use super::origin::CrossSite;
 use crate::error::{ConfigError, RequestError, TokenError};
 
 /// Why a request was refused.
@@ -48,9 +49,29 @@ pub enum AuthError {
     /// Something is wrong with the service itself: 500.
     #[error("the service failed")]
     Failed,
-    /// No `JwtAuthLayer` was there before what asks for an identity: 500.
-    #[error("no JwtAuthLayer with this type of claims has seen the request")]
-    MissingLayer,
+    /// A predicate of the application does not accept the identity: 403 `access_denied`.
+    #[error("a requirement of the application is not met")]
+    Forbidden,
+    /// A requirement or an extractor stands outside of a `JwtAuthLayer`: 500.
+    #[error("{required_by} found no identity: put it inside of a JwtAuthLayer")]
+    MissingLayer {
+        /// The type that requires the layer.
+        required_by: &'static str,
+    },
+    /// The layer's verifier reads claims of another type than a handler extracts: 500.
+    #[error(
+        "the JwtAuthLayer does not read claims of the type {expected}: set it with Verifier::with_claims"
+    )]
+    OtherClaims {
+        /// The type of claims that the handler extracts.
+        expected: &'static str,
+    },
+}
+
+impl From<CrossSite> for AuthError {
+    fn from(_: CrossSite) -> Self {
+        Self::CrossSite
+    }
 }
 
 impl AuthError {
@@ -59,9 +80,11 @@ impl AuthError {
         match self {
             Self::Missing | Self::Token(_) | Self::StaleLogin { .. } => StatusCode::UNAUTHORIZED,
             Self::Request(_) => StatusCode::BAD_REQUEST,
-            Self::Scope { .. } | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Scope { .. } | Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Failed | Self::MissingLayer => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Failed | Self::MissingLayer { .. } | Self::OtherClaims { .. } => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -73,9 +96,10 @@ impl AuthError {
             Self::Token(_) => "invalid_token",
             Self::Scope { .. } => "insufficient_scope",
             Self::StaleLogin { .. } => "insufficient_user_authentication",
+            Self::Forbidden => "access_denied",
             Self::CrossSite => "cross_site_request",
             Self::Unavailable => "temporarily_unavailable",
-            Self::Failed | Self::MissingLayer => "server_error",
+            Self::Failed | Self::MissingLayer { .. } | Self::OtherClaims { .. } => "server_error",
         })
     }
 
@@ -86,15 +110,20 @@ impl AuthError {
             Self::Token(_) => "The token is malformed, expired, revoked or not for this service.",
             Self::Scope { .. } => "The token does not grant the scope that is needed.",
             Self::StaleLogin { .. } => "A more recent login is needed.",
+            Self::Forbidden => "The user may not do this.",
             Self::CrossSite => "Requests from other sites are not accepted here.",
             Self::Unavailable => "The request cannot be judged just now.",
-            Self::Failed | Self::MissingLayer => "Something is wrong with the service.",
+            Self::Failed | Self::MissingLayer { .. } | Self::OtherClaims { .. } => {
+                "Something is wrong with the service."
+            }
         }
     }
 
     /// The response to a request that an application refuses itself, as a login does to one from another site:
     /// status, challenge, JSON, and never to be cached.
-    pub fn into_response(self) -> Response<Full<Bytes>> {
+    ///
+    /// With the feature `axum` the error itself is a response of a handler.
+    pub fn into_error_response(self) -> Response<Full<Bytes>> {
         self.endpoint_response(&Realm::default())
     }
 
@@ -141,10 +170,16 @@ impl AuthError {
     /// The challenge; every 401 has one (RFC 9110 §15.5.2), and 400 and 403 for a token's sake (RFC 6750 §3).
     fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
         let mut text = match self {
-            Self::CrossSite | Self::Unavailable | Self::Failed | Self::MissingLayer => return None,
-            Self::Missing => return Some(realm.bare.clone()),
+            Self::Forbidden
+            | Self::CrossSite
+            | Self::Unavailable
+            | Self::Failed
+            | Self::MissingLayer { .. }
+            | Self::OtherClaims { .. } => return None,
+            Self::Missing => return Some(realm.challenge()),
             Self::Request(_) | Self::Token(_) | Self::Scope { .. } | Self::StaleLogin { .. } => {
-                realm.text.to_string()
+                // It was made of visible ASCII.
+                realm.challenge().to_str().unwrap_or_default().to_owned()
             }
         };
         let (code, description) = (self.code()?, self.description());
@@ -172,31 +207,28 @@ pub(crate) fn takes_body(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The protection space that challenges name (RFC 9110 §11.5).
-#[derive(Clone, Debug)]
-pub(crate) struct Realm {
-    text: Arc<str>,
-    bare: HeaderValue,
-}
+/// The protection space that challenges name (RFC 9110 §11.5); `api` unless set.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Realm(Option<Arc<HeaderValue>>);
 
 impl Realm {
-    /// The name is put into a quoted string; quote and backslash are escaped.
+    /// Checks a name, which goes into a quoted string: quotes and backslashes are escaped.
     pub(crate) fn new(name: &str) -> Result<Self, ConfigError> {
         let invalid = ConfigError::Name { what: "realm", hint: "give visible ASCII and spaces" };
         if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
             return Err(invalid);
         }
         let escaped = name.replace('\\', r"\\").replace('"', r#"\""#);
-        let text = format!(r#"Bearer realm="{escaped}""#);
-        let bare = HeaderValue::from_str(&text).map_err(|_| invalid)?;
-        Ok(Self { text: text.into(), bare })
+        let challenge = HeaderValue::from_str(&format!(r#"Bearer realm="{escaped}""#));
+        Ok(Self(Some(Arc::new(challenge.map_err(|_| invalid)?))))
     }
-}
 
-impl Default for Realm {
-    fn default() -> Self {
-        const TEXT: &str = r#"Bearer realm="api""#;
-        Self { text: TEXT.into(), bare: HeaderValue::from_static(TEXT) }
+    /// Returns the challenge without an error code.
+    fn challenge(&self) -> HeaderValue {
+        match &self.0 {
+            Some(challenge) => HeaderValue::clone(challenge),
+            None => HeaderValue::from_static(r#"Bearer realm="api""#),
+        }
     }
 }
 
@@ -242,7 +274,7 @@ mod tests {
             AuthError::Token(TokenError::Expired),
             AuthError::CrossSite,
             AuthError::Unavailable,
-            AuthError::MissingLayer,
+            AuthError::MissingLayer { required_by: "test" },
         ] {
             let (code, status) = (error.code(), error.status());
             let response = error.clone().response(&Realm::default(), true);
@@ -259,7 +291,7 @@ mod tests {
     #[test]
     fn a_realm_is_escaped_or_refused() {
         let realm = Realm::new(r#"a "b" \c"#).unwrap();
-        assert_eq!(realm.bare, r#"Bearer realm="a \"b\" \\c""#);
+        assert_eq!(realm.challenge(), r#"Bearer realm="a \"b\" \\c""#);
         for bad in ["", "a\r\nb", "ä", "\u{7f}"] {
             assert!(Realm::new(bad).is_err(), "{bad:?}");
         }

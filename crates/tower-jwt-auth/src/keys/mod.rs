@@ -6,11 +6,11 @@ mod set;
 mod signing;
 mod verifying;
 
-pub use self::set::{KeyRing, KeySet, KeySource};
+pub use self::set::KeySet;
 pub use self::signing::{RefreshSecrets, SigningKey};
 pub use self::verifying::VerifyingKey;
+pub use crate::algorithm::Algorithm;
 
-use crate::algorithm::Algorithm;
 use crate::error::ConfigError;
 
 /// The length of the HMAC's hash, when the secret is at least as long (RFC 7518 §3.2).

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::{Algorithm, SigningKey, VerifyingKey, jwk};
+use super::{Algorithm, VerifyingKey, jwk};
 use crate::error::{ConfigError, TokenError};
 
 /// Keys to verify with, told apart by `kid` and algorithm.
@@ -91,56 +91,8 @@ fn find<'a>(
     keys.iter().find(|key| key.algorithm() == algorithm && key.key_id() == key_id)
 }
 
-/// The keys of an issuer: the one that signs, and the set that is published and accepted.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct KeyRing {
-    signing: SigningKey,
-    set: KeySet,
-}
-
-impl KeyRing {
-    pub(crate) fn signing(&self) -> &SigningKey {
-        &self.signing
-    }
-
-    pub(crate) fn set(&self) -> &KeySet {
-        &self.set
-    }
-}
-
-impl From<SigningKey> for KeyRing {
-    fn from(signing: SigningKey) -> Self {
-        let set = KeySet { keys: Arc::new([signing.verifying_key().clone()]) };
-        Self { signing, set }
-    }
-}
-
-/// Where the keys of a trusted issuer come from.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct KeySource {
-    set: KeySet,
-}
-
-impl KeySource {
-    pub(crate) fn choose(
-        &self,
-        key_id: Option<&str>,
-        algorithm: Algorithm,
-    ) -> Result<&VerifyingKey, TokenError> {
-        self.set.choose(key_id, algorithm)
-    }
-}
-
-impl From<KeySet> for KeySource {
-    fn from(set: KeySet) -> Self {
-        Self { set }
-    }
-}
-
-impl From<&KeyRing> for KeySource {
-    fn from(ring: &KeyRing) -> Self {
-        Self { set: ring.set().clone() }
+impl From<VerifyingKey> for KeySet {
+    fn from(key: VerifyingKey) -> Self {
+        Self { keys: Arc::new([key]) }
     }
 }

@@ -272,7 +272,7 @@ impl RevocationList {
         match self.lookup(keys.iter().copied(), DEFAULT_MAX_STALENESS, now) {
             RevocationStatus::NotRevoked => Ok(false),
             RevocationStatus::Revoked => Ok(true),
-            RevocationStatus::Unknown => self.ask(keys).await,
+            RevocationStatus::Unknown => self.query_store(keys).await,
         }
     }
 
@@ -298,7 +298,7 @@ impl RevocationList {
     }
 
     /// Asks the store itself.
-    pub(crate) async fn ask(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+    pub(crate) async fn query_store(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
         match &self.kind {
             Kind::None(_) => Ok(false),
             Kind::Following(following) => following.log.is_revoked(keys).await,

@@ -36,9 +36,9 @@ impl RevocationList {
     ///
     /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
-    /// let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
-    /// let tokens = sessions.start(SignIn::new("alice", ())).await?;
-    /// let verifier = Verifier::<()>::new(sessions.issuer());
+    /// let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
+    /// let tokens = sessions.start(SignIn::new("alice")).await?;
+    /// let verifier = Verifier::new(sessions.issuer());
     /// let identity = verifier.verify(tokens.access().as_str(), SystemClock::new().now())?;
     ///
     /// let list = sessions.revocations();
@@ -48,7 +48,7 @@ impl RevocationList {
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn status<C>(&self, identity: &Identity<C>) -> Result<TokenStatus, StoreError> {
+    pub async fn status(&self, identity: &Identity) -> Result<TokenStatus, StoreError> {
         let keys: Vec<RevocationKey<'_>> = identity.revocation_keys().collect();
         let answer = self.is_any_revoked(&keys, self.now()).await;
         // The clock is read after the answer: an entry may be forgotten, and a token expire, in the meantime.

@@ -161,7 +161,7 @@ async fn a_log_out_of_reach_is_followed_again_when_it_is_back() {
         list.lookup([key("x")].into_iter(), Duration::from_millis(300), now()),
         RevocationStatus::Unknown
     );
-    assert!(list.ask(&[key("x")]).await.is_err());
+    assert!(list.query_store(&[key("x")]).await.is_err());
     log.now().append(&[LogEntry::Revocation(token("x", now() + MINUTE))]).await.unwrap();
     log.broken.store(false, Ordering::SeqCst);
     until("the entry is followed", || lookup(&list, "x") == RevocationStatus::Revoked).await;
@@ -203,7 +203,7 @@ async fn a_full_list_says_that_it_is_incomplete_until_all_fits_again() {
     store.append(&[LogEntry::Revocation(token("late", NOW + MINUTE))]).await.unwrap();
     until("the list is incomplete", || !list.is_complete()).await;
     assert_eq!(lookup(&list, "unheard of"), RevocationStatus::Unknown);
-    assert!(list.ask(&[key("late")]).await.unwrap(), "the store knows");
+    assert!(list.query_store(&[key("late")]).await.unwrap(), "the store knows");
     clock.advance(second);
     until("all fits again", || list.is_complete()).await;
     until("the entry is in", || lookup(&list, "late") == RevocationStatus::Revoked).await;

@@ -8,7 +8,6 @@ use tower_jwt_auth_core::{
     ClientInfo, EndBatch, EndReason, Revocation, Session, SessionId, SessionPage, SessionPosition,
     SessionSelector, StoreError,
 };
-use tracing::Instrument as _;
 
 use super::presented::MAX_ENDED_BY_TOKEN;
 use super::{RefreshError, RefreshRejection, SessionError, Sessions};
@@ -48,7 +47,7 @@ where
     ///
     /// [`SessionError::Store`] when it is not certain that the session is over.
     pub async fn end_presented(&self, refresh_token: &str) -> Result<bool, SessionError> {
-        match refresh_token::verify(&self.secrets, self.issuer.name(), refresh_token) {
+        match refresh_token::verify(&self.inner.secrets, self.inner.issuer.name(), refresh_token) {
             Ok(verified) => Ok(self.end_verified(&verified, EndReason::Logout).await?),
             Err(_) => Ok(false),
         }
@@ -73,7 +72,7 @@ where
     ///
     /// [`SessionError::Store`] when it is not certain that the session is over.
     pub async fn end(&self, subject: &str, id: SessionId) -> Result<bool, SessionError> {
-        let selector = SessionSelector::Owned { issuer: self.issuer.name(), subject, id };
+        let selector = SessionSelector::Owned { issuer: self.inner.issuer.name(), subject, id };
         Ok(self.end_selected(&selector, EndReason::Logout).await?)
     }
 
@@ -113,8 +112,8 @@ where
     /// # use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
     /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
-    /// # let sessions = Sessions::<()>::new(issuer, RefreshSecrets::generate()?, MemoryStore::new())?;
-    /// # let _ = sessions.start(SignIn::new("alice", ())).await?;
+    /// # let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
+    /// # let _ = sessions.start(SignIn::new("alice")).await?;
     /// let page = sessions.list("alice", None).await?;
     /// assert_eq!(page.sessions[0].subject(), "alice");
     /// // There is no second page.
@@ -127,7 +126,7 @@ where
         subject: &str,
         after: Option<SessionPosition>,
     ) -> Result<SessionPage, SessionError> {
-        Ok(self.store.list(self.issuer.name(), subject, after, PAGE).await?)
+        Ok(self.inner.store.list(self.inner.issuer.name(), subject, after, PAGE).await?)
     }
 
     /// Revokes a token by its `jti`, a session by its `sid`, or the older tokens of a foreign subject. It holds
@@ -139,7 +138,7 @@ where
     ///
     /// [`SessionError::Store`] when it is not certain that the log has it.
     pub async fn revoke(&self, revocation: Revocation) -> Result<(), SessionError> {
-        Ok(self.revocations.revoke(revocation).await?)
+        Ok(self.inner.revocations.revoke(revocation).await?)
     }
 
     pub(super) async fn end_selected(
@@ -150,14 +149,14 @@ where
         let (SessionSelector::ById { id }
         | SessionSelector::ByToken { id, .. }
         | SessionSelector::Owned { id, .. }) = selector;
-        if let Some(revocation) = self.store.end(selector, reason).await? {
-            self.revocations.record(&[revocation]);
+        if let Some(revocation) = self.inner.store.end(selector, reason).await? {
+            self.inner.revocations.record(&[revocation]);
             tracing::debug!(session = %id, reason = reason.as_str(), "a session was ended");
             return Ok(true);
         }
         // It may have been ended by another node, or by a call whose answer was lost: what is answered now must
         // hold here, too.
-        if let Some(snapshot) = self.store.load(*id).await? {
+        if let Some(snapshot) = self.inner.store.load(*id).await? {
             self.note_if_ended(&snapshot.session);
         }
         Ok(false)
@@ -168,7 +167,7 @@ where
     async fn end_many(&self, subject: &str, keep: Option<SessionId>) -> Result<usize, StoreError> {
         let (sessions, subject) = (self.clone(), subject.to_owned());
         let ending = async move { sessions.end_batches(&subject, keep).await };
-        let ended = self.runtime().spawn(ending.in_current_span()).await;
+        let ended = self.spawn(ending).await;
         ended.unwrap_or_else(|error| Err(StoreError::unavailable(error)))
     }
 
@@ -178,21 +177,21 @@ where
         subject: &str,
         keep: Option<SessionId>,
     ) -> Result<usize, StoreError> {
-        let (issuer, reason) = (self.issuer.name(), EndReason::Logout);
+        let (issuer, reason) = (self.inner.issuer.name(), EndReason::Logout);
         let mut batch =
             EndBatch { issuer, subject, keep, after: None, through: None, limit: BATCH, reason };
         let mut count = 0;
         loop {
             let begun = Instant::now();
-            let ended = match self.store.end_batch(&batch).await {
+            let ended = match self.inner.store.end_batch(&batch).await {
                 Ok(ended) => ended,
                 Err(error) => {
                     // It may have happened, and then only the log knows which sessions ended.
-                    self.lost_endings.lost.fetch_add(1, Ordering::SeqCst);
+                    self.inner.lost_endings.lost.fetch_add(1, Ordering::SeqCst);
                     return Err(error);
                 }
             };
-            self.revocations.record(&ended.revocations);
+            self.inner.revocations.record(&ended.revocations);
             count += ended.revocations.len();
             if ended.next.is_none() {
                 break;
@@ -201,10 +200,10 @@ where
             // Half of the store's time is for others.
             sleep(begun.elapsed().min(MAX_PAUSE)).await;
         }
-        let lost = self.lost_endings.lost.load(Ordering::SeqCst);
-        if self.lost_endings.in_list.load(Ordering::SeqCst) < lost {
-            self.revocations.catch_up(std::time::Instant::now()).await?;
-            self.lost_endings.in_list.fetch_max(lost, Ordering::SeqCst);
+        let lost = self.inner.lost_endings.lost.load(Ordering::SeqCst);
+        if self.inner.lost_endings.in_list.load(Ordering::SeqCst) < lost {
+            self.inner.revocations.catch_up(std::time::Instant::now()).await?;
+            self.inner.lost_endings.in_list.fetch_max(lost, Ordering::SeqCst);
         }
         tracing::debug!(count, reason = reason.as_str(), "sessions of a subject were ended");
         Ok(count)
@@ -214,7 +213,7 @@ where
     pub(super) fn note_if_ended(&self, session: &Session) {
         let row = session.record();
         if row.ended.is_some() {
-            self.revocations.record(&[row.revocation()]);
+            self.inner.revocations.record(&[row.revocation()]);
         }
     }
 

@@ -21,12 +21,12 @@ use super::RefreshKind;
 /// struct OnlyActive;
 ///
 /// #[async_trait]
-/// impl RefreshHook<()> for OnlyActive {
+/// impl RefreshHook for OnlyActive {
 ///     async fn on_refresh(
 ///         &self,
 ///         refresh: &RefreshContext<'_>,
 ///         claims: (),
-///     ) -> Result<Renewal<()>, HookError> {
+///     ) -> Result<Renewal, HookError> {
 ///         if refresh.kind() == RefreshKind::RetriedLate {
 ///             println!("{} retried late", refresh.session().subject());
 ///         }
@@ -38,7 +38,7 @@ use super::RefreshKind;
 /// }
 /// ```
 #[async_trait]
-pub trait RefreshHook<C>: Send + Sync + 'static {
+pub trait RefreshHook<C = ()>: Send + Sync + 'static {
     /// Judges a refresh of a session whose claims were these at sign-in.
     ///
     /// # Errors
@@ -80,7 +80,7 @@ impl RefreshContext<'_> {
 
 /// What the next access token is to say.
 #[must_use]
-pub struct Renewal<C> {
+pub struct Renewal<C = ()> {
     pub(super) claims: C,
     pub(super) scope: String,
 }

@@ -29,7 +29,8 @@ where
         let mut all: Vec<VerifiedRefreshToken> = Vec::new();
         for token in tokens {
             let Ok(token) = std::str::from_utf8(token) else { continue };
-            let verified = refresh_token::verify(&self.secrets, self.issuer.name(), token);
+            let verified =
+                refresh_token::verify(&self.inner.secrets, self.inner.issuer.name(), token);
             let Ok(verified) = verified else { continue };
             // The same session under two paths, or the same cookie over and over.
             match all.iter_mut().find(|other| other.is_of_one_session_with(&verified)) {
@@ -158,10 +159,10 @@ where
         &self,
         verified: &VerifiedRefreshToken,
     ) -> Result<(Session, RotationOutcome), RefreshError> {
-        let Some(snapshot) = self.store.load(verified.session_id).await? else {
+        let Some(snapshot) = self.inner.store.load(verified.session_id).await? else {
             return Err(RefreshRejection::Unknown.into());
         };
-        match snapshot.session.evaluate(&verified.presented(), snapshot.now, &self.policy) {
+        match snapshot.session.evaluate(&verified.presented(), snapshot.now, &self.inner.rotation) {
             RotationOutcome::Rejected(refusal) => {
                 Err(self.refuse(&snapshot.session, refusal).into())
             }

@@ -51,8 +51,9 @@ where
         refresh_token: &str,
         client_info: &ClientInfo,
     ) -> Result<Tokens, RefreshError> {
-        let verified = refresh_token::verify(&self.secrets, self.issuer.name(), refresh_token)
-            .map_err(|_| RefreshRejection::Invalid)?;
+        let verified =
+            refresh_token::verify(&self.inner.secrets, self.inner.issuer.name(), refresh_token)
+                .map_err(|_| RefreshRejection::Invalid)?;
         self.refresh_verified(&verified, client_info).await
     }
 
@@ -74,8 +75,11 @@ where
         let now = self.clock().now();
         self.refuse_known(verified, now).await?;
         let work = self.rotate_and_renew(verified, client, now);
-        let Ok((answer, is_own)) =
-            self.in_flight.join(verified, client, (now, self.policy.grace()), work).await
+        let Ok((answer, is_own)) = self
+            .inner
+            .in_flight
+            .join(verified, client, (now, self.inner.rotation.grace()), work)
+            .await
         else {
             let source = StoreError::unavailable("too many requests wait for one refresh");
             return Err(source.into());
@@ -99,11 +103,11 @@ where
         client: &ClientInfo,
         now: Timestamp,
     ) -> Answer {
-        let access_until = self.issuer.access_expiry(now);
+        let access_until = self.inner.issuer.access_expiry(now);
         let (session, kind) = self.rotate_or_replay(verified, access_until, client).await?;
         // A replay writes nothing, so its access token must not outlive what the row says.
         let expires_at = access_until.min(session.record().access_until);
-        let refresh = refresh_token::issue(&self.secrets, &session, &verified.secret, now)?;
+        let refresh = refresh_token::issue(&self.inner.secrets, &session, &verified.secret, now)?;
         if kind != RefreshKind::Rotated {
             // The successor was handed out before, and may have been revoked since.
             self.refuse_revoked(refresh.id(), session.id(), now).await?;
@@ -120,20 +124,20 @@ where
         session: SessionId,
         now: Timestamp,
     ) -> Result<(), RefreshError> {
-        let issuer = self.issuer.name();
+        let issuer = self.inner.issuer.name();
         let (jti, sid) = (token.to_string(), session.to_string());
         let keys = [
             RevocationKey::Token { issuer, jti: &jti },
             RevocationKey::Session { issuer, sid: &sid },
         ];
-        let revoked = self.revocations.is_any_revoked(&keys, now).await?;
+        let revoked = self.inner.revocations.is_any_revoked(&keys, now).await?;
         if revoked { Err(RefreshRejection::Revoked.into()) } else { Ok(()) }
     }
 
     pub(super) fn is_known_to_be_over(&self, session: SessionId, now: Timestamp) -> bool {
         let sid = session.to_string();
-        let key = RevocationKey::Session { issuer: self.issuer.name(), sid: &sid };
-        self.revocations.lookup([key].into_iter(), DEFAULT_MAX_STALENESS, now)
+        let key = RevocationKey::Session { issuer: self.inner.issuer.name(), sid: &sid };
+        self.inner.revocations.lookup([key].into_iter(), DEFAULT_MAX_STALENESS, now)
             == RevocationStatus::Revoked
     }
 
@@ -184,7 +188,7 @@ where
         context: &RefreshContext<'_>,
         claims: C,
     ) -> Result<Renewal<C>, HookError> {
-        match timeout(STORE_TIMEOUT, self.hook.on_refresh(context, claims)).await {
+        match timeout(STORE_TIMEOUT, self.inner.hook.on_refresh(context, claims)).await {
             Ok(answer) => answer,
             Err(elapsed) => Err(HookError::unavailable(elapsed)),
         }

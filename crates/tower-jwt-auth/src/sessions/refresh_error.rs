@@ -9,6 +9,9 @@ use crate::refresh_token::RefreshToken;
 /// Why a refresh gave no access token.
 ///
 /// Requests that waited for one refresh share its error, so it can be cloned.
+///
+/// With the feature `axum` it is a response of a handler: 401, 503 or 500. The response does not carry the successor;
+/// [`RefreshService`](crate::RefreshService) sends it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefreshError {

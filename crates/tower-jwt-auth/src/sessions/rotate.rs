@@ -38,18 +38,18 @@ where
             id,
             secret_hash: presented.secret_hash,
             from_generation: presented.generation,
-            grace: self.policy.grace(),
-            idle: self.policy.idle(),
+            grace: self.inner.rotation.grace(),
+            idle: self.inner.rotation.idle(),
             access_until,
         };
         for _ in 0..MAX_ATTEMPTS {
-            if let Some(session) = self.store.advance(&advance).await? {
+            if let Some(session) = self.inner.store.advance(&advance).await? {
                 return Ok((session, RefreshKind::Rotated));
             }
-            let Some(snapshot) = self.store.load(id).await? else {
+            let Some(snapshot) = self.inner.store.load(id).await? else {
                 return Err(RefreshRejection::Unknown.into());
             };
-            match snapshot.session.evaluate(&presented, snapshot.now, &self.policy) {
+            match snapshot.session.evaluate(&presented, snapshot.now, &self.inner.rotation) {
                 // Something changed in between; once more.
                 RotationOutcome::Rotate => {}
                 RotationOutcome::Replay => return Ok((snapshot.session, RefreshKind::Replayed)),
@@ -58,11 +58,11 @@ where
                         id,
                         secret_hash: presented.secret_hash,
                         generation: presented.generation,
-                        grace: self.policy.grace(),
-                        max_running: self.policy.late_retries(),
+                        grace: self.inner.rotation.grace(),
+                        max_running: self.inner.rotation.late_retries(),
                         access_until,
                     };
-                    if let Some(session) = self.store.late_retry(&retry).await? {
+                    if let Some(session) = self.inner.store.late_retry(&retry).await? {
                         return Ok((session, RefreshKind::RetriedLate));
                     }
                 }

@@ -9,33 +9,47 @@ use tower_jwt_auth_core::{ClientInfo, Timestamp};
 /// ```
 /// use tower_jwt_auth::{ClientInfo, SignIn};
 ///
-/// let who = SignIn::new("alice", ())
+/// let who = SignIn::new("alice")
 ///     .with_scope("read write")
 ///     .with_client_info(ClientInfo::default().with_user_agent("Mozilla/5.0"));
 /// ```
 #[must_use]
-pub struct SignIn<C> {
+pub struct SignIn<C = ()> {
     pub(super) subject: String,
     pub(super) claims: C,
     pub(super) scope: String,
     pub(super) client_id: Option<String>,
     pub(crate) client_info: ClientInfo,
     pub(super) auth_time: Option<Timestamp>,
-    pub(super) replacing_token: Vec<String>,
+    pub(super) replaced_tokens: Vec<String>,
 }
 
-impl<C> SignIn<C> {
-    /// This subject, with the application's claims about them. The claims go into every access token of the
-    /// session, which its holder can read.
-    pub fn new(subject: impl Into<String>, claims: C) -> Self {
+impl SignIn {
+    /// Creates the sign-in of this subject, without claims of the application.
+    pub fn new(subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
-            claims,
+            claims: (),
             scope: String::new(),
             client_id: None,
             client_info: ClientInfo::default(),
             auth_time: None,
-            replacing_token: Vec::new(),
+            replaced_tokens: Vec::new(),
+        }
+    }
+}
+
+impl<C> SignIn<C> {
+    /// Sets the application's own claims. They go into every access token of the session, which its holder can read.
+    pub fn with_claims<D>(self, claims: D) -> SignIn<D> {
+        SignIn {
+            subject: self.subject,
+            claims,
+            scope: self.scope,
+            client_id: self.client_id,
+            client_info: self.client_info,
+            auth_time: self.auth_time,
+            replaced_tokens: self.replaced_tokens,
         }
     }
 
@@ -68,7 +82,7 @@ impl<C> SignIn<C> {
     /// no session is left whose token nobody holds. One that is not valid is passed over. Several may be given, of
     /// which 50 at most are looked at.
     pub fn replacing_token(mut self, refresh_token: &str) -> Self {
-        self.replacing_token.push(refresh_token.to_owned());
+        self.replaced_tokens.push(refresh_token.to_owned());
         self
     }
 }

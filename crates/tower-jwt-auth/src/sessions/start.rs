@@ -38,39 +38,39 @@ where
         }
         let claims = ApplicationClaims::new(&who.claims).map_err(IssueError::from)?;
         let secret = SessionSecret::random()?;
-        let expires_at = now + self.policy.absolute();
-        let access_until = self.issuer.access_expiry(now);
+        let expires_at = now + self.inner.rotation.absolute();
+        let access_until = self.inner.issuer.access_expiry(now);
         let session = Session::from_record(SessionRecord {
             id: SessionId::random().map_err(|_| IssueError::Entropy)?,
-            issuer: self.issuer.name().to_owned(),
+            issuer: self.inner.issuer.name().to_owned(),
             subject: who.subject,
             secret_hash: secret.hash(),
             generation: 0,
             created_at: now,
             rotated_at: now,
-            idle_until: (now + self.policy.idle()).min(expires_at),
+            idle_until: (now + self.inner.rotation.idle()).min(expires_at),
             expires_at,
             access_until,
             late_retry: None,
             ended: None,
             // One in the future would make a login look fresh at every refresh until then.
             auth_time: who.auth_time.map_or(now, |auth_time| auth_time.min(now)),
-            client_id: who.client_id.unwrap_or_else(|| self.issuer.client_id().to_owned()),
+            client_id: who.client_id.unwrap_or_else(|| self.inner.issuer.client_id().to_owned()),
             scope: who.scope,
             claims: claims.to_json(),
             client_info: who.client_info,
         });
         // Made before anything is written: what cannot be made leaves nothing behind.
         let access = self.mint(&session, session.scope(), &claims, now, access_until)?;
-        let refresh = refresh_token::issue(&self.secrets, &session, &secret, now)?;
+        let refresh = refresh_token::issue(&self.inner.secrets, &session, &secret, now)?;
         let replaced =
-            self.to_be_ended(self.verify_all(who.replacing_token.iter().map(String::as_bytes)));
+            self.to_be_ended(self.verify_all(who.replaced_tokens.iter().map(String::as_bytes)));
         // A bound on the work of one request; the rest ends when it has been idle for too long.
         for verified in replaced.iter().take(MAX_ENDED_BY_TOKEN) {
             self.end_verified(verified, EndReason::Replaced).await?;
         }
-        let displaced = self.store.insert(&session, self.limit).await?;
-        self.revocations.record(&displaced);
+        let displaced = self.inner.store.insert(&session, self.inner.limit).await?;
+        self.inner.revocations.record(&displaced);
         for revocation in &displaced {
             let (_, _, displaced) = revocation.target();
             tracing::info!(
@@ -91,7 +91,7 @@ where
         expires_at: Timestamp,
     ) -> Result<AccessToken, IssueError> {
         let row = session.record();
-        self.issuer.mint::<C>(&AccessGrant {
+        self.inner.issuer.mint::<C>(&AccessGrant {
             subject: &row.subject,
             session_id: row.id,
             client_id: &row.client_id,

@@ -15,22 +15,15 @@ const BATCH: usize = 200;
 /// How long a session must have been over, with its last access token, before it is removed.
 const PURGE_AFTER: Duration = Duration::from_secs(3600);
 
-/// The task that removes sessions that are long over; it ends with the last clone.
-#[derive(Clone)]
+/// The task that removes sessions that ended or expired long ago; it stops when this is dropped.
 pub(super) struct SessionSweeper {
-    _task: Option<Arc<Background>>,
+    _task: Background,
 }
 
 impl SessionSweeper {
-    pub(super) fn none() -> Self {
-        Self { _task: None }
-    }
-
     pub(super) fn start(runtime: &Handle, store: Arc<dyn SessionStore>) -> Self {
-        let task = Background::start(runtime, "removal of sessions that are over", move || {
-            run(Arc::clone(&store))
-        });
-        Self { _task: Some(Arc::new(task)) }
+        let task = Background::start(runtime, "session sweeper", move || run(Arc::clone(&store)));
+        Self { _task: task }
     }
 }
 
@@ -71,15 +64,15 @@ mod tests {
         let issuer = Issuer::new("i", "a", key).unwrap().with_clock(clock.clone());
         let idle = Duration::from_secs(1000);
         let sessions =
-            Sessions::<()>::new(issuer, RefreshSecrets::generate().unwrap(), store.clone())
-                .unwrap()
-                .with_policy(RotationPolicy::default().with_idle(idle))
-                .unwrap()
-                .with_session_limit(SessionLimit::none())
-                .without_housekeeping();
+            Sessions::builder(issuer, RefreshSecrets::generate().unwrap(), store.clone())
+                .rotation(RotationPolicy::default().with_idle(idle))
+                .session_limit(SessionLimit::none())
+                .sweep(false)
+                .build()
+                .unwrap();
         let mut ids = Vec::new();
         for _ in 0..BATCH + 1 {
-            ids.push(sessions.start(SignIn::new("a", ())).await.unwrap().refresh().session_id());
+            ids.push(sessions.start(SignIn::new("a")).await.unwrap().refresh().session_id());
         }
         clock.advance(idle + PURGE_AFTER);
         sweep(&*store).await.unwrap();

@@ -31,21 +31,29 @@ use crate::jws::{self, DecodeBuffer, Header, MAX_TOKEN_LENGTH};
 /// -----END PUBLIC KEY-----";
 /// let keys = KeySet::new([VerifyingKey::from_pem(Algorithm::EdDSA, pem)?.with_key_id("2026")])?;
 /// let login = TrustedIssuer::new("https://login.example", "https://api.example", keys)?;
-/// let verifier = Verifier::<()>::new(login);
+/// let verifier = Verifier::new(login);
 /// let now = Timestamp::from_unix_seconds(1_700_000_000);
 /// assert!(verifier.verify("not a token", now).is_err());
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
 #[must_use]
-pub struct Verifier<C> {
+pub struct Verifier<C = ()> {
     trusted: Vec<TrustedIssuer>,
     claims: PhantomData<fn() -> C>,
 }
 
-impl<C> Verifier<C> {
-    /// Trusts this issuer. An [`Issuer`](crate::Issuer) of our own can be given by reference.
+impl Verifier {
+    /// Creates a verifier that trusts this issuer and reads no claims of the application. An
+    /// [`Issuer`](crate::Issuer) of our own can be given by reference.
     pub fn new(trusted: impl Into<TrustedIssuer>) -> Self {
         Self { trusted: vec![trusted.into()], claims: PhantomData }
+    }
+}
+
+impl<C> Verifier<C> {
+    /// Sets the type of the application's own claims. A token whose claims do not deserialize into it is rejected.
+    pub fn with_claims<D>(self) -> Verifier<D> {
+        Verifier { trusted: self.trusted, claims: PhantomData }
     }
 
     /// Trusts another issuer as well.
@@ -63,14 +71,14 @@ impl<C> Verifier<C> {
     }
 }
 
-impl<C: DeserializeOwned> Verifier<C> {
+impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Judges a token at a time.
     ///
     /// # Errors
     ///
     /// [`TokenError`] for the first rule that it breaks. Cheap rules come before the signature, so the error
     /// is nothing to build on for what has not been signed.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity<C>, TokenError> {
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
         thread_local! {
             static BUFFER: Cell<DecodeBuffer> = Cell::default();
         }
@@ -86,7 +94,7 @@ impl<C: DeserializeOwned> Verifier<C> {
         token: &str,
         now: Timestamp,
         buffer: &mut DecodeBuffer,
-    ) -> Result<Identity<C>, TokenError> {
+    ) -> Result<Identity, TokenError> {
         if token.len() > MAX_TOKEN_LENGTH {
             return Err(TokenError::Encoding);
         }

@@ -7,7 +7,7 @@ use crate::claims::{self, ACCESS_TOKEN_TYPE, Registered, Requirements, name};
 use crate::error::{ConfigError, TokenError};
 use crate::issuer::Issuer;
 use crate::jws::Header;
-use crate::keys::{KeySource, VerifyingKey};
+use crate::keys::{KeySet, VerifyingKey};
 
 /// An issuer whose access tokens are accepted, for one audience.
 ///
@@ -27,7 +27,7 @@ use crate::keys::{KeySource, VerifyingKey};
 pub struct TrustedIssuer {
     name: Arc<str>,
     audience: Arc<str>,
-    keys: KeySource,
+    keys: KeySet,
     requirements: Requirements,
     plain_type: bool,
 }
@@ -44,7 +44,7 @@ impl TrustedIssuer {
     pub fn new(
         iss: impl Into<String>,
         aud: impl Into<String>,
-        keys: impl Into<KeySource>,
+        keys: impl Into<KeySet>,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             name: name(iss.into(), "issuer", "give the iss claim, as in https://login.example")?,
@@ -127,7 +127,7 @@ impl From<&Issuer> for TrustedIssuer {
         Self {
             name: issuer.shared_name(),
             audience: issuer.shared_audience(),
-            keys: issuer.keys().into(),
+            keys: issuer.keys().clone(),
             requirements: Requirements {
                 leeway: issuer.leeway(),
                 profile: true,

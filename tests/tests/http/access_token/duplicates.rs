@@ -82,7 +82,7 @@ async fn a_member_name_that_comes_twice_in_the_claims_is_refused() {
 #[tokio::test]
 async fn a_name_that_comes_twice_is_refused_where_the_application_has_no_claims_of_its_own() {
     let harness = Harness::with_key(signing_key(Algorithm::HS256).with_key_id(KEY_ID));
-    let auth = JwtAuthLayer::<()>::new(
+    let auth = JwtAuthLayer::new(
         Verifier::new(harness.sessions.issuer()),
         harness.sessions.revocations().clone(),
     )
@@ -127,8 +127,11 @@ impl<'de> serde::Deserialize<'de> for Careless {
 async fn an_application_that_stops_reading_early_hides_no_claim_from_judgement() {
     let harness = Harness::with_key(signing_key(Algorithm::HS256).with_key_id(KEY_ID));
     let revocations = harness.sessions.revocations().clone();
-    let auth = JwtAuthLayer::<Careless>::new(Verifier::new(harness.sessions.issuer()), revocations)
-        .with_clock(harness.clock.clone());
+    let auth = JwtAuthLayer::new(
+        Verifier::new(harness.sessions.issuer()).with_claims::<Careless>(),
+        revocations,
+    )
+    .with_clock(harness.clock.clone());
     let (signer, builder) = (signer(Algorithm::HS256), TokenBuilder::access("HS256", KEY_ID));
     let judge = async |members: &str, builder: TokenBuilder| {
         // The first member is what the application reads; the rest comes behind it.

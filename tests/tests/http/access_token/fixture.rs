@@ -44,10 +44,11 @@ impl Fixture {
             .await
     }
 
-    pub(crate) fn trusting(verifier: Verifier<Profile>) -> Self {
+    pub(crate) fn trusting(verifier: Verifier) -> Self {
         log_capture::install();
         let clock = Arc::new(ManualClock::at(START));
-        let auth = JwtAuthLayer::new(verifier, RevocationList::none()).with_clock(clock.clone());
+        let auth = JwtAuthLayer::new(verifier.with_claims::<Profile>(), RevocationList::none())
+            .with_clock(clock.clone());
         let builder = TokenBuilder::access("HS256", KEY_ID);
         Self { auth, clock, signer: signer(Algorithm::HS256), builder }
     }

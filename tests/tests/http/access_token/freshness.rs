@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tower::{Layer, service_fn};
-use tower_jwt_auth::{AuthError, JwtAuthLayer, RequestError, SignIn};
+use tower_jwt_auth::{AuthError, JwtAuthLayer, RequestError, RequireFreshLoginLayer, SignIn};
 use tower_jwt_auth_tests::harness::{Profile, echo, reason, request, send_to};
 use tower_jwt_auth_tests::{Harness, START, TestResponse, TokenSigner};
 
@@ -15,7 +15,7 @@ const MAX_AGE: Duration = Duration::from_secs(100);
 
 /// Calls a service that requires a login no older than 100 seconds.
 async fn call_for_freshness(auth: &JwtAuthLayer<Profile>, token: &str) -> TestResponse {
-    let inner = auth.require_fresh_login(MAX_AGE).unwrap().layer(service_fn(echo));
+    let inner = RequireFreshLoginLayer::new(MAX_AGE).unwrap().layer(service_fn(echo));
     let header = format!("Bearer {token}");
     send_to(auth.layer(inner), request("GET", &[("authorization", &header)])).await
 }
@@ -71,7 +71,8 @@ async fn a_refreshed_token_is_not_fresh_and_a_new_login_is() {
     let response = call_for_freshness(&harness.auth, again.access().as_str()).await;
     assert_eq!(response.status, StatusCode::OK);
     // A login elsewhere, long ago.
-    let earlier = SignIn::new("alice", Profile { name: "Alice".into() }).with_auth_time(START);
+    let earlier =
+        SignIn::new("alice").with_claims(Profile { name: "Alice".into() }).with_auth_time(START);
     let earlier = harness.sign_in_as(earlier).await;
     assert_too_old(&call_for_freshness(&harness.auth, earlier.access().as_str()).await);
 }

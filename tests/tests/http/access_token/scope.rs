@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::json;
 use tower::{Layer, service_fn};
-use tower_jwt_auth::{AuthError, ConfigError, TokenError};
+use tower_jwt_auth::{AuthError, ConfigError, RequireScopeLayer, TokenError};
 use tower_jwt_auth_tests::harness::{echo, reason, request, send_to};
 use tower_jwt_auth_tests::token_builder::TokenBuilder;
 use tower_jwt_auth_tests::{Harness, TestResponse, TokenSigner};
@@ -13,9 +13,8 @@ use super::test_keys::OTHER_SECRET;
 
 #[tokio::test]
 async fn what_is_no_scope_cannot_be_required() {
-    let harness = Harness::new();
     for bad in ["", " ", "a  b", " a", "a ", "a\"b", "a\\b", "é", "a\nb"] {
-        let error = harness.auth.require_scope(bad).unwrap_err();
+        let error = RequireScopeLayer::new(bad).unwrap_err();
         assert_eq!(error, ConfigError::Scope { scope: bad.to_owned() });
         assert!(error.to_string().contains("is no scope"), "{error}");
     }
@@ -23,7 +22,7 @@ async fn what_is_no_scope_cannot_be_required() {
 
 /// Calls a service that requires this scope.
 async fn call_for_scope(fixture: &Fixture, scope: &str, builder: &TokenBuilder) -> TestResponse {
-    let inner = fixture.auth.require_scope(scope).unwrap().layer(service_fn(echo));
+    let inner = RequireScopeLayer::new(scope).unwrap().layer(service_fn(echo));
     let token = format!("Bearer {}", builder.sign(&fixture.signer));
     send_to(fixture.auth.layer(inner), request("GET", &[("authorization", &token)])).await
 }
@@ -85,7 +84,7 @@ async fn a_scope_is_granted_by_its_whole_name_in_its_case_only() {
 async fn a_bad_token_is_401_and_not_403_whatever_scope_it_claims() {
     let fixture = Fixture::own().await;
     let token = fixture.builder().claim("scope", "admin").sign(&TokenSigner::hs256(&OTHER_SECRET));
-    let inner = fixture.auth.require_scope("admin").unwrap().layer(service_fn(echo));
+    let inner = RequireScopeLayer::new("admin").unwrap().layer(service_fn(echo));
     let service = fixture.auth.layer(inner);
     let header = format!("Bearer {token}");
     let response = send_to(service, request("GET", &[("authorization", &header)])).await;

@@ -41,7 +41,7 @@ async fn of_several_issuers_each_is_judged_by_its_own_keys_audience_and_leeway()
     fixture.refuses(&fixture.builder(), TokenError::Expired).await;
     fixture.accepts_token(&builder.sign(&others)).await;
 
-    let error = Verifier::<Profile>::new(own.clone()).and_trust(own).unwrap_err();
+    let error = Verifier::new(own.clone()).with_claims::<Profile>().and_trust(own).unwrap_err();
     assert_eq!(error, ConfigError::DuplicateIssuer { issuer: ISSUER.to_owned() });
     assert!(error.to_string().contains("trusted twice"), "{error}");
 }

@@ -11,8 +11,8 @@ use crate::revocation::assert_dead;
 async fn logging_out_everywhere_ends_all_sessions_of_the_subject_and_no_one_elses() {
     let harness = Harness::new();
     let (first, second) = (harness.sign_in().await, harness.sign_in().await);
-    let bob =
-        tower_jwt_auth::SignIn::new("bob", tower_jwt_auth_tests::Profile { name: "Bob".into() });
+    let bob = tower_jwt_auth::SignIn::new("bob")
+        .with_claims(tower_jwt_auth_tests::Profile { name: "Bob".into() });
     let bob = harness.sign_in_as(bob).await;
     let response = harness.logout_everywhere(first.refresh().as_str()).await;
     assert_eq!(response.status, StatusCode::NO_CONTENT);

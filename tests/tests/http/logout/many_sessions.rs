@@ -31,7 +31,7 @@ async fn count(harness: &Harness) -> usize {
 
 fn unlimited() -> Harness {
     Harness::without_sweeper()
-        .with_sessions(|sessions| sessions.with_session_limit(SessionLimit::none()))
+        .with_sessions(|sessions| sessions.session_limit(SessionLimit::none()))
 }
 
 #[tokio::test]

@@ -58,8 +58,8 @@ async fn a_spent_token_ends_its_own_session_alone() {
 
 #[tokio::test]
 async fn a_strict_policy_holds_for_logouts_too() {
-    let harness = Harness::without_sweeper()
-        .with_sessions(|s| s.with_policy(RotationPolicy::strict()).unwrap());
+    let harness =
+        Harness::without_sweeper().with_sessions(|s| s.rotation(RotationPolicy::strict()));
     let (first, other) = (harness.sign_in().await, harness.sign_in().await);
     harness.refresh(first.refresh().as_str()).await;
     harness.advance(60);
@@ -152,6 +152,7 @@ async fn the_session_that_goes_on_is_not_changed_by_the_question() {
 async fn the_question_is_judged_by_the_time_of_the_store() {
     use std::sync::Arc;
     use tower_jwt_auth::{Issuer, ManualClock, RefreshSecrets};
+    use tower_jwt_auth_tests::Profile;
     use tower_jwt_auth_tests::harness::REFRESH_SECRET;
     // The node's clock stays behind: to it, the session is not idle yet.
     let harness = Harness::without_sweeper();
@@ -160,8 +161,12 @@ async fn the_question_is_judged_by_the_time_of_the_store() {
         .with_clock(Arc::new(ManualClock::at(harness.now())));
     let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
     let mut behind = harness.clone();
-    let sessions = Sessions::new(issuer, secrets, harness.store.clone()).unwrap();
-    behind.sessions = sessions.without_housekeeping();
+    let sessions = Sessions::builder(issuer, secrets, harness.store.clone())
+        .claims::<Profile>()
+        .sweep(false)
+        .build()
+        .unwrap();
+    behind.sessions = sessions;
     let over = harness.sign_in().await;
     harness.advance(30 * 24 * 3600);
     let other = harness.sign_in().await;

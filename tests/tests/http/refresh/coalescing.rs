@@ -51,7 +51,7 @@ impl Gate {
 
 fn gated() -> (Harness, Gate) {
     let gate = Gate { open: Arc::new(watch::Sender::new(false)), calls: Arc::default() };
-    (Harness::new().with_sessions(|sessions| sessions.with_refresh_hook(gate.clone())), gate)
+    (Harness::new().with_sessions(|sessions| sessions.refresh_hook(gate.clone())), gate)
 }
 
 /// Sends this token from a client that calls itself so.
@@ -115,7 +115,7 @@ async fn the_store_and_the_hook_are_asked_once_for_all_of_them() {
 #[tokio::test]
 async fn a_refusal_is_the_answer_to_all_of_them() {
     let (harness, gate) = gated();
-    let who = SignIn::new("alice", Profile { name: "Mallory".into() });
+    let who = SignIn::new("alice").with_claims(Profile { name: "Mallory".into() });
     let tokens = harness.sign_in_as(who).await;
     let sent = send(&harness, tokens.refresh().as_str(), 5).await;
     gate.open();
@@ -172,7 +172,7 @@ async fn one_token_takes_a_bounded_number_of_places() {
         surplus.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
         assert_eq!(surplus.set_cookie(), None);
     }
-    let bob = SignIn::new("bob", Profile { name: "Bob".into() });
+    let bob = SignIn::new("bob").with_claims(Profile { name: "Bob".into() });
     let bob = harness.sign_in_as(bob).await;
     assert_eq!(harness.refresh(bob.refresh().as_str()).await.status, StatusCode::OK);
     gate.open();
@@ -198,7 +198,7 @@ async fn a_hook_sees_every_client_that_brings_the_token() {
 async fn without_a_window_nobody_waits_for_another() {
     let (harness, gate) = gated();
     let policy = RotationPolicy::default().with_grace(Duration::ZERO);
-    let harness = harness.with_sessions(|sessions| sessions.with_policy(policy).unwrap());
+    let harness = harness.with_sessions(|sessions| sessions.rotation(policy));
     let tokens = harness.sign_in().await;
     let sent = send(&harness, tokens.refresh().as_str(), 2).await;
     gate.open();
@@ -209,7 +209,7 @@ async fn without_a_window_nobody_waits_for_another() {
 #[tokio::test]
 async fn nobody_waits_for_a_refresh_that_began_a_window_ago() {
     let (harness, gate) = gated();
-    let harness = harness.with_sessions(|s| s.with_policy(RotationPolicy::strict()).unwrap());
+    let harness = harness.with_sessions(|s| s.rotation(RotationPolicy::strict()));
     let tokens = harness.sign_in().await;
     let first = send(&harness, tokens.refresh().as_str(), 1).await;
     harness.advance(9);
@@ -243,7 +243,7 @@ impl RefreshHook<Profile> for RefuseAll {
 #[tokio::test]
 async fn clones_with_another_hook_ask_their_own() {
     let (harness, gate) = gated();
-    let strict = harness.clone().with_sessions(|s| s.with_refresh_hook(RefuseAll));
+    let strict = harness.clone().with_sessions(|s| s.refresh_hook(RefuseAll));
     let tokens = harness.sign_in().await;
     let sent = send(&harness, tokens.refresh().as_str(), 1).await;
     let refused = strict.refresh(tokens.refresh().as_str()).await;

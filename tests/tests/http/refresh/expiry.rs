@@ -63,9 +63,10 @@ async fn lifetimes_are_as_configured() {
     let policy = RotationPolicy::default()
         .with_idle(Duration::from_secs(DAY))
         .with_absolute(Duration::from_secs(2 * DAY));
-    let sessions = Sessions::<Profile>::new(issuer, secrets, harness.store.clone())
-        .unwrap()
-        .with_policy(policy)
+    let sessions = Sessions::builder(issuer, secrets, harness.store.clone())
+        .claims::<Profile>()
+        .rotation(policy)
+        .build()
         .unwrap();
     let tokens = sessions.start(Harness::alice()).await.unwrap();
     assert_eq!(tokens.access().expires_in(), Duration::from_secs(60));

@@ -109,7 +109,7 @@ async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {
 #[tokio::test]
 async fn without_a_grace_window_nothing_is_forgiven() {
     let policy = RotationPolicy::default().with_grace(Duration::ZERO);
-    let harness = Harness::new().with_sessions(|s| s.with_policy(policy).unwrap());
+    let harness = Harness::new().with_sessions(|s| s.rotation(policy));
     let tokens = harness.sign_in().await;
     let first = harness.refresh(tokens.refresh().as_str()).await;
     let second = harness.refresh(first.cookie_value().unwrap()).await;
@@ -125,7 +125,7 @@ async fn a_store_clock_that_is_set_back_leaves_no_session_in_its_window() {
     let issuer = Issuer::new(ISSUER, AUDIENCE, key).unwrap().with_clock(node.clone());
     let store = MemoryStore::with_clock(engine.clone());
     let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
-    let sessions = Sessions::<Profile>::new(issuer, secrets, store).unwrap();
+    let sessions = Sessions::builder(issuer, secrets, store).claims::<Profile>().build().unwrap();
     let tokens = sessions.start(Harness::alice()).await.unwrap();
     engine.advance(Duration::from_secs(3600));
     let mut last = sessions.refresh(tokens.refresh().as_str()).await.unwrap();
@@ -150,7 +150,10 @@ async fn access_tokens_may_live_for_seconds() {
         .with_access_lifetime(Duration::from_secs(2))
         .unwrap();
     let secrets = RefreshSecrets::generate().unwrap();
-    let sessions = Sessions::<Profile>::new(issuer, secrets, harness.store.clone()).unwrap();
+    let sessions = Sessions::builder(issuer, secrets, harness.store.clone())
+        .claims::<Profile>()
+        .build()
+        .unwrap();
     let tokens = sessions.start(Harness::alice()).await.unwrap();
     let first = sessions.refresh(tokens.refresh().as_str()).await.unwrap();
     let replayed = sessions.refresh(tokens.refresh().as_str()).await.unwrap();

@@ -38,7 +38,7 @@ impl RefreshHook<Profile> for Told {
 fn hooked() -> (Harness, Arc<AtomicU8>) {
     let told = Arc::new(AtomicU8::new(0));
     let hook = Told(told.clone());
-    (Harness::new().with_sessions(|s| s.with_refresh_hook(hook)), told)
+    (Harness::new().with_sessions(|s| s.refresh_hook(hook)), told)
 }
 
 #[tokio::test]
@@ -123,7 +123,7 @@ impl RefreshHook<Profile> for Witness {
 #[tokio::test]
 async fn the_hook_knows_how_the_token_was_answered_and_which_client_asks() {
     let witness = Witness::default();
-    let harness = Harness::new().with_sessions(|s| s.with_refresh_hook(witness.clone()));
+    let harness = Harness::new().with_sessions(|s| s.refresh_hook(witness.clone()));
     let tokens = harness.sign_in().await;
     let refresh = async |agent: &str| {
         let client = ClientInfo::default().with_user_agent(agent);

@@ -23,7 +23,7 @@ impl RefreshHook<Profile> for Hangs {
 
 #[tokio::test(start_paused = true)]
 async fn a_hook_that_hangs_is_503_with_the_successor() {
-    let harness = Harness::new().with_sessions(|s| s.with_refresh_hook(Hangs));
+    let harness = Harness::new().with_sessions(|s| s.refresh_hook(Hangs));
     let tokens = harness.sign_in().await;
     let response =
         tokio::time::timeout(Duration::from_secs(60), harness.refresh(tokens.refresh().as_str()));
@@ -49,7 +49,7 @@ impl RefreshHook<Profile> for BadScope {
 // What trying again does not mend is not told to be tried again, and ends nothing.
 #[tokio::test]
 async fn a_fault_of_the_service_is_500_and_the_session_goes_on() {
-    let harness = Harness::new().with_sessions(|s| s.with_refresh_hook(BadScope));
+    let harness = Harness::new().with_sessions(|s| s.refresh_hook(BadScope));
     let tokens = harness.sign_in().await;
     let response = harness.refresh(tokens.refresh().as_str()).await;
     response.assert_refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
@@ -76,7 +76,7 @@ impl RefreshHook<Profile> for Panics {
 
 #[tokio::test]
 async fn a_hook_that_panics_is_500_and_the_session_goes_on() {
-    let harness = Harness::new().with_sessions(|s| s.with_refresh_hook(Panics));
+    let harness = Harness::new().with_sessions(|s| s.refresh_hook(Panics));
     let tokens = harness.sign_in().await;
     let response = harness.refresh(tokens.refresh().as_str()).await;
     response.assert_refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error");

@@ -83,7 +83,7 @@ async fn an_honest_generation_between_two_late_retries_forgives() {
 #[tokio::test]
 async fn more_late_retries_running_are_granted_where_the_policy_says_so() {
     let policy = RotationPolicy::default().with_late_retries(3);
-    let harness = Harness::new().with_sessions(|s| s.with_policy(policy.clone()).unwrap());
+    let harness = Harness::new().with_sessions(|s| s.rotation(policy.clone()));
     let mut token = harness.sign_in().await.refresh().as_str().to_owned();
     for running in 1..=4 {
         harness.refresh(&token).await;
@@ -100,8 +100,7 @@ async fn more_late_retries_running_are_granted_where_the_policy_says_so() {
 
 #[tokio::test]
 async fn a_strict_policy_grants_no_late_retry() {
-    let harness =
-        Harness::new().with_sessions(|s| s.with_policy(RotationPolicy::strict()).unwrap());
+    let harness = Harness::new().with_sessions(|s| s.rotation(RotationPolicy::strict()));
     let tokens = harness.sign_in().await;
     harness.refresh(tokens.refresh().as_str()).await;
     harness.advance(9);

@@ -39,8 +39,8 @@ async fn a_client_that_leaves_does_not_escape_the_hook() {
     use tower::Service;
     let gate = Gate::default();
     let hook = gate.clone();
-    let harness = Harness::new().with_sessions(|s| s.with_refresh_hook(hook));
-    let mallory = SignIn::new("mallory", Profile { name: "Mallory".into() });
+    let harness = Harness::new().with_sessions(|s| s.refresh_hook(hook));
+    let mallory = SignIn::new("mallory").with_claims(Profile { name: "Mallory".into() });
     let tokens = harness.sign_in_as(mallory).await;
     let mut service = harness.refresh_service();
     let response = service.call(harness.with_cookie(tokens.refresh().as_str()));
@@ -55,7 +55,7 @@ async fn a_client_that_leaves_does_not_escape_the_hook() {
 async fn a_refresh_that_was_overtaken_by_a_logout_hands_out_nothing() {
     let gate = Gate::default();
     let hook = gate.clone();
-    let harness = Harness::new().with_sessions(|s| s.with_refresh_hook(hook));
+    let harness = Harness::new().with_sessions(|s| s.refresh_hook(hook));
     let tokens = harness.sign_in().await;
     let refreshing = tokio::spawn({
         let (harness, token) = (harness.clone(), tokens.refresh().as_str().to_owned());

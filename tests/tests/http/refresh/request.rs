@@ -41,13 +41,17 @@ async fn what_is_no_refresh_token_of_ours_is_401_and_the_store_is_not_asked() {
     let (signed, signature) = good.rsplit_once('.').unwrap();
     let other_secret = RefreshSecrets::new(&[9; 32]).unwrap();
     let issuer = |name: &str| Issuer::new(name, AUDIENCE, harness.key.clone()).unwrap();
-    let stranger =
-        Sessions::<Profile>::new(issuer(ISSUER), other_secret, harness.store.clone()).unwrap();
-    let other_issuer = Sessions::<Profile>::new(
+    let stranger = Sessions::builder(issuer(ISSUER), other_secret, harness.store.clone())
+        .claims::<Profile>()
+        .build()
+        .unwrap();
+    let other_issuer = Sessions::builder(
         issuer("https://other.example"),
         RefreshSecrets::new(&REFRESH_SECRET).unwrap(),
         harness.store.clone(),
     )
+    .claims::<Profile>()
+    .build()
     .unwrap();
     let flipped = if signature.starts_with('A') { "B" } else { "A" };
     let bad = [

@@ -14,9 +14,15 @@ async fn refresh_tokens_of_a_previous_secret_go_on_under_the_current_one() {
         .with_clock(harness.clock.clone());
     let current = RefreshSecrets::new(&[1; 32]).unwrap();
     let both = current.clone().with_previous(&REFRESH_SECRET).unwrap();
-    let rotated = Sessions::<Profile>::new(issuer.clone(), both, harness.store.clone()).unwrap();
+    let rotated = Sessions::builder(issuer.clone(), both, harness.store.clone())
+        .claims::<Profile>()
+        .build()
+        .unwrap();
     let next = rotated.refresh(tokens.refresh().as_str()).await.unwrap();
-    let after = Sessions::<Profile>::new(issuer, current, harness.store.clone()).unwrap();
+    let after = Sessions::builder(issuer, current, harness.store.clone())
+        .claims::<Profile>()
+        .build()
+        .unwrap();
     assert!(after.refresh(next.refresh().as_str()).await.is_ok());
     assert!(after.refresh(tokens.refresh().as_str()).await.is_err());
 }

@@ -58,7 +58,7 @@ async fn cookies_in_former_scopes_are_cleared_at_login_refresh_and_logout() {
     let tokens = harness.sign_in().await;
     let first = tokens.refresh().as_str().to_owned();
     let other = harness.sign_in().await.refresh().as_str().to_owned();
-    let login = tokens.into_response(&harness.cookie);
+    let login = tokens.into_token_response(&harness.cookie);
     assert_moved(login.headers(), &first);
 
     let refreshed = harness.refresh(&first).await;
@@ -88,7 +88,7 @@ async fn a_successor_that_comes_with_a_503_takes_the_place_of_former_cookies_too
             Err(HookError::unavailable("the directory is down"))
         }
     }
-    let harness = moved().with_sessions(|s| s.with_refresh_hook(Down));
+    let harness = moved().with_sessions(|s| s.refresh_hook(Down));
     let response = harness.refresh(harness.sign_in().await.refresh().as_str()).await;
     assert_eq!(response.status, StatusCode::SERVICE_UNAVAILABLE);
     let successor = all_set(&response.headers)[0].0.clone();

@@ -33,7 +33,7 @@ async fn a_header_and_a_query_parameter_at_once_are_a_bad_request() {
 async fn of_a_header_and_a_cookie_the_header_is_judged_and_the_cookie_is_not() {
     let harness = with_cookies();
     let (alice, bob) = (access_token(&harness).await, {
-        let bob = tower_jwt_auth::SignIn::new("bob", Profile { name: "Bob".into() });
+        let bob = tower_jwt_auth::SignIn::new("bob").with_claims(Profile { name: "Bob".into() });
         harness.sign_in_as(bob).await.access().as_str().to_owned()
     });
     let send = async |header: &str, cookie: &str| {

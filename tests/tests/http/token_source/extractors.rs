@@ -6,7 +6,7 @@ use axum::Router;
 use axum::routing::get;
 use http::StatusCode;
 use tower::{Layer, service_fn};
-use tower_jwt_auth::{AuthError, Identity};
+use tower_jwt_auth::{AuthError, Claims, Identity, RequireFreshLoginLayer, RequireScopeLayer};
 use tower_jwt_auth_tests::harness::{Profile, echo, reason, request, send_to};
 use tower_jwt_auth_tests::{Harness, TestResponse};
 
@@ -16,11 +16,20 @@ fn app(handler: axum::routing::MethodRouter) -> Router {
     Router::new().route("/", handler)
 }
 
-async fn who(identity: Identity<Profile>) -> String {
-    format!("{} is {}", identity.subject(), identity.claims().name)
+async fn who(identity: Identity, profile: Claims<Profile>) -> String {
+    assert_eq!(profile.identity().subject(), identity.subject());
+    format!("{} is {}", identity.subject(), profile.name)
 }
 
-async fn who_if_any(identity: Option<Identity<Profile>>) -> String {
+async fn claims(profile: Claims<Profile>) -> String {
+    profile.name.clone()
+}
+
+async fn claims_if_any(profile: Option<Claims<Profile>>) -> String {
+    profile.map_or("nobody".to_owned(), |profile| profile.name.clone())
+}
+
+async fn who_if_any(identity: Option<Identity>) -> String {
     identity.map_or("nobody".to_owned(), |identity| identity.subject().to_owned())
 }
 
@@ -55,7 +64,14 @@ async fn a_handler_that_needs_an_identity_refuses_nobody_with_a_bare_challenge()
 fn assert_no_layer(response: &TestResponse) {
     response.assert_refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
     assert!(response.challenge().is_none());
-    assert_eq!(reason(response), AuthError::MissingLayer);
+    assert!(matches!(reason(response), AuthError::MissingLayer { .. }));
+}
+
+#[track_caller]
+fn assert_other_claims(response: &TestResponse) {
+    response.assert_refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
+    assert!(response.challenge().is_none());
+    assert_eq!(reason(response), AuthError::OtherClaims { expected: "u8" });
 }
 
 // What was left unprotected must not look protected.
@@ -64,17 +80,18 @@ async fn a_handler_outside_of_the_layer_or_of_its_claims_answers_500_and_never_2
     let harness = Harness::new();
     let token = bearer(&access_token(&harness).await);
     let headers = [("authorization", &*token)];
-    for unprotected in [app(get(who)), app(get(who_if_any))] {
+    let handlers = [get(who), get(who_if_any), get(claims), get(claims_if_any)];
+    for unprotected in handlers.map(app) {
         assert_no_layer(&send_to(unprotected.clone(), request("GET", &[])).await);
         assert_no_layer(&send_to(unprotected, request("GET", &headers)).await);
     }
     // A type that is not the layer's, whether it is needed or not.
-    let others = async |_: Identity<String>| "let in";
-    let others_if_any = async |_: Option<Identity<String>>| "let in";
-    let wrong = app(get(others)).layer(harness.auth.clone());
-    assert_no_layer(&send_to(wrong, request("GET", &headers)).await);
-    let wrong = app(get(others_if_any)).layer(harness.auth.clone());
-    assert_no_layer(&send_to(wrong, request("GET", &headers)).await);
+    let others = async |_: Claims<u8>| "let in";
+    let others_if_any = async |_: Option<Claims<u8>>| "let in";
+    for wrong in [get(others), get(others_if_any)] {
+        let wrong = app(wrong).layer(harness.auth.clone());
+        assert_other_claims(&send_to(wrong, request("GET", &headers)).await);
+    }
 }
 
 #[tokio::test]
@@ -82,8 +99,8 @@ async fn a_requirement_outside_of_its_layer_answers_500_and_never_200() {
     let harness = Harness::new();
     let token = bearer(&access_token(&harness).await);
     let headers = [("authorization", &*token)];
-    let scope = harness.auth.require_scope("read").unwrap();
-    let fresh = harness.auth.require_fresh_login(Duration::from_secs(300)).unwrap();
+    let scope = RequireScopeLayer::new("read").unwrap();
+    let fresh = RequireFreshLoginLayer::new(Duration::from_secs(300)).unwrap();
     // The right way round first.
     let inside = harness.auth.layer(scope.layer(fresh.layer(service_fn(echo))));
     assert_let_in(&send_to(inside, request("GET", &headers)).await, ALICE);
@@ -101,13 +118,13 @@ async fn a_requirement_outside_of_its_layer_answers_500_and_never_200() {
 async fn a_requirement_refuses_an_anonymous_request_with_a_bare_challenge() {
     let harness = Harness::new();
     let optional = harness.auth.clone().optional();
-    let scope = harness.auth.require_scope("read").unwrap();
+    let scope = RequireScopeLayer::new("read").unwrap();
     let service = optional.layer(scope.layer(service_fn(echo)));
     assert_without_credentials(&send_to(service.clone(), request("GET", &[])).await);
     let token = bearer(&access_token(&harness).await);
     let headers = [("authorization", &*token)];
     assert_let_in(&send_to(service, request("GET", &headers)).await, ALICE);
-    let fresh = harness.auth.require_fresh_login(Duration::from_secs(300)).unwrap();
+    let fresh = RequireFreshLoginLayer::new(Duration::from_secs(300)).unwrap();
     let service = optional.layer(fresh.layer(service_fn(echo)));
     assert_without_credentials(&send_to(service, request("GET", &[])).await);
 }

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use tower::{Layer, service_fn};
+use tower_jwt_auth::RequireScopeLayer;
 use tower_jwt_auth_tests::harness::{echo, reason, request, send_to};
 
 use super::{COOKIE, access_token, with_cookies};
@@ -27,7 +28,7 @@ async fn grpc_refusals_have_no_body() {
             reason(&response);
         }
     }
-    let scope = harness.auth.require_scope("admin").unwrap();
+    let scope = RequireScopeLayer::new("admin").unwrap();
     let service = harness.auth.layer(scope.layer(service_fn(echo)));
     let headers = [("content-type", "application/grpc"), ("cookie", &*cookie)];
     let response = send_to(service, request("POST", &headers)).await;

@@ -2,6 +2,7 @@
 
 use http::StatusCode;
 use tower::{Layer, service_fn};
+use tower_jwt_auth::RequireScopeLayer;
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{echo, request, send_to};
 
@@ -38,7 +39,7 @@ async fn a_preflight_passes_without_an_identity_even_with_a_token() {
     let token = bearer(&access_token(&harness).await);
     let headers = [PREFLIGHT[0], PREFLIGHT[1], ("authorization", &*token)];
     assert_let_in(&harness.send(request("OPTIONS", &headers)).await, "anonymous");
-    let scope = harness.auth.require_scope("read").unwrap();
+    let scope = RequireScopeLayer::new("read").unwrap();
     let service = harness.auth.layer(scope.layer(service_fn(echo)));
     let response = send_to(service, request("OPTIONS", &headers)).await;
     assert_ne!(response.status, StatusCode::OK, "a requirement is not passed by");

@@ -6,7 +6,6 @@ use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::error::ConfigError;
-use crate::http::challenge::AuthError;
 
 /// Which requests with an unsafe method are accepted: those that the service's own pages cause, and those of
 /// origins that are listed.
@@ -88,8 +87,8 @@ impl OriginPolicy {
     ///
     /// # Errors
     ///
-    /// [`AuthError::CrossSite`] when another site caused it.
-    pub fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), AuthError> {
+    /// [`CrossSite`] when another site caused it.
+    pub fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), CrossSite> {
         let origin = single(headers, ORIGIN.as_str())?;
         let site = single(headers, "sec-fetch-site")?;
         let is = |known: &str| origin.is_some_and(|origin| origin == known.as_bytes());
@@ -104,16 +103,23 @@ impl OriginPolicy {
                 None => is_host(origin, headers, uri),
             },
         };
-        if accepted { Ok(()) } else { Err(AuthError::CrossSite) }
+        if accepted { Ok(()) } else { Err(CrossSite) }
     }
 }
 
+/// Another site caused the request.
+///
+/// With the feature `axum` it is a response of a handler: 403.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("another site caused the request")]
+pub struct CrossSite;
+
 /// The value of a field that may be there once; no browser sends it twice.
-fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, AuthError> {
+fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, CrossSite> {
     let mut values = headers.get_all(name).into_iter();
     match (values.next(), values.next()) {
         (value, None) => Ok(value.map(HeaderValue::as_bytes)),
-        (_, Some(_)) => Err(AuthError::CrossSite),
+        (_, Some(_)) => Err(CrossSite),
     }
 }
 

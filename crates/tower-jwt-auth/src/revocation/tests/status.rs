@@ -12,7 +12,7 @@ const EXP: Timestamp = Timestamp::from_unix_seconds(1_700_000_300);
 const INSTANT: Duration = Duration::from_millis(1);
 
 /// An identity of second [`NOW`] with these further claims.
-fn identity(more: &str, leeway: Duration) -> Identity<()> {
+fn identity(more: &str, leeway: Duration) -> Identity {
     let json = format!(
         r#"{{"iss":"i","sub":"alice","iat":{},"exp":{}{more}}}"#,
         NOW.unix_seconds(),
@@ -22,7 +22,7 @@ fn identity(more: &str, leeway: Duration) -> Identity<()> {
     Identity::new("i".into(), &registered, (), leeway, NOW)
 }
 
-fn of_session() -> Identity<()> {
+fn of_session() -> Identity {
     identity(r#","jti":"j","sid":"s""#, LEEWAY)
 }
 

@@ -66,21 +66,24 @@ pub(super) enum PreflightMode {
 /// What becomes of a token when the revocation list is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnUnknown {
-    AskStore,
+    QueryStore,
     Accept,
 }
 
 /// In the extensions of a request that carried no token where none is required.
 #[derive(Clone, Debug)]
 pub struct Anonymous {
-    #[cfg_attr(not(feature = "axum"), allow(dead_code))]
     pub(crate) realm: Realm,
 }
 
+/// In the extensions of a preflight that passed unjudged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Preflight;
+
 /// What becomes of a request.
-pub(super) enum Decision<C> {
+pub(super) enum Decision {
     /// It goes on, as this identity.
-    Accept(Identity<C>),
+    Accept(Identity),
     /// It goes on without an identity.
     AcceptAnonymous,
     /// It goes on unjudged: a preflight.
@@ -88,12 +91,12 @@ pub(super) enum Decision<C> {
     /// It is refused.
     Refuse(AuthError),
     /// The store has to be asked whether this identity has been revoked.
-    Ask(Identity<C>),
+    QueryStore(Identity),
 }
 
-impl<C: DeserializeOwned> AuthConfig<C> {
+impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
     /// Decides from what is at hand, without waiting.
-    pub(super) fn decide<B>(&self, request: &Request<B>, now: Timestamp) -> (Decision<C>, Caching) {
+    pub(super) fn decide<B>(&self, request: &Request<B>, now: Timestamp) -> (Decision, Caching) {
         let headers = request.headers();
         if self.preflights == PreflightMode::Pass && is_preflight(request.method(), headers) {
             return (Decision::Pass, Caching::UNTOUCHED);
@@ -110,7 +113,7 @@ impl<C: DeserializeOwned> AuthConfig<C> {
                     && is_unsafe(request.method(), headers)
                     && let Err(error) = self.origins.check(headers, request.uri())
                 {
-                    Decision::Refuse(error)
+                    Decision::Refuse(error.into())
                 } else {
                     self.judge(token, now)
                 }
@@ -119,20 +122,20 @@ impl<C: DeserializeOwned> AuthConfig<C> {
         (decision, Caching::of(&sought))
     }
 
-    fn judge(&self, token: &str, now: Timestamp) -> Decision<C> {
+    fn judge(&self, token: &str, now: Timestamp) -> Decision {
         match self.verifier.verify(token, now) {
             Err(error) => Decision::Refuse(error.into()),
             Ok(identity) => self.judge_revocation(identity, now),
         }
     }
 
-    fn judge_revocation(&self, identity: Identity<C>, now: Timestamp) -> Decision<C> {
+    fn judge_revocation(&self, identity: Identity, now: Timestamp) -> Decision {
         let keys = identity.revocation_keys();
         match self.revocations.lookup(keys, self.max_staleness, now) {
             RevocationStatus::NotRevoked => Decision::Accept(identity),
             RevocationStatus::Revoked => Decision::Refuse(TokenError::Revoked.into()),
             RevocationStatus::Unknown => match self.on_unknown {
-                OnUnknown::AskStore => Decision::Ask(identity),
+                OnUnknown::QueryStore => Decision::QueryStore(identity),
                 OnUnknown::Accept => Decision::Accept(identity),
             },
         }
@@ -140,12 +143,12 @@ impl<C: DeserializeOwned> AuthConfig<C> {
 }
 
 /// Asks the store what the list cannot tell.
-pub(super) async fn ask<C>(
+pub(super) async fn query_store(
     revocations: RevocationList,
-    identity: Identity<C>,
-) -> Result<Identity<C>, AuthError> {
+    identity: Identity,
+) -> Result<Identity, AuthError> {
     let keys: Vec<RevocationKey<'_>> = identity.revocation_keys().collect();
-    match revocations.ask(&keys).await {
+    match revocations.query_store(&keys).await {
         Ok(false) => Ok(identity),
         Ok(true) => Err(TokenError::Revoked.into()),
         Err(error) => {

@@ -1,0 +1,48 @@
+use std::any::type_name;
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use http::request::Parts;
+
+use super::IdentityRejection;
+use super::identity::{optional, required};
+use crate::http::challenge::{AuthError, Realm};
+use crate::identity::{Claims, Identity};
+
+/// Extracts the application's own claims.
+///
+/// The response is as for [`Identity`], and 500 where the layer's verifier reads claims of another type.
+impl<S, C> FromRequestParts<S> for Claims<C>
+where
+    S: Send + Sync,
+    C: Send + Sync + 'static,
+{
+    type Rejection = IdentityRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, IdentityRejection> {
+        claims(&required(parts, "the extractor Claims")?)
+    }
+}
+
+/// Extracts the claims, or `None` for an anonymous request.
+impl<S, C> OptionalFromRequestParts<S> for Claims<C>
+where
+    S: Send + Sync,
+    C: Send + Sync + 'static,
+{
+    type Rejection = IdentityRejection;
+
+    async fn from_request_parts(
+        parts: &mut Parts,
+        _: &S,
+    ) -> Result<Option<Self>, IdentityRejection> {
+        optional(parts, "the extractor Option<Claims>")?.as_ref().map(claims).transpose()
+    }
+}
+
+fn claims<C: Send + Sync + 'static>(identity: &Identity) -> Result<Claims<C>, IdentityRejection> {
+    Claims::of(identity).ok_or_else(|| {
+        let error = AuthError::OtherClaims { expected: type_name::<C>() };
+        tracing::error!("{error}");
+        IdentityRejection { error, realm: Realm::default() }
+    })
+}

@@ -1,0 +1,95 @@
+//! Layers for inside of a [`JwtAuthLayer`](super::JwtAuthLayer) that require more of the identity than a valid token.
+
+mod any_scope;
+mod fresh_login;
+mod future;
+mod predicate;
+mod scope;
+
+use std::task::{Context, Poll};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+pub use self::any_scope::RequireAnyScopeLayer;
+pub use self::fresh_login::RequireFreshLoginLayer;
+pub use self::future::ResponseFuture;
+pub use self::predicate::RequireLayer;
+pub use self::scope::RequireScopeLayer;
+
+use super::body::AuthBody;
+use super::decision::{Anonymous, Preflight};
+use super::future::refusal;
+use crate::http::challenge::{AuthError, Realm, takes_body};
+use crate::identity::Identity;
+
+/// A condition that an identity must meet: a pure function of the identity, which knows the time of its request.
+trait Requirement {
+    /// The name of the layer, for the error where no `JwtAuthLayer` stands outside of it.
+    const LAYER: &'static str;
+
+    fn check(&self, identity: &Identity) -> Result<(), AuthError>;
+}
+
+/// The service that a requirement layer `R` makes of another one.
+///
+/// Without an identity the response is 401 for an anonymous request, and 500 where no
+/// [`JwtAuthLayer`](super::JwtAuthLayer) stands outside of the layer: a route that was left unprotected must not look
+/// protected. A CORS preflight that [`allow_preflights`](super::JwtAuthLayer::allow_preflights) lets pass goes on.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Require<S, R> {
+    inner: S,
+    requirement: R,
+}
+
+#[allow(private_bounds)]
+impl<S, R: Requirement> Require<S, R> {
+    fn new(inner: S, requirement: R) -> Self {
+        Self { inner, requirement }
+    }
+
+    fn check<B>(&self, request: &Request<B>) -> Result<(), (AuthError, Realm)> {
+        let extensions = request.extensions();
+        if let Some(identity) = extensions.get::<Identity>() {
+            let unmet = |error| (error, identity.realm().clone());
+            return self.requirement.check(identity).map_err(unmet);
+        }
+        if let Some(anonymous) = extensions.get::<Anonymous>() {
+            return Err((AuthError::Missing, anonymous.realm.clone()));
+        }
+        if extensions.get::<Preflight>().is_some() {
+            return Ok(());
+        }
+        let error = AuthError::MissingLayer { required_by: R::LAYER };
+        tracing::error!("{error}");
+        Err((error, Realm::default()))
+    }
+}
+
+#[allow(private_bounds)]
+impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for Require<S, R>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    R: Requirement,
+{
+    type Response = Response<AuthBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        match self.check(&request) {
+            Ok(()) => ResponseFuture::inner(self.inner.call(request)),
+            Err((error, realm)) => {
+                // As in `JwtAuth`: the reservation for this request is given up.
+                self.inner = self.inner.clone();
+                let with_body = takes_body(request.headers());
+                ResponseFuture::rejected(refusal(error, &realm, with_body))
+            }
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Errors of sessions as responses of axum handlers.
+
+use axum_core::response::{IntoResponse, Response};
+
+use crate::error::TokenError;
+use crate::http::challenge::AuthError;
+use crate::sessions::{RefreshError, SessionError};
+
+impl IntoResponse for SessionError {
+    fn into_response(self) -> Response {
+        let error = match self {
+            Self::Limit => AuthError::Forbidden,
+            Self::Store(_) => AuthError::Unavailable,
+            _ => AuthError::Failed,
+        };
+        respond(error, &self)
+    }
+}
+
+impl IntoResponse for RefreshError {
+    fn into_response(self) -> Response {
+        let error = match self {
+            Self::Rejected(_) => TokenError::Revoked.into(),
+            Self::Unavailable { .. } => AuthError::Unavailable,
+            Self::Failed { .. } => AuthError::Failed,
+        };
+        respond(error, &self)
+    }
+}
+
+fn respond(error: AuthError, cause: &(dyn std::error::Error + 'static)) -> Response {
+    match error {
+        AuthError::Unavailable => tracing::warn!(error = cause, "a handler responds with 503"),
+        AuthError::Failed => tracing::error!(error = cause, "a handler responds with 500"),
+        _ => tracing::debug!(error = cause, "a handler rejects a request"),
+    }
+    IntoResponse::into_response(error)
+}
