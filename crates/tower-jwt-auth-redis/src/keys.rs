@@ -3,10 +3,10 @@
 use redis::{Script, ScriptInvocation};
 
 /// The version of the data under the keys.
-pub(crate) const SCHEMA_VERSION: &str = "1";
+pub(crate) const SCHEMA_VERSION: &str = "2";
 
 /// The keys of which a prefix has one each, in the order in which scripts take them.
-const NAMES: [&str; 6] = ["meta", "over", "log", "until", "revoked", "beats"];
+const NAMES: [&str; 6] = ["meta", "over", "log", "until", "revoked", "heartbeats"];
 
 /// The keys of a prefix.
 pub(crate) struct Keys {

@@ -104,8 +104,11 @@ fn optional_millis(time: Option<Timestamp>) -> String {
 
 /// Reads a revocation from the fields of its entry.
 fn read_revocation(mut fields: Fields) -> Result<LogEntry, StoreError> {
+    // Entries of version 1 have a field `name` instead.
+    let target_id = fields.remove("target_id").or_else(|| fields.remove("name"));
+    let target_id = target_id.ok_or_else(|| malformed("target_id"))?;
     let mut text = |name| fields.remove(name).ok_or_else(|| malformed(name));
-    let (issuer, target_id) = (text("issuer")?, text("name")?);
+    let issuer = text("issuer")?;
     let until = parse_time("until", &text("until")?)?;
     Ok(LogEntry::Revocation(match parse("kind", &text("kind")?)? {
         RevocationKind::Token => Revocation::Token { issuer, jti: target_id, until },

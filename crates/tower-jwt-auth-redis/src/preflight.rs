@@ -8,7 +8,7 @@ use crate::keys::{Keys, SCHEMA_VERSION};
 use crate::scripts::PREFLIGHT;
 
 /// Checks that the server loses no data, that the data under the prefix are those of a store, and that the user has
-/// all permissions. Gives the log its incarnation if it has none.
+/// all permissions. Gives the log its incarnation if it has none, and raises the version of older data.
 pub(crate) async fn preflight(
     connection: &mut MultiplexedConnection,
     keys: &Keys,

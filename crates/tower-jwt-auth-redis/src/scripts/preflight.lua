@@ -12,7 +12,7 @@ for i, key in ipairs(KEYS) do
 end
 
 local version = redis.call('HGET', META, 'version')
-if version and version ~= SCHEMA_VERSION then return {'version', version} end
+if version and version ~= '1' and version ~= SCHEMA_VERSION then return {'version', version} end
 
 local HASH, SET, LOG = ROOT .. 'probe:hash', ROOT .. 'probe:set', ROOT .. 'probe:log'
 local PROBES = {
@@ -53,6 +53,14 @@ if not string.find(info, 'run_id:%w') or not string.find(info, 'master_replid:%w
   return {'command', 'INFO', 'the response lacks run_id or master_replid'}
 end
 
+if version == '1' then
+  -- Version 2 names the target of a log entry `target_id`, not `name`. Entries of version 1 keep their field until they
+  -- are purged: rewriting a log of any length would block the server. The other two have new names. Each node soon
+  -- writes its next heartbeat.
+  redis.call('DEL', ROOT .. 'beats')
+  redis.call('HDEL', META, 'marks')
+  redis.call('HSET', META, 'version', SCHEMA_VERSION)
+end
 redis.call('HSETNX', META, 'version', SCHEMA_VERSION)
 redis.call('HSETNX', META, 'incarnation', INCARNATION)
 return {'ok'}

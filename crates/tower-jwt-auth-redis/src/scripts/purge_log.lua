@@ -10,8 +10,10 @@ for _, id in ipairs(expired) do
     for i = 1, #entry[2], 2 do
       fields[entry[2][i]] = entry[2][i + 1]
     end
+    -- Entries of version 1 have a field `name` instead.
+    local target_id = fields.target_id or fields.name
     -- A later entry for the same target may have extended its revocation.
-    local field = revoked_field(fields.kind, fields.issuer, fields.name)
+    local field = revoked_field(fields.kind, fields.issuer, target_id)
     local known = redis.call('HGET', REVOKED, field)
     if known and tonumber(string.match(known, '^%S+')) < before then
       redis.call('HDEL', REVOKED, field)

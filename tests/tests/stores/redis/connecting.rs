@@ -165,7 +165,7 @@ async fn data_of_another_version_or_application_are_left_alone() {
     let error = refused(&server.url()).await;
     assert!(matches!(&error, ConnectError::DataVersion { found, .. } if found == "7"), "{error}");
     server.cli(&["del", "{tower-jwt-auth}:meta"]);
-    for name in ["meta", "over", "log", "until", "revoked", "beats"] {
+    for name in ["meta", "over", "log", "until", "revoked", "heartbeats"] {
         let key = format!("{{tower-jwt-auth}}:{name}");
         server.cli(&["set", &key, "theirs"]);
         let error = refused(&server.url()).await;
@@ -182,10 +182,10 @@ async fn data_that_become_another_version_are_no_longer_touched() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let known = session("alice");
     workspace.store.insert(&known, ANY).await.unwrap();
-    server.cli(&["hset", &workspace.key("meta"), "version", "2"]);
+    server.cli(&["hset", &workspace.key("meta"), "version", "3"]);
     workspace.store.insert(&session("bob"), ANY).await.unwrap_err();
     workspace.store.load(known.id()).await.unwrap_err();
-    server.cli(&["hset", &workspace.key("meta"), "version", "1"]);
+    server.cli(&["hset", &workspace.key("meta"), "version", "2"]);
     assert_eq!(workspace.store.load(known.id()).await.unwrap().unwrap().session, known);
 }
 

@@ -12,5 +12,5 @@ end
 -- command). Without it, a call that is repeated on another connection and finds nothing to end would be acknowledged,
 -- although no replica has the changes.
 local function touch_for_wait()
-  redis.call('HINCRBY', META, 'marks', 1)
+  redis.call('HINCRBY', META, 'touches', 1)
 end

@@ -7,7 +7,7 @@ end
 -- `until issued_before` for a subject. Each is the latest of all entries for the target: after the `until` of an entry,
 -- the tokens that it revokes have expired.
 local function revoke(kind, issuer, target_id, revoked_until, issued_before)
-  local entry = {'kind', kind, 'issuer', issuer, 'name', target_id, 'until', revoked_until}
+  local entry = {'kind', kind, 'issuer', issuer, 'target_id', target_id, 'until', revoked_until}
   if issued_before then
     entry[#entry + 1] = 'issued_before'
     entry[#entry + 1] = issued_before
