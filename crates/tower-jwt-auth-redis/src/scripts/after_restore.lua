@@ -3,6 +3,8 @@
 -- Returns the cursor for the next batch (0 after the last one), the number of sessions that it ended, and the number of
 -- those that it could not read.
 local incarnation, scan, count = unpack(ARGV, 3)
+-- The latest time that is exact as a double and fits into 64 bits.
+local MAX_TIME = 2^63 - 1024
 if incarnation ~= '' then
   redis.call('HSET', META, 'version', SCHEMA_VERSION, 'incarnation', incarnation)
 end
@@ -21,7 +23,7 @@ for _, row in ipairs(rows) do
   -- Access tokens that were issued after the backup have the same lifetime as those that the row covers.
   local key = session_key(row.sid)
   local lifetime = tonumber(row.access_until) - tonumber(row.rotated_at)
-  row.access_until = max_time(row.access_until, to_text(now + lifetime))
+  row.access_until = max_time(row.access_until, to_text(math.min(now + lifetime, MAX_TIME)))
   redis.call('HSET', key, 'access_until', row.access_until)
   end_session(row, 'logout')
 end
