@@ -65,8 +65,20 @@ const SQLX: Levels = Levels {
     min_imports: 40,
 };
 
+const REDIS: Levels = Levels {
+    source: "crates/tower-jwt-auth-redis/src",
+    levels: &[
+        &["convert", "cursor", "keys", "scripts", "timeouts"],
+        &["durability", "error", "session_row", "watch"],
+        &["connection", "options", "preflight"],
+        &["store"],
+        &["log", "sessions"],
+    ],
+    min_imports: 20,
+};
+
 /// The crates whose modules have levels.
-const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL, SQLX];
+const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL, SQLX, REDIS];
 /// The rooms of modules that have levels of their own.
 const ROOMS: &[Levels] = &[HTTP, POSTGRES, SQLITE];
 

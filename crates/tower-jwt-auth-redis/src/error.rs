@@ -3,94 +3,121 @@ use std::error::Error as StdError;
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use tower_jwt_auth_core::StoreError;
 
-/// Why a store could not be opened, and what to change.
+use crate::timeouts::MAX_WAIT_TIMEOUT;
+
+/// The cause of an error. Its type is not part of the public interface.
+type Source = Box<dyn StdError + Send + Sync>;
+
+/// The reason for which a store could not be opened.
+///
+/// The message says what to change. It contains no password.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth_redis::ConnectError;
+///
+/// /// Whether a later attempt can succeed without a change of the configuration.
+/// fn is_temporary(error: &ConnectError) -> bool {
+///     matches!(error, ConnectError::Unreachable(_) | ConnectError::WritesRejected(_))
+/// }
+///
+/// let error = ConnectError::EvictionPolicy { found: "allkeys-lru".into() };
+/// assert!(!is_temporary(&error));
+/// assert_eq!(
+///     error.to_string(),
+///     "the server evicts keys when memory is full (allkeys-lru): set maxmemory-policy noeviction"
+/// );
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The prefix of the keys is none.
-    #[error(
-        "the prefix is empty, or has a brace, white space or a control character: give a plain name"
-    )]
+    /// The prefix of the keys is empty or contains a character that is not allowed.
+    #[error("the prefix is empty, or contains a brace, white space or a control character")]
     Prefix,
-    /// The time to wait for replicas and disks is too short or too long.
+    /// The time to wait for replicas and disks is not in the range from 1 to 1400 milliseconds.
     #[error(
-        "the time to wait for replicas and disks is too short or too long: give from 1 to 1400 milliseconds"
+        "the time to wait for replicas and disks is out of range: use 1 to {} milliseconds",
+        MAX_WAIT_TIMEOUT.as_millis()
     )]
-    Within,
-    /// The address is none. It is not repeated, nor is the cause, for they may tell a password.
-    #[error("the URL cannot be read: give redis://user:password@host:6379/0")]
+    WaitTimeout,
+    /// The URL is malformed. The error contains neither the URL nor the cause, because both may contain a password.
+    #[error("the URL cannot be parsed: use redis://user:password@host:6379/0")]
     Url,
-    /// The address asks for TLS, which is not built in.
-    #[error("the URL asks for TLS, which is not built in: turn on the feature `tls`")]
+    /// The URL requires TLS, and the crate was built without the feature `tls`.
+    #[error("the URL requires TLS: enable the feature `tls`")]
     Tls,
-    /// Nobody answers there.
-    #[error("the server does not answer: see that it runs and can be reached from here")]
-    Unreachable(#[source] Box<dyn StdError + Send + Sync>),
-    /// The server wants another user or password.
-    #[error("the server refuses the user or the password: see that those in the URL are right")]
+    /// The server does not answer.
+    #[error("the server does not answer: check that it runs and is reachable from here")]
+    Unreachable(#[source] Source),
+    /// The server rejects the user or the password.
+    #[error("the server rejects the user or the password: check those of the URL")]
     Authentication,
-    /// The server is too old.
-    #[error("the server is of version {found}: run Redis 7.0, Valkey 7.2 or newer")]
+    /// The server is older than Redis 7.0.
+    #[error("the server has version {found}: Redis 7.0, Valkey 7.2 or later is required")]
     OldServer {
-        /// Its version.
+        /// The version of the server.
         found: String,
     },
-    /// The server is a replica, which is read-only and behind.
+    /// The server is a replica, which is read-only and behind the primary.
     #[error("the server is a replica: connect to the primary")]
     Replica,
-    /// The server is of a cluster and has not the keys.
+    /// The server is a node of a cluster that does not hold the keys of the prefix.
     #[error("the server does not hold the keys of this prefix: connect to the node that does")]
-    OtherNode(#[source] Box<dyn StdError + Send + Sync>),
-    /// The server removes what it holds when its memory is full: a revoked token would live again.
+    WrongNode(#[source] Source),
+    /// The server evicts keys when its memory is full. An evicted revocation makes its token valid again.
     #[error(
-        "the server removes data when memory is short ({found}): set maxmemory-policy noeviction"
+        "the server evicts keys when memory is full ({found}): set maxmemory-policy noeviction"
     )]
-    Evicts {
-        /// Its policy.
+    EvictionPolicy {
+        /// The `maxmemory-policy` of the server.
         found: String,
     },
-    /// The server takes no writes just now.
-    #[error("the server takes no writes: see why in the cause")]
-    NoWrites(#[source] Box<dyn StdError + Send + Sync>),
-    /// The server cannot tell when something is on its disk, and was asked to.
-    #[error("the server cannot tell what is on its disk: {change}, or leave out with_fsync")]
+    /// The server rejects writes at the moment, for example because it lacks replicas, memory or disk space.
+    #[error("the server rejects writes: see the cause")]
+    WritesRejected(#[source] Source),
+    /// The server cannot report whether a write is on its disk, as
+    /// [`with_fsync`](crate::RedisOptions::with_fsync) requires.
+    #[error(
+        "the server cannot report whether a write is on its disk: {remedy}, or omit with_fsync"
+    )]
     Fsync {
-        /// What to change.
-        change: &'static str,
+        /// The change of the server that enables it.
+        remedy: &'static str,
     },
-    /// The user may not do what the store does.
+    /// The user lacks the permission for a command that the store needs.
     #[error("the user may not run {command} on the keys of this prefix: allow it (ACL SETUSER)")]
-    Forbidden {
+    PermissionDenied {
         /// The command.
         command: String,
-        /// What the server says.
+        /// The error of the server.
         #[source]
-        source: Box<dyn StdError + Send + Sync>,
+        source: Source,
     },
-    /// The data under the prefix are of another version of this crate.
+    /// The data under the prefix have a version that this release does not support.
     #[error(
-        "the data are of version {found}, not {wanted}: run the release they are of, or give another prefix"
+        "the data have version {found}, not {required}: run the release that wrote them, or use another prefix"
     )]
-    Version {
-        /// Their version.
+    DataVersion {
+        /// The version of the data.
         found: String,
-        /// The version that this release reads and writes.
-        wanted: &'static str,
+        /// The version that this release requires.
+        required: &'static str,
     },
-    /// A key under the prefix is of another application.
-    #[error("the key {key} is another application's, a {found}: give another prefix")]
+    /// A key under the prefix belongs to another application.
+    #[error("the key {key} has the type {found} of another application: use another prefix")]
     WrongType {
         /// The key.
         key: String,
-        /// Its type.
+        /// The type of its value.
         found: String,
     },
-    /// The operating system gave no random numbers.
-    #[error("the operating system gave no random numbers")]
-    Entropy(#[source] Box<dyn StdError + Send + Sync>),
-    /// Something else is wrong with the server.
-    #[error("the server cannot be used: see why in the cause")]
-    Server(#[source] Box<dyn StdError + Send + Sync>),
+    /// The operating system returned no random numbers.
+    #[error("the operating system returned no random numbers")]
+    Entropy(#[source] Source),
+    /// The server failed in another way.
+    #[error("the server cannot be used: see the cause")]
+    Server(#[source] Source),
 }
 
 impl From<RedisError> for ConnectError {
@@ -99,10 +126,10 @@ impl From<RedisError> for ConnectError {
             Some("NOAUTH" | "WRONGPASS") => return Self::Authentication,
             Some("READONLY") => return Self::Replica,
             Some("MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT") => {
-                return Self::OtherNode(error.into());
+                return Self::WrongNode(error.into());
             }
             Some("MISCONF" | "NOREPLICAS" | "OOM" | "LOADING") => {
-                return Self::NoWrites(error.into());
+                return Self::WritesRejected(error.into());
             }
             _ => {}
         }
@@ -114,17 +141,17 @@ impl From<RedisError> for ConnectError {
     }
 }
 
-/// A command that the user may not run.
-pub(crate) fn forbidden(command: &str) -> impl FnOnce(RedisError) -> ConnectError {
+/// Converts the error of a command, which the user may lack the permission for.
+pub(crate) fn command_error(command: &str) -> impl FnOnce(RedisError) -> ConnectError {
     move |error| match error.kind() {
         ErrorKind::Server(ServerErrorKind::NoPerm) => {
-            ConnectError::Forbidden { command: command.to_owned(), source: error.into() }
+            ConnectError::PermissionDenied { command: command.to_owned(), source: error.into() }
         }
         _ => error.into(),
     }
 }
 
-/// What a failed call means to whoever asked.
+/// Converts the error of a call to the error of a store.
 pub(crate) fn store_error(error: RedisError) -> StoreError {
     match error.code() {
         Some("CORRUPT" | "WRONGTYPE") => StoreError::corrupt(error),

@@ -1,16 +1,15 @@
-//! The keys. All have one hash tag, so that they are in one slot of a cluster.
+//! The keys of a prefix. All have the same hash tag, so that they are in one slot of a cluster.
 
-use redis::ScriptInvocation;
+use redis::{Script, ScriptInvocation};
 
-/// The version of what is kept under the keys.
-pub(crate) const SCHEMA: &str = "1";
+/// The version of the data under the keys.
+pub(crate) const SCHEMA_VERSION: &str = "2";
 
-/// The keys that there is one of each, in the order in which scripts take them.
-const NAMES: [&str; 6] = ["meta", "over", "log", "until", "revoked", "beats"];
+/// The keys of which a prefix has one each, in the order in which scripts take them.
+const NAMES: [&str; 6] = ["meta", "over", "log", "until", "revoked", "heartbeats"];
 
-/// The names of the keys under a prefix.
+/// The keys of a prefix.
 pub(crate) struct Keys {
-    /// What all begin with: `{prefix}:`.
     root: String,
     fixed: [String; 6],
 }
@@ -22,21 +21,21 @@ impl Keys {
         Self { root, fixed }
     }
 
-    /// What all keys begin with.
+    /// Returns the beginning of all keys: `{prefix}:`.
     pub(crate) fn root(&self) -> &str {
         &self.root
     }
 
-    /// The stream of revocations.
+    /// Returns the key of the revocation log, a stream.
     pub(crate) fn log(&self) -> &str {
         let [_, _, log, ..] = &self.fixed;
         log
     }
 
-    /// Gives a script what all of them begin with.
-    pub(crate) fn begin<'s>(&self, script: &'s redis::Script) -> ScriptInvocation<'s> {
+    /// Creates a call of a script with the keys and arguments that every script takes first.
+    pub(crate) fn invocation<'s>(&self, script: &'s Script) -> ScriptInvocation<'s> {
         let mut call = script.prepare_invoke();
-        call.key(&self.fixed).arg(&self.root).arg(SCHEMA);
+        call.key(&self.fixed).arg(&self.root).arg(SCHEMA_VERSION);
         call
     }
 }

@@ -1,17 +1,20 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![doc = include_str!("../README.md")]
 
-mod check;
-mod confirm;
+mod connection;
+mod convert;
+mod cursor;
+mod durability;
 mod error;
 mod keys;
-mod link;
 mod log;
 mod options;
-mod row;
+mod preflight;
 mod scripts;
+mod session_row;
 mod sessions;
 mod store;
+mod timeouts;
 mod watch;
 
 pub use self::error::ConnectError;

@@ -6,18 +6,24 @@ use tower_jwt_auth_core::{
     StoreError, Timestamp,
 };
 
-use crate::row::{self, Fields, senseless};
+use crate::convert::{malformed, optional, parse, parse_time};
+use crate::cursor::LogPosition;
 use crate::scripts::{APPEND, IS_REVOKED, PURGE_LOG, READ};
-use crate::store::{BATCH, RedisStore, random};
+use crate::session_row::Fields;
+use crate::store::{MAX_BATCH, RedisStore, random_incarnation};
 
-/// How long to wait for the bell at most, should nobody ring it.
-const UNATTENDED: Duration = Duration::from_secs(1);
+/// The interval at which the log is read without a signal.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The incarnation, the ID of the last entry, whether there are more entries, the entries with their IDs, and the
+/// heartbeats of the nodes.
+type Page = (String, String, bool, Vec<(String, Fields)>, Vec<(String, String)>);
 
 #[async_trait]
 impl RevocationLog for RedisStore {
     async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
         let mut call = self.call(&APPEND);
-        let mut revokes = false;
+        let mut has_revocation = false;
         for entry in entries {
             match entry {
                 LogEntry::Heartbeat(Heartbeat { node, beat, at }) => {
@@ -25,49 +31,51 @@ impl RevocationLog for RedisStore {
                     call.arg(at.unix_millis()).arg("");
                 }
                 LogEntry::Revocation(revocation) => {
-                    revokes = true;
-                    let (kind, issuer, name) = revocation.target();
-                    call.arg(kind.as_str()).arg(issuer).arg(name);
-                    call.arg(revocation.until().unix_millis())
-                        .arg(written(revocation.issued_before()));
+                    has_revocation = true;
+                    let (kind, issuer, target_id) = revocation.target();
+                    call.arg(kind.as_str()).arg(issuer).arg(target_id);
+                    call.arg(revocation.until().unix_millis());
+                    call.arg(optional_millis(revocation.issued_before()));
                 }
             }
         }
-        if !revokes {
-            // A sign of life is to show whether this server answers, and is no loss.
+        if !has_revocation {
+            // A heartbeat shows whether this server answers. Its loss does no harm.
             return self.run(&call).await;
         }
-        self.run_carefully::<()>(&call).await?;
+        self.run_durably::<()>(&call).await?;
         self.signal.notify();
         Ok(())
     }
 
     async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
-        let place = match after.map(Place::read) {
+        let position = match after.map(LogPosition::from_cursor) {
             None => None,
-            Some(Some(place)) => Some(place),
+            Some(Some(position)) => Some(position),
             Some(None) => return Ok(LogPage::CursorLost),
         };
-        // Before the reading, so that what comes after it rings once more.
-        let rung = self.signal.version();
-        let (incarnation, id) = place.map_or(("", ""), |place| (place.incarnation, place.id));
+        // Taken before the read: an entry that is written during the read wakes the reader again.
+        let signal_version = self.signal.version();
+        let (incarnation, id) =
+            position.map_or(("", ""), |position| (position.incarnation, position.id));
         let mut call = self.call(&READ);
-        call.arg(limit.clamp(1, BATCH)).arg(incarnation).arg(id);
-        call.arg(random().map_err(StoreError::unavailable)?);
+        call.arg(limit.clamp(1, MAX_BATCH)).arg(incarnation).arg(id);
+        call.arg(random_incarnation().map_err(StoreError::unavailable)?);
         let page: Option<Page> = self.run(&call).await?;
-        let Some((incarnation, id, more, entries, beats)) = page else {
+        let Some((incarnation, id, more, entries, heartbeats)) = page else {
             return Ok(LogPage::CursorLost);
         };
-        let next = Place { incarnation: &incarnation, id: &id, rung }.write();
-        let revocations = entries.into_iter().map(|(_, fields)| revocation(fields));
-        let entries = revocations.chain(beats.into_iter().map(heartbeat));
+        let next = LogPosition { incarnation: &incarnation, id: &id, signal_version }.to_cursor();
+        let revocations = entries.into_iter().map(|(_, fields)| read_revocation(fields));
+        let entries = revocations.chain(heartbeats.into_iter().map(read_heartbeat));
         Ok(LogPage::Entries { entries: entries.collect::<Result<_, _>>()?, next, more })
     }
 
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
-        if let Some(place) = after.and_then(Place::read) {
-            // A bell that nobody rings costs time, no more.
-            let _ = tokio::time::timeout(UNATTENDED, self.signal.wait(place.rung)).await;
+        if let Some(position) = after.and_then(LogPosition::from_cursor) {
+            // Without a signal, the reader reads after the interval.
+            let changed = self.signal.wait(position.signal_version);
+            let _ = tokio::time::timeout(POLL_INTERVAL, changed).await;
         }
         Ok(())
     }
@@ -78,8 +86,9 @@ impl RevocationLog for RedisStore {
         }
         let mut call = self.call(&IS_REVOKED);
         for key in keys {
-            let (kind, issuer, name) = key.target();
-            call.arg(kind.as_str()).arg(issuer).arg(name).arg(written(key.issued_at()));
+            let (kind, issuer, target_id) = key.target();
+            call.arg(kind.as_str()).arg(issuer).arg(target_id);
+            call.arg(optional_millis(key.issued_at()));
         }
         self.run(&call).await
     }
@@ -89,77 +98,34 @@ impl RevocationLog for RedisStore {
     }
 }
 
-/// Incarnation, where to read on, whether there is more, the entries with their ids, the heartbeats.
-type Page = (String, String, bool, Vec<(String, Fields)>, Vec<(String, String)>);
-
-/// A time as scripts take it; empty where there is none.
-fn written(time: Option<Timestamp>) -> String {
-    time.map(|time| time.unix_millis().to_string()).unwrap_or_default()
+fn optional_millis(time: Option<Timestamp>) -> String {
+    optional(time.map(Timestamp::unix_millis))
 }
 
-fn revocation(mut fields: Fields) -> Result<LogEntry, StoreError> {
-    let mut text = |name| fields.remove(name).ok_or_else(|| senseless(name));
-    let (kind, issuer, name) = (text("kind")?, text("issuer")?, text("name")?);
-    let until = row::time("until", &text("until")?)?;
-    let kind = kind.parse().map_err(|_| senseless("kind"))?;
-    Ok(LogEntry::Revocation(match kind {
-        RevocationKind::Token => Revocation::Token { issuer, jti: name, until },
-        RevocationKind::Session => Revocation::Session { issuer, sid: name, until },
+/// Reads a revocation from the fields of its entry.
+fn read_revocation(mut fields: Fields) -> Result<LogEntry, StoreError> {
+    // Entries of version 1 have a field `name` instead.
+    let target_id = fields.remove("target_id").or_else(|| fields.remove("name"));
+    let target_id = target_id.ok_or_else(|| malformed("target_id"))?;
+    let mut text = |name| fields.remove(name).ok_or_else(|| malformed(name));
+    let issuer = text("issuer")?;
+    let until = parse_time("until", &text("until")?)?;
+    Ok(LogEntry::Revocation(match parse("kind", &text("kind")?)? {
+        RevocationKind::Token => Revocation::Token { issuer, jti: target_id, until },
+        RevocationKind::Session => Revocation::Session { issuer, sid: target_id, until },
         RevocationKind::Subject => {
-            let issued_before = row::time("issued_before", &text("issued_before")?)?;
-            Revocation::Subject { issuer, sub: name, issued_before, until }
+            let issued_before = parse_time("issued_before", &text("issued_before")?)?;
+            Revocation::Subject { issuer, sub: target_id, issued_before, until }
         }
     }))
 }
 
-fn heartbeat((node, beat): (String, String)) -> Result<LogEntry, StoreError> {
-    let (beat, at) = beat.split_once(':').ok_or_else(|| senseless("heartbeat"))?;
-    let node = node.parse().map_err(StoreError::corrupt)?;
-    let at: Timestamp = row::time("heartbeat", at)?;
-    Ok(LogEntry::Heartbeat(Heartbeat { node, beat: row::parse("heartbeat", beat)?, at }))
-}
-
-/// What a cursor says: the incarnation of the log, the id of the entry that was read last, and how often the bell
-/// had been rung then.
-#[derive(Debug, PartialEq, Eq)]
-struct Place<'a> {
-    incarnation: &'a str,
-    id: &'a str,
-    rung: u64,
-}
-
-impl<'a> Place<'a> {
-    fn write(&self) -> Cursor {
-        let Self { incarnation, id, rung } = self;
-        Cursor::new(format!("{incarnation} {id} {rung}").into_bytes())
-    }
-
-    fn read(cursor: &'a Cursor) -> Option<Self> {
-        let text = std::str::from_utf8(cursor.as_bytes()).ok()?;
-        let (incarnation, rest) = text.split_once(' ')?;
-        let (id, rung) = rest.split_once(' ')?;
-        let (time, number) = id.split_once('-')?;
-        let is_number = |text: &str| text.parse::<u64>().is_ok() && !text.starts_with('+');
-        if incarnation.is_empty() || !is_number(time) || !is_number(number) {
-            return None;
-        }
-        Some(Self { incarnation, id, rung: rung.parse().ok()? })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_is_read_back_and_one_of_another_store_is_not() {
-        let place = Place { incarnation: "a.b.c", id: "17-3", rung: 5 };
-        assert_eq!(Place::read(&place.write()), Some(place));
-        for odd in
-            ["", "a", "a 1-1", " 1-1 5", "a 1 5", "a 1-x 5", "a +1-1 5", "a 1-1 x", "a 1-1 5 6"]
-        {
-            assert_eq!(Place::read(&Cursor::new(odd.as_bytes())), None, "{odd}");
-        }
-        assert_eq!(Place::read(&Cursor::new([0xff, b' ', b'1'])), None);
-    }
+/// Reads a heartbeat from its node and its value, `beat:at`.
+fn read_heartbeat((node, value): (String, String)) -> Result<LogEntry, StoreError> {
+    let (beat, at) = value.split_once(':').ok_or_else(|| malformed("heartbeat"))?;
+    Ok(LogEntry::Heartbeat(Heartbeat {
+        node: parse("node", &node)?,
+        beat: parse("beat", beat)?,
+        at: parse_time("at", at)?,
+    }))
 }

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use crate::ConnectError;
-use crate::confirm::{LONGEST, Wanted};
+use crate::durability::Durability;
+use crate::error::ConnectError;
+use crate::timeouts::MAX_WAIT_TIMEOUT;
 
-/// How a [`RedisStore`](crate::RedisStore) uses its server.
+/// The options of a [`RedisStore`](crate::RedisStore).
 ///
 /// # Examples
 ///
@@ -20,50 +21,56 @@ use crate::confirm::{LONGEST, Wanted};
 #[must_use]
 pub struct RedisOptions {
     prefix: String,
-    wanted: Wanted,
+    durability: Durability,
 }
 
 impl Default for RedisOptions {
-    /// The prefix `tower-jwt-auth`, and nobody but the server to wait for.
+    /// The prefix is `tower-jwt-auth`, and a write is acknowledged without waiting for replicas or disks.
     fn default() -> Self {
-        Self { prefix: "tower-jwt-auth".to_owned(), wanted: Wanted::default() }
+        Self { prefix: "tower-jwt-auth".to_owned(), durability: Durability::default() }
     }
 }
 
 impl RedisOptions {
-    /// Puts all keys under this prefix, so that several applications can share a server. All nodes of one
-    /// application must agree on it.
+    /// Sets the prefix of all keys, so that several applications can share a server. All nodes of an application use
+    /// the same prefix.
     ///
     /// # Errors
     ///
-    /// [`ConnectError::Prefix`] when it is empty, or has braces, white space or control characters: keys are
-    /// kept together in a cluster by the braces around it.
+    /// Returns [`ConnectError::Prefix`] if the prefix is empty or contains a brace, white space or a control
+    /// character. The keys have the prefix in braces, which keeps them together in a cluster.
     pub fn with_prefix(mut self, prefix: &str) -> Result<Self, ConnectError> {
-        let is_odd = |c: char| matches!(c, '{' | '}') || c.is_whitespace() || c.is_control();
-        if prefix.is_empty() || prefix.contains(is_odd) {
+        let is_forbidden = |c: char| matches!(c, '{' | '}') || c.is_whitespace() || c.is_control();
+        if prefix.is_empty() || prefix.contains(is_forbidden) {
             return Err(ConnectError::Prefix);
         }
         prefix.clone_into(&mut self.prefix);
         Ok(self)
     }
 
-    /// Acknowledges an ending or a revocation only once this many replicas have it (`WAIT`); an error says that
-    /// they did not answer within this time, at most 1.4 seconds.
+    /// Acknowledges the end of a session or a revocation only when this number of replicas has it (`WAIT`).
     ///
-    /// It has happened on the server all the same, and may be lost if that fails now. To ask again does no harm,
-    /// and waits again.
-    pub fn with_replicas(mut self, count: usize, within: Duration) -> Self {
-        self.wanted.replicas = count;
-        self.wanted.within = within;
+    /// `timeout` is the maximum time to wait, from 1 to 1400 milliseconds. After it the call returns
+    /// [`StoreError::Unavailable`](tower_jwt_auth_core::StoreError::Unavailable). The change is then made on the
+    /// primary, and lost if the primary fails before the replicas have it. The call can be repeated: it then waits for
+    /// the same change.
+    ///
+    /// [`RedisStore::connect_with`](crate::RedisStore::connect_with) returns [`ConnectError::WaitTimeout`] if the
+    /// timeout is out of range.
+    pub fn with_replicas(mut self, count: usize, timeout: Duration) -> Self {
+        self.durability.replicas = count;
+        self.durability.timeout = timeout;
         self
     }
 
-    /// Acknowledges an ending or a revocation only once it is in the append-only file on the server's disk
-    /// (`WAITAOF`, which Redis has since 7.2), and on those of the replicas that are waited for.
+    /// Acknowledges the end of a session or a revocation only when it is in the append-only file on the disk of the
+    /// server, and on those of the replicas of [`with_replicas`](Self::with_replicas) (`WAITAOF`).
     ///
-    /// With `appendfsync always` that is so without asking.
+    /// The server must be Redis 7.2, Valkey 7.2 or later, with `appendonly yes`. A server with `appendfsync always`
+    /// does the same for its own disk without this option. The maximum time to wait is that of
+    /// [`with_replicas`](Self::with_replicas), or 1400 milliseconds.
     pub fn with_fsync(mut self) -> Self {
-        self.wanted.fsync = true;
+        self.durability.fsync = true;
         self
     }
 
@@ -71,14 +78,13 @@ impl RedisOptions {
         &self.prefix
     }
 
-    /// Who else has to have an ending.
-    pub(crate) fn wanted(&self) -> Result<Wanted, ConnectError> {
-        // For the server, no milliseconds are for ever.
-        let may_wait = Duration::from_millis(1)..=LONGEST;
-        if may_wait.contains(&self.wanted.within) {
-            Ok(self.wanted)
+    /// Returns the durability if its timeout is in range. For the server, a timeout of 0 is infinite.
+    pub(crate) fn durability(&self) -> Result<Durability, ConnectError> {
+        let range = Duration::from_millis(1)..=MAX_WAIT_TIMEOUT;
+        if range.contains(&self.durability.timeout) {
+            Ok(self.durability)
         } else {
-            Err(ConnectError::Within)
+            Err(ConnectError::WaitTimeout)
         }
     }
 }
@@ -88,24 +94,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_prefix_is_a_plain_name() {
+    fn a_prefix_has_no_braces_white_space_or_control_characters() {
         for good in ["a", "tower-jwt-auth", "shop:eu", "läden"] {
             assert!(RedisOptions::default().with_prefix(good).is_ok(), "{good}");
         }
         for bad in ["", "{a}", "a}", "a b", "a\n", "a\0"] {
-            let refused = RedisOptions::default().with_prefix(bad);
-            assert!(matches!(refused, Err(ConnectError::Prefix)), "{bad:?}");
+            let result = RedisOptions::default().with_prefix(bad);
+            assert!(matches!(result, Err(ConnectError::Prefix)), "{bad:?}");
         }
     }
 
     #[test]
-    fn waiting_ends_before_anyone_is_out_of_patience() {
-        let within = |time| RedisOptions::default().with_replicas(1, time).wanted();
-        assert!(within(LONGEST).is_ok());
-        for bad in [Duration::ZERO, Duration::from_micros(999), LONGEST + Duration::from_millis(1)]
-        {
-            assert!(matches!(within(bad), Err(ConnectError::Within)), "{bad:?}");
+    fn the_timeout_is_in_the_documented_range() {
+        let durability = |timeout| RedisOptions::default().with_replicas(1, timeout).durability();
+        assert!(durability(MAX_WAIT_TIMEOUT).is_ok());
+        let too_long = MAX_WAIT_TIMEOUT + Duration::from_millis(1);
+        for bad in [Duration::ZERO, Duration::from_micros(999), too_long] {
+            assert!(matches!(durability(bad), Err(ConnectError::WaitTimeout)), "{bad:?}");
         }
-        assert!(RedisOptions::default().wanted().is_ok());
+        assert!(RedisOptions::default().durability().is_ok());
     }
 }

@@ -3,25 +3,36 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Client, FromRedisValue, Script, ScriptInvocation, Value};
-use tokio::task::AbortHandle;
-use tower_jwt_auth_core::{ChangeSignal, StoreError};
+use tokio_util::task::AbortOnDropHandle;
+use tower_jwt_auth_core::{ChangeSignal, EntropyError, StoreError, TokenId};
 
-use crate::check::check;
-use crate::confirm::{Lack, Wanted};
-use crate::error::store_error;
+use crate::connection::{Reconnecting, client, with_timeout};
+use crate::convert::millis;
+use crate::durability::{Durability, NotDurable};
+use crate::error::{ConnectError, store_error};
 use crate::keys::Keys;
-use crate::link::{Link, client, in_time};
-use crate::scripts::RENEW;
-use crate::{ConnectError, RedisOptions, watch};
+use crate::options::RedisOptions;
+use crate::preflight::preflight;
+use crate::scripts::AFTER_RESTORE;
+use crate::watch::watch;
 
-/// The most that is read, ended after a restore, or removed by one script, so that none holds up the server.
-pub(crate) const BATCH: usize = 1000;
+/// The maximum number of entries or sessions that one script reads, removes, or ends after a restore. A script blocks
+/// the server.
+pub(crate) const MAX_BATCH: usize = 1000;
 
-/// Sessions and revocations in Redis or Valkey, for any number of machines.
+/// A store of sessions and revocations in Redis or Valkey, for any number of machines.
 ///
-/// Time is the server's. Every change of a session is one script: one transaction and one round trip, two where
-/// replicas or disks are waited for. Removing what is over, and [`after_restore`](Self::after_restore), go in
-/// batches.
+/// The server must be the primary of Redis 7.0, Valkey 7.2 or later, with `maxmemory-policy noeviction`. All times are
+/// those of the server, in milliseconds. An acknowledged change survives a crash of the server only as far as the
+/// server's persistence goes: with `appendonly yes` and `appendfsync always` it does. Replication is asynchronous, so
+/// a failover can lose an acknowledged change unless [`RedisOptions::with_replicas`] is set.
+///
+/// Each call is one script: one transaction and one round trip, or two round trips if the call waits for replicas or
+/// disks. Purging and [`after_restore`](Self::after_restore) run one script for each batch. A call that takes longer
+/// than 4.5 seconds fails.
+///
+/// The store has one or two connections for calls, and a task with a connection of its own that watches the log. The
+/// task runs until the store is dropped, so the store must be created in a Tokio runtime.
 ///
 /// # Examples
 ///
@@ -29,7 +40,7 @@ pub(crate) const BATCH: usize = 1000;
 /// use tower_jwt_auth_core::{SessionId, SessionStore};
 /// use tower_jwt_auth_redis::RedisStore;
 ///
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let store = RedisStore::connect("redis://sessions.internal:6379/").await?;
 /// assert!(store.load(SessionId::random()?).await?.is_none());
 /// # Ok(())
@@ -37,116 +48,138 @@ pub(crate) const BATCH: usize = 1000;
 /// ```
 pub struct RedisStore {
     keys: Keys,
-    link: Link,
-    /// Where endings go that replicas or disks are waited for: whoever waits holds up what comes after.
-    careful: Option<(Link, Wanted)>,
+    connection: Reconnecting,
+    /// The connection for changes that wait for replicas or disks, because waiting blocks it.
+    durable: Option<(Reconnecting, Durability)>,
+    /// Raised when this or another node has changed the log.
     pub(crate) signal: Arc<ChangeSignal>,
-    watch: AbortHandle,
+    _watch: AbortOnDropHandle<()>,
 }
 
 impl RedisStore {
-    /// Connects to the server at `redis://user:password@host:6379/0` (`rediss://` for TLS, with the feature
-    /// `tls`; `redis+unix:///path` for a socket).
+    /// Connects to the server at a URL with the default options.
     ///
-    /// To be called in the tokio runtime that the store is used in, which watches the log.
+    /// The URL has the form `redis://user:password@host:6379/0`, `rediss://…` for TLS (with the feature `tls`), or
+    /// `redis+unix:///path` for a Unix socket.
     ///
     /// # Errors
     ///
-    /// [`ConnectError`], which says what to change.
+    /// Returns [`ConnectError`] if the URL is malformed, or if the server does not answer or does not meet the
+    /// requirements.
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
         Self::connect_with(url, RedisOptions::default()).await
     }
 
-    /// Connects to the server, and uses it as these options say.
+    /// Connects to the server at a URL with these options.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use tower_jwt_auth_redis::{RedisOptions, RedisStore};
+    ///
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// let options = RedisOptions::default()
+    ///     .with_prefix("shop")?
+    ///     .with_replicas(1, Duration::from_millis(500));
+    /// let store = RedisStore::connect_with("redis://sessions.internal:6379/", options).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ConnectError`], which says what to change.
+    /// Returns [`ConnectError`] if an option is invalid or the URL is malformed, or if the server does not answer or
+    /// does not meet the requirements.
     pub async fn connect_with(url: &str, options: RedisOptions) -> Result<Self, ConnectError> {
-        let wanted = options.wanted()?;
+        let durability = options.durability()?;
         let client = client(url)?;
         let keys = Keys::new(options.prefix());
-        let link = Link::new(client.clone());
-        let line = link.line().await?;
-        let incarnation = random().map_err(|error| ConnectError::Entropy(error.into()))?;
-        check(&mut line.connection.clone(), &keys, &wanted, &incarnation).await?;
-        Ok(Self::new(client, keys, link, wanted))
+        let reconnecting = Reconnecting::new(client.clone());
+        let mut commands = reconnecting.connection().await?.commands();
+        let incarnation =
+            random_incarnation().map_err(|error| ConnectError::Entropy(error.into()))?;
+        preflight(&mut commands, &keys, &durability, &incarnation).await?;
+        Ok(Self::start(client, keys, reconnecting, durability))
     }
 
-    fn new(client: Client, keys: Keys, link: Link, wanted: Wanted) -> Self {
-        let careful = wanted.is_more().then(|| (Link::new(client.clone()), wanted));
+    fn start(client: Client, keys: Keys, connection: Reconnecting, durability: Durability) -> Self {
+        let durable = durability.waits().then(|| (Reconnecting::new(client.clone()), durability));
         let signal = Arc::new(ChangeSignal::new());
-        let watching = watch::watch(client, keys.log().to_owned(), Arc::clone(&signal));
-        let watch = tokio::spawn(watching).abort_handle();
-        Self { keys, link, careful, signal, watch }
+        let watch = watch(client, keys.log().to_owned(), Arc::clone(&signal));
+        let watch = AbortOnDropHandle::new(tokio::spawn(watch));
+        Self { keys, connection, durable, signal, _watch: watch }
     }
 
-    /// Ends all sessions and starts the log anew; tells how many sessions it ended.
+    /// Ends all sessions and restarts the log. Returns the number of sessions that it ended.
     ///
-    /// To be called once after the data have been restored from a backup, before anyone is served: sessions that
-    /// were ended since the backup live again in them. Whoever follows the log reads all of it again.
+    /// Call it once after the data were restored from a backup, before the first request: the backup contains sessions
+    /// that were ended since. Every reader of the log reads it from the start. The call takes as long as it needs to
+    /// end all sessions, 1000 at a time.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when it is not certain whether all have ended; to call it again ends the rest.
+    /// Returns [`StoreError`] if it is not certain whether all sessions were ended. A second call ends the rest.
+    /// Returns [`StoreError::Corrupt`] if sessions could not be read; all others were ended.
     pub async fn after_restore(&self) -> Result<usize, StoreError> {
-        let mut incarnation = random().map_err(StoreError::unavailable)?;
-        let mut place = "0".to_owned();
-        let (mut ended, mut left) = (0, 0);
+        let mut incarnation = random_incarnation().map_err(StoreError::unavailable)?;
+        let mut scan = "0".to_owned();
+        let (mut ended, mut unreadable) = (0, 0);
         loop {
-            let mut call = self.call(&RENEW);
-            call.arg(&incarnation).arg(&place).arg(BATCH);
-            let (next, count, senseless): (String, usize, usize) =
-                self.run_carefully(&call).await?;
-            (ended, left) = (ended + count, left + senseless);
+            let mut call = self.call(&AFTER_RESTORE);
+            call.arg(&incarnation).arg(&scan).arg(MAX_BATCH);
+            let batch: (String, usize, usize) = self.run_durably(&call).await?;
+            scan = batch.0;
+            ended += batch.1;
+            unreadable += batch.2;
             self.signal.notify();
-            if next == "0" {
+            if scan == "0" {
                 break;
             }
-            place = next;
             incarnation.clear();
         }
-        match left {
+        match unreadable {
             0 => Ok(ended),
-            left => {
-                Err(StoreError::corrupt(format!("{left} sessions cannot be read: remove them")))
+            count => {
+                Err(StoreError::corrupt(format!("{count} sessions cannot be read: remove them")))
             }
         }
     }
 
-    /// A call of a script, to be given its own arguments.
+    /// Creates a call of a script, without the arguments of that script.
     pub(crate) fn call(&self, script: &'static Script) -> ScriptInvocation<'static> {
-        self.keys.begin(script)
+        self.keys.invocation(script)
     }
 
+    /// Runs a script.
     pub(crate) async fn run<T: FromRedisValue>(
         &self,
         call: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
-        let (answer, _) = in_time(self.link.run(call)).await.map_err(store_error)?;
-        read(answer)
+        let (response, _) = with_timeout(self.connection.run(call)).await.map_err(store_error)?;
+        decode(response)
     }
 
-    /// Runs what ends or revokes something, and waits until that is where it cannot be lost.
-    pub(crate) async fn run_carefully<T: FromRedisValue>(
+    /// Runs a script that ends sessions or revokes tokens, and waits until its changes are durable.
+    pub(crate) async fn run_durably<T: FromRedisValue>(
         &self,
         call: &ScriptInvocation<'_>,
     ) -> Result<T, StoreError> {
-        let Some((link, wanted)) = &self.careful else { return self.run(call).await };
-        let work = async {
-            let (answer, line) = link.run(call).await?;
-            let confirmed = wanted.confirm(&line).await;
-            if let Err(Lack::Unknown(error)) = &confirmed {
-                link.give_up_after(error, &line).await;
+        let Some((reconnecting, durability)) = &self.durable else { return self.run(call).await };
+        let run = async {
+            let (response, connection) = reconnecting.run(call).await?;
+            let confirmed = connection.confirm(durability).await;
+            if let Err(NotDurable::Unknown(error)) = &confirmed {
+                reconnecting.discard_after(error, &connection).await;
             }
-            Ok((answer, confirmed))
+            Ok((response, confirmed))
         };
-        let (answer, confirmed) = in_time(work).await.map_err(store_error)?;
+        let (response, confirmed) = with_timeout(run).await.map_err(store_error)?;
         confirmed.map_err(StoreError::unavailable)?;
-        read(answer)
+        decode(response)
     }
 
-    /// Removes batch after batch of what has been over for so long, until there is no more or the limit is reached.
+    /// Runs a purging script in batches until it finds no more or has removed `limit`. Returns how many it removed.
     pub(crate) async fn purge(
         &self,
         script: &'static Script,
@@ -155,12 +188,12 @@ impl RedisStore {
     ) -> Result<usize, StoreError> {
         let mut removed = 0;
         while removed < limit {
-            let batch = BATCH.min(limit - removed);
+            let batch = MAX_BATCH.min(limit - removed);
             let mut call = self.call(script);
             call.arg(millis(older_than)).arg(batch);
-            let found: usize = self.run(&call).await?;
-            removed += found;
-            if found < batch {
+            let count: usize = self.run(&call).await?;
+            removed += count;
+            if count < batch {
                 break;
             }
         }
@@ -168,33 +201,24 @@ impl RedisStore {
     }
 }
 
-/// As scripts take it.
-pub(crate) fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// An answer as what it should be. The error has nothing of it, for it may hold claims of users.
-fn read<T: FromRedisValue>(answer: Value) -> Result<T, StoreError> {
-    redis::from_redis_value(answer)
-        .map_err(|_| StoreError::corrupt("the server's answer cannot be read"))
-}
-
-/// 128 random bits as a text.
-pub(crate) fn random() -> Result<String, getrandom::Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes))
-}
-
-impl Drop for RedisStore {
-    fn drop(&mut self) {
-        self.watch.abort();
-    }
-}
-
 impl fmt::Debug for RedisStore {
-    /// Without the connections, which know a password.
+    /// Omits the connections, which contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore").field("keys", &self.keys.root()).finish_non_exhaustive()
     }
+}
+
+/// Creates the incarnation of a new log. It is an ID like any other, of 128 random bits.
+pub(crate) fn random_incarnation() -> Result<String, EntropyError> {
+    TokenId::random().map(|id| id.to_string())
+}
+
+/// Converts a response. The error contains nothing of it, because it may contain claims of users.
+fn decode<T: FromRedisValue>(response: Value) -> Result<T, StoreError> {
+    redis::from_redis_value(response).map_err(|_| malformed_response())
+}
+
+/// Returns the error for a response that a script of this crate does not return.
+pub(crate) fn malformed_response() -> StoreError {
+    StoreError::corrupt("the response of the server is malformed")
 }

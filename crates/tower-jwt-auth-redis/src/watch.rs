@@ -1,3 +1,5 @@
+//! The watcher of the revocation log. It only saves time: readers also read the log on a timer.
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,42 +7,42 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, RedisResult, Value};
 use tower_jwt_auth_core::ChangeSignal;
 
-use crate::link::{ANSWER, CONNECT};
+use crate::timeouts::{CONNECT_TIMEOUT, RESPONSE_TIMEOUT};
 
-/// How long the server waits for something to come.
-const BLOCK: Duration = Duration::from_secs(5);
-/// How long to wait after a failure, doubled each time up to the second one.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// The time that the server waits for a new entry before it responds.
+const BLOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// The pause after a failure. It doubles with each further one up to [`MAX_RETRY_BACKOFF`].
+const MIN_RETRY_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_RETRY_BACKOFF: Duration = Duration::from_secs(5);
 
-/// Rings when the log has grown, on a connection of its own, for as long as it is polled.
-///
-/// It only saves time. What it misses is found by those who look by themselves now and then.
+/// Raises the signal when the log has changed. Uses a connection of its own, because `XREAD` blocks it.
 pub(crate) async fn watch(client: Client, log: String, signal: Arc<ChangeSignal>) {
     let config = AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(CONNECT))
-        .set_response_timeout(Some(BLOCK + ANSWER));
-    let mut pause = RETRY.0;
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
+        .set_response_timeout(Some(BLOCK_TIMEOUT + RESPONSE_TIMEOUT));
+    let mut backoff = MIN_RETRY_BACKOFF;
     loop {
-        let failed = match client.get_multiplexed_async_connection_with_config(&config).await {
-            Ok(mut connection) => follow(&mut connection, &log, &signal, &mut pause).await,
+        let result = match client.get_multiplexed_async_connection_with_config(&config).await {
+            Ok(mut connection) => watch_log(&mut connection, &log, &signal, &mut backoff).await,
             Err(error) => Err(error),
         };
-        if let Err(error) = failed {
+        if let Err(error) = result {
             tracing::debug!(
                 error = &error as &dyn std::error::Error,
-                "the revocation log cannot be watched; it is looked at every second"
+                "the revocation log cannot be watched; it is read every second"
             );
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(RETRY.1);
+        tokio::time::sleep(backoff).await;
+        backoff = (backoff * 2).min(MAX_RETRY_BACKOFF);
     }
 }
 
-async fn follow(
+/// Raises the signal at each change, and once at the start, until the connection fails.
+async fn watch_log(
     connection: &mut MultiplexedConnection,
     log: &str,
     signal: &ChangeSignal,
-    pause: &mut Duration,
+    backoff: &mut Duration,
 ) -> RedisResult<()> {
     let mut seen = None;
     loop {
@@ -49,15 +51,15 @@ async fn follow(
             signal.notify();
         }
         let mut read = redis::cmd("XREAD");
-        read.arg("COUNT").arg(1).arg("BLOCK").arg(BLOCK.as_millis() as u64);
+        read.arg("COUNT").arg(1).arg("BLOCK").arg(BLOCK_TIMEOUT.as_millis() as u64);
         read.arg("STREAMS").arg(log).arg(&last);
         let _: Value = read.query_async(connection).await?;
-        *pause = RETRY.0;
+        *backoff = MIN_RETRY_BACKOFF;
         seen = Some(last);
     }
 }
 
-/// The id of the last entry that is there.
+/// Returns the ID of the last entry.
 async fn last_id(connection: &mut MultiplexedConnection, log: &str) -> RedisResult<String> {
     let mut read = redis::cmd("XREVRANGE");
     read.arg(log).arg("+").arg("-").arg("COUNT").arg(1);

@@ -1,14 +1,16 @@
--- ARGV: five values for each entry. Kind, issuer, name, until, issued before (empty but for a subject); or
--- `heartbeat`, node, beat, when, nothing.
+-- Appends entries to the log.
+-- Arguments: five for each entry. For a revocation: kind, issuer, target_id, until, issued_before (empty unless the
+-- kind is `subject`). For a heartbeat: 'heartbeat', node, beat, at, an empty text.
 for i = 3, #ARGV, 5 do
-  local kind, a, b, c, d = unpack(ARGV, i, i + 4)
-  if kind == 'heartbeat' then
-    local known = redis.call('HGET', BEATS, a)
-    -- One that was under way for long does not take the place of a newer one.
-    if not known or less(string.match(known, '^%d*'), b) then
-      redis.call('HSET', BEATS, a, b .. ':' .. c)
+  if ARGV[i] == 'heartbeat' then
+    local node, beat, at = unpack(ARGV, i + 1, i + 3)
+    local known = redis.call('HGET', HEARTBEATS, node)
+    -- A delayed heartbeat does not replace a newer one.
+    if not known or is_less(string.match(known, '^%d*'), beat) then
+      redis.call('HSET', HEARTBEATS, node, beat .. ':' .. at)
     end
   else
-    revoke(kind, a, b, c, kind == 'subject' and d or nil)
+    local kind, issuer, target_id, revoked_until, issued_before = unpack(ARGV, i, i + 4)
+    revoke(kind, issuer, target_id, revoked_until, kind == 'subject' and issued_before or nil)
   end
 end

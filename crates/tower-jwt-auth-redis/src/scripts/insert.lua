@@ -1,6 +1,8 @@
--- ARGV: sid, the most sessions or nothing, whether the limit refuses, how many end at most, how many to count, then
--- the parts and their values.
-local sid, most, refuses = ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1'
+-- Adds a session and applies the limit of its owner.
+-- Arguments: sid, max (empty for no limit), rejects_new (0 or 1), max_ended, max_counted, then the names and values of
+-- the session's fields.
+-- Returns the outcome ('inserted', 'conflict' or 'limit') and the revocations of the sessions that it ended.
+local sid, max, rejects_new = ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1'
 local max_ended, max_counted = tonumber(ARGV[6]), tonumber(ARGV[7])
 local row = {sid = sid}
 for i = 8, #ARGV, 2 do
@@ -9,10 +11,10 @@ end
 local key, owner = session_key(sid), owner_key(row.issuer, row.subject)
 
 if redis.call('EXISTS', key) == 1 then return {'conflict', {}} end
--- The oldest live ones come first, so those that may have to end are among those that are counted.
-local others = most and live_sessions(owner, '-inf', max_counted) or {}
-local surplus = most and #others + 1 - most or 0
-if refuses and surplus > 0 then return {'limit', {}} end
+-- The oldest sessions come first, so the ones that may have to end are among those that are counted.
+local others = max and live_sessions(owner, '-inf', max_counted) or {}
+local surplus = max and #others + 1 - max or 0
+if rejects_new and surplus > 0 then return {'limit', {}} end
 
 redis.call('HSET', key, unpack(ARGV, 8))
 redis.call('ZADD', OVER, over_at(row), sid)
@@ -22,4 +24,4 @@ local ended = {}
 for i = 1, math.min(surplus, #others, max_ended) do
   ended[i] = end_session(others[i], 'limit')
 end
-return {'added', ended}
+return {'inserted', ended}

@@ -1,2 +1,3 @@
--- ARGV: sid. The time, and the parts of the session.
-return {text(now), redis.call('HGETALL', session_key(ARGV[3]))}
+-- Arguments: sid.
+-- Returns the time and the fields of the session.
+return {to_text(now), redis.call('HGETALL', session_key(ARGV[3]))}

@@ -1,6 +1,9 @@
--- ARGV: how long ago in milliseconds, how many at most. How many were removed.
-local before = text(now - tonumber(ARGV[3]))
-local over = redis.call('ZRANGEBYSCORE', OVER, '-inf', '(' .. before, 'LIMIT', 0, ARGV[4])
+-- Removes sessions that have been over for longer than `older_than` milliseconds.
+-- Arguments: older_than, limit.
+-- Returns the number of sessions that it removed.
+local older_than, limit = unpack(ARGV, 3)
+local before = to_text(now - tonumber(older_than))
+local over = redis.call('ZRANGEBYSCORE', OVER, '-inf', '(' .. before, 'LIMIT', 0, limit)
 for _, sid in ipairs(over) do
   local key = session_key(sid)
   local owner = redis.call('HMGET', key, 'issuer', 'subject')

@@ -119,19 +119,19 @@ fn an_unusable_redis_is_a_readable_error() {
         assert_store_refused(store, &start);
         assert_never_shown(store);
     };
-    refused(&evicting.url(), "the server removes data when memory is short (allkeys-lru): set max");
+    refused(&evicting.url(), "the server evicts keys when memory is full (allkeys-lru): set max");
 
     let guarded = servers::Redis::start(&["--requirepass", "looking-glass"]).unwrap();
     let at = guarded.address();
     for store in [guarded.url(), format!("redis://:{PASSWORD}@{at}/")] {
-        refused(&store, "the server refuses the user or the password");
+        refused(&store, "the server rejects the user or the password");
     }
     drop(Server::start(&[("STORE", &format!("redis://:looking-glass@{at}/"))]));
 
     let replica = format!("{} {}", evicting.address().ip(), evicting.port());
     let replica = servers::Redis::start(&["--replicaof", &replica]).unwrap();
     refused(&replica.url(), "the server is a replica: connect to the primary");
-    refused(&format!("redis://:{PASSWORD}@{at}:x/"), "the URL cannot be read: give redis://");
+    refused(&format!("redis://:{PASSWORD}@{at}:x/"), "the URL cannot be parsed: use redis://");
 }
 
 #[test]

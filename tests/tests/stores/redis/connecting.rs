@@ -117,13 +117,13 @@ async fn what_a_user_may_not_do_is_told_before_it_can_leave_halves() {
     {
         let user = new_user(&server, &format!("user{number}"), &[&format!("-{command}")]);
         let error = refused(&user).await;
-        let ConnectError::Forbidden { command: told, .. } = &error else {
+        let ConnectError::PermissionDenied { command: told, .. } = &error else {
             panic!("{command}: {}", error_chain(&error))
         };
         assert!(told.to_lowercase().contains(command), "{told}");
     }
     let user = new_user(&server, "stranger", &["resetkeys", "~other:*"]);
-    assert!(matches!(refused(&user).await, ConnectError::Forbidden { .. }));
+    assert!(matches!(refused(&user).await, ConnectError::PermissionDenied { .. }));
     assert_eq!(server.cli(&["keys", "*"]).trim(), "", "nothing was written");
 }
 
@@ -140,7 +140,7 @@ async fn a_replica_is_refused() {
 async fn a_server_that_forgets_when_memory_is_short_is_refused() {
     let Some(server) = Redis::start(&["--maxmemory-policy", "allkeys-lru"]) else { return };
     let error = refused(&server.url()).await;
-    assert!(matches!(&error, ConnectError::Evicts { found } if found == "allkeys-lru"));
+    assert!(matches!(&error, ConnectError::EvictionPolicy { found } if found == "allkeys-lru"));
     assert!(error.to_string().contains("maxmemory-policy noeviction"), "{error}");
 }
 
@@ -148,14 +148,14 @@ async fn a_server_that_forgets_when_memory_is_short_is_refused() {
 async fn a_server_that_takes_no_writes_is_refused() {
     let Some(server) = Redis::start(&["--min-replicas-to-write", "1"]) else { return };
     let error = refused(&server.url()).await;
-    assert!(matches!(error, ConnectError::NoWrites(_)), "{}", error_chain(&error));
+    assert!(matches!(error, ConnectError::WritesRejected(_)), "{}", error_chain(&error));
 }
 
 #[tokio::test]
 async fn a_node_of_a_cluster_that_has_not_the_keys_is_refused() {
     let Some(server) = Redis::start(&["--cluster-enabled", "yes"]) else { return };
     let error = refused(&server.url()).await;
-    assert!(matches!(error, ConnectError::OtherNode(_)), "{}", error_chain(&error));
+    assert!(matches!(error, ConnectError::WrongNode(_)), "{}", error_chain(&error));
 }
 
 #[tokio::test]
@@ -163,9 +163,9 @@ async fn data_of_another_version_or_application_are_left_alone() {
     let Some(server) = Redis::start(&[]) else { return };
     server.cli(&["hset", "{tower-jwt-auth}:meta", "version", "7"]);
     let error = refused(&server.url()).await;
-    assert!(matches!(&error, ConnectError::Version { found, .. } if found == "7"), "{error}");
+    assert!(matches!(&error, ConnectError::DataVersion { found, .. } if found == "7"), "{error}");
     server.cli(&["del", "{tower-jwt-auth}:meta"]);
-    for name in ["meta", "over", "log", "until", "revoked", "beats"] {
+    for name in ["meta", "over", "log", "until", "revoked", "heartbeats"] {
         let key = format!("{{tower-jwt-auth}}:{name}");
         server.cli(&["set", &key, "theirs"]);
         let error = refused(&server.url()).await;
@@ -182,10 +182,10 @@ async fn data_that_become_another_version_are_no_longer_touched() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let known = session("alice");
     workspace.store.insert(&known, ANY).await.unwrap();
-    server.cli(&["hset", &workspace.key("meta"), "version", "2"]);
+    server.cli(&["hset", &workspace.key("meta"), "version", "3"]);
     workspace.store.insert(&session("bob"), ANY).await.unwrap_err();
     workspace.store.load(known.id()).await.unwrap_err();
-    server.cli(&["hset", &workspace.key("meta"), "version", "1"]);
+    server.cli(&["hset", &workspace.key("meta"), "version", "2"]);
     assert_eq!(workspace.store.load(known.id()).await.unwrap().unwrap().session, known);
 }
 
@@ -219,7 +219,7 @@ async fn odd_options_are_refused() {
     for within in [Duration::ZERO, Duration::from_secs(2)] {
         let options = RedisOptions::default().with_replicas(1, within);
         let error = RedisStore::connect_with("redis://127.0.0.1:1/", options).await.unwrap_err();
-        assert!(matches!(error, ConnectError::Within), "{error}");
+        assert!(matches!(error, ConnectError::WaitTimeout), "{error}");
     }
 }
 
@@ -239,8 +239,8 @@ async fn a_server_that_cannot_tell_what_is_on_its_disk_is_refused_where_that_is_
         }
         Err(error) => {
             assert!(!knows, "{}", error_chain(&error));
-            let ConnectError::Fsync { change } = &error else { panic!("{}", error_chain(&error)) };
-            assert!(change.contains("7.2"), "{change}");
+            let ConnectError::Fsync { remedy } = &error else { panic!("{}", error_chain(&error)) };
+            assert!(remedy.contains("7.2"), "{remedy}");
         }
     }
 }

@@ -38,7 +38,8 @@ fn is_not_acknowledged<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
 
 #[tokio::test]
 async fn an_ending_is_acknowledged_once_a_replica_has_it() {
-    let Some((_primary, mut replica, store)) = pair().await else { return };
+    let Some((primary, mut replica, store)) = pair().await else { return };
+    let other_node = store_with_replicas(&primary, 1, WITHIN).await;
     let sessions = [session("alice"), session("alice"), session("alice")];
     for session in &sessions {
         store.insert(session, ANY).await.unwrap();
@@ -56,6 +57,7 @@ async fn an_ending_is_acknowledged_once_a_replica_has_it() {
     is_not_acknowledged(store.end(&selector, EndReason::Logout).await);
     // There is nothing left to end, but the replica has it no more than before.
     is_not_acknowledged(store.end(&selector, EndReason::Logout).await);
+    is_not_acknowledged(other_node.end(&selector, EndReason::Logout).await);
     is_not_acknowledged(store.append(&[LogEntry::Revocation(revocation())]).await);
     let one = SessionLimit::end_oldest(1);
     is_not_acknowledged(store.insert(&session("alice"), one).await);

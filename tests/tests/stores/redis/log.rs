@@ -228,3 +228,44 @@ async fn a_log_that_was_removed_or_cut_short_loses_cursors() {
         assert_eq!(read(&workspace.store, Some(end)).await.0, [later], "it goes on");
     }
 }
+
+#[tokio::test]
+async fn log_entries_of_version_1_are_read_and_purged() {
+    let Some((workspace, server)) = Workspace::new().await else { return };
+    let [meta, log, until, revoked, beats] =
+        ["meta", "log", "until", "revoked", "beats"].map(|name| workspace.key(name));
+    let issuer = "https://issuer.example";
+    let over = now() - DAY;
+    let time = &*over.unix_millis().to_string();
+    server.cli(&["hset", &meta, "version", "1", "marks", "7"]);
+    server.cli(&["hset", &beats, &NodeId::random().unwrap().to_string(), "1:5"]);
+    for (id, kind, name) in
+        [("1-1", "token", "a"), ("1-2", "session", "b"), ("1-3", "subject", "c")]
+    {
+        let entry = ["xadd", &log, id, "kind", kind, "issuer", issuer, "name", name, "until", time];
+        let more: &[&str] = if kind == "subject" { &["issued_before", time] } else { &[] };
+        server.cli(&[&entry, more].concat());
+        server.cli(&["zadd", &until, time, id]);
+        let value = if kind == "subject" { format!("{time} {time}") } else { time.to_owned() };
+        server.cli(&["hset", &revoked, &format!("{kind}:22:{issuer}:{name}"), &value]);
+    }
+
+    let store = workspace.another_node(&server.url()).await;
+    assert_eq!(server.cli(&["hget", &meta, "version"]).trim(), "2");
+    assert_eq!(server.cli(&["hexists", &meta, "marks"]).trim(), "0");
+    let later = revoke(&store).await;
+    let issuer = issuer.to_owned();
+    let all = [
+        Revocation::Token { issuer: issuer.clone(), jti: "a".into(), until: over },
+        Revocation::Session { issuer: issuer.clone(), sid: "b".into(), until: over },
+        Revocation::Subject { issuer, sub: "c".into(), issued_before: over, until: over },
+        later,
+    ];
+    assert_eq!(read(&store, None).await.0, all);
+    assert!(has(&store, "a").await);
+    assert_eq!(store.purge_log(HOUR, 10).await.unwrap(), 3);
+    assert!(!has(&store, "a").await);
+    assert_eq!(read(&store, None).await.0, all[3..]);
+    assert_eq!(server.cli(&["hlen", &revoked]).trim(), "1");
+    assert_eq!(workspace.keys(server), ["log", "meta", "revoked", "until"]);
+}

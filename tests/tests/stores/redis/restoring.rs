@@ -1,13 +1,13 @@
 use std::fs;
 use std::path::Path;
 
-use tower_jwt_auth_core::{EndReason, SessionSelector, SessionStore};
+use tower_jwt_auth_core::{EndReason, Session, SessionSelector, SessionStore, Timestamp};
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::Redis;
 use tower_jwt_auth_tests::util::{error_chain, until};
 
 use super::{ANY, Workspace, durable_server, follow, promote};
-use crate::support::{a_restore_ends_all, is_lost, list, read, revoke, session};
+use crate::support::{HOUR, a_restore_ends_all, is_lost, list, read, revoke, session};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -141,6 +141,19 @@ async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
     assert!(list(&store, "user-7").await.unwrap().is_empty());
     assert_eq!(store.after_restore().await.unwrap(), 0);
     assert!(is_lost(&store, &end).await, "each time");
+}
+
+#[tokio::test]
+async fn after_a_restore_the_latest_time_stays_readable() {
+    let Some((Workspace { store, .. }, _)) = Workspace::new().await else { return };
+    let mut record = session("alice").into_record();
+    record.rotated_at = record.rotated_at - HOUR;
+    record.access_until = Timestamp::MAX;
+    let session = Session::from_record(record);
+    store.insert(&session, ANY).await.unwrap();
+    assert_eq!(store.after_restore().await.unwrap(), 1);
+    let row = store.load(session.id()).await.unwrap().unwrap().session;
+    assert_eq!(read(&store, None).await.0, [row.record().revocation()]);
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
--- Finds out at the start what would fail later: data of another version or making, and commands that the user
--- may not run, for a script that is stopped halfway leaves halves.
+-- Finds problems that would make calls fail later: data of another version or application, and commands that the user
+-- may not run. A script that fails at such a command would keep its earlier writes.
+-- Arguments: root, schema_version, incarnation for a log without one.
+-- Returns 'ok'; or 'version' and the version; or 'type', the key and its type; or 'command', the command and its error.
 local META = KEYS[1]
-local ROOT, SCHEMA, INCARNATION = ARGV[1], ARGV[2], ARGV[3]
+local ROOT, SCHEMA_VERSION, INCARNATION = ARGV[1], ARGV[2], ARGV[3]
 
 local TYPES = {'hash', 'zset', 'stream', 'zset', 'hash', 'hash'}
 for i, key in ipairs(KEYS) do
@@ -10,7 +12,7 @@ for i, key in ipairs(KEYS) do
 end
 
 local version = redis.call('HGET', META, 'version')
-if version and version ~= SCHEMA then return {'version', version} end
+if version and version ~= '1' and version ~= SCHEMA_VERSION then return {'version', version} end
 
 local HASH, SET, LOG = ROOT .. 'probe:hash', ROOT .. 'probe:set', ROOT .. 'probe:log'
 local PROBES = {
@@ -39,18 +41,26 @@ local PROBES = {
   {'DEL', HASH, SET, LOG},
 }
 for _, probe in ipairs(PROBES) do
-  local answer = redis.pcall(unpack(probe))
-  if type(answer) == 'table' and answer.err then
+  local result = redis.pcall(unpack(probe))
+  if type(result) == 'table' and result.err then
     redis.pcall('DEL', HASH, SET, LOG)
-    return {'command', probe[1], answer.err}
+    return {'command', probe[1], result.err}
   end
 end
 
 local info = redis.call('INFO', 'server') .. redis.call('INFO', 'replication')
 if not string.find(info, 'run_id:%w') or not string.find(info, 'master_replid:%w') then
-  return {'command', 'INFO', 'it does not tell run_id and master_replid'}
+  return {'command', 'INFO', 'the response lacks run_id or master_replid'}
 end
 
-redis.call('HSETNX', META, 'version', SCHEMA)
+if version == '1' then
+  -- Version 2 names the target of a log entry `target_id`, not `name`. Entries of version 1 keep their field until they
+  -- are purged: rewriting a log of any length would block the server. The other two have new names. Each node soon
+  -- writes its next heartbeat.
+  redis.call('DEL', ROOT .. 'beats')
+  redis.call('HDEL', META, 'marks')
+  redis.call('HSET', META, 'version', SCHEMA_VERSION)
+end
+redis.call('HSETNX', META, 'version', SCHEMA_VERSION)
 redis.call('HSETNX', META, 'incarnation', INCARNATION)
-return {'open'}
+return {'ok'}

@@ -1,23 +1,29 @@
-//! Sessions as hashes: one field for each part, as a text that can be read.
+//! Sessions as hashes: one readable field for each part.
 
 use std::collections::HashMap;
 
 use redis::ScriptInvocation;
 use tower_jwt_auth_core::{
-    ClientInfo, Ended, LateRetryRun, SecretHash, Session, SessionId, SessionRecord, StoreError,
-    Timestamp,
+    ClientInfo, Ended, LateRetryRun, Revocation, SecretHash, Session, SessionId, SessionRecord,
+    StoreError, Timestamp,
 };
 
-/// The fields of a hash as the server gives them.
+use crate::convert::{malformed, parse, parse_time};
+
+/// The fields of a hash or of a stream entry.
 pub(crate) type Fields = HashMap<String, String>;
 
+/// The issuer, ID and `access_until` of a session that a script has ended.
+pub(crate) type EndedSession = (String, String, String);
+
+/// Converts a secret hash to its field.
 pub(crate) fn hash_text(hash: &SecretHash) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(hash.as_bytes())
 }
 
-/// Gives a script all parts of a session, each after its name.
-pub(crate) fn write(call: &mut ScriptInvocation<'_>, parts: &SessionRecord) {
-    // All of them by name, so that a part which is added to sessions is not forgotten here.
+/// Adds the fields of a session to the arguments of a script, each after its name.
+pub(crate) fn bind_session(call: &mut ScriptInvocation<'_>, record: &SessionRecord) {
+    // Names all fields, so that a new field of sessions breaks the build here.
     let SessionRecord {
         id: _,
         issuer,
@@ -36,7 +42,7 @@ pub(crate) fn write(call: &mut ScriptInvocation<'_>, parts: &SessionRecord) {
         scope,
         claims,
         client_info,
-    } = parts;
+    } = record;
     call.arg("issuer").arg(issuer).arg("subject").arg(subject);
     call.arg("secret_hash").arg(hash_text(secret_hash));
     call.arg("generation").arg(generation);
@@ -65,22 +71,18 @@ pub(crate) fn write(call: &mut ScriptInvocation<'_>, parts: &SessionRecord) {
     }
 }
 
-/// The session of this name that has these fields.
-pub(crate) fn read(id: SessionId, fields: Fields) -> Result<Session, StoreError> {
+/// Reads a session from its fields. Returns `None` if there are no fields, which means that the session does not exist.
+pub(crate) fn read_session(id: SessionId, fields: Fields) -> Result<Option<Session>, StoreError> {
+    if fields.is_empty() {
+        return Ok(None);
+    }
     let mut row = Row(fields);
-    let mut client_info = ClientInfo::default();
-    if let Some(user_agent) = row.optional("user_agent") {
-        client_info = client_info.with_user_agent(user_agent);
-    }
-    if let Some(address) = row.optional("address") {
-        client_info = client_info.with_address(address);
-    }
-    Ok(Session::from_record(SessionRecord {
+    Ok(Some(Session::from_record(SessionRecord {
         id,
         issuer: row.text("issuer")?,
         subject: row.text("subject")?,
-        secret_hash: row.hash("secret_hash")?,
-        generation: row.number("generation")?,
+        secret_hash: row.secret_hash()?,
+        generation: parse("generation", &row.text("generation")?)?,
         created_at: row.time("created_at")?,
         rotated_at: row.time("rotated_at")?,
         idle_until: row.time("idle_until")?,
@@ -92,8 +94,15 @@ pub(crate) fn read(id: SessionId, fields: Fields) -> Result<Session, StoreError>
         client_id: row.text("client_id")?,
         scope: row.text("scope")?,
         claims: row.text("claims")?,
-        client_info,
-    }))
+        client_info: row.client_info(),
+    })))
+}
+
+/// Reads the log entry of a session that a script has ended.
+pub(crate) fn read_ended_session(ended: EndedSession) -> Result<Revocation, StoreError> {
+    let (issuer, sid, access_until) = ended;
+    let until = parse_time("access_until", &access_until)?;
+    Ok(Revocation::Session { issuer, sid, until })
 }
 
 struct Row(Fields);
@@ -104,52 +113,44 @@ impl Row {
     }
 
     fn text(&mut self, name: &str) -> Result<String, StoreError> {
-        self.optional(name).ok_or_else(|| senseless(name))
-    }
-
-    fn number(&mut self, name: &str) -> Result<u64, StoreError> {
-        parse(name, &self.text(name)?)
+        self.optional(name).ok_or_else(|| malformed(name))
     }
 
     fn time(&mut self, name: &str) -> Result<Timestamp, StoreError> {
-        time(name, &self.text(name)?)
+        parse_time(name, &self.text(name)?)
     }
 
-    fn hash(&mut self, name: &str) -> Result<SecretHash, StoreError> {
-        let text = self.text(name)?;
+    fn secret_hash(&mut self) -> Result<SecretHash, StoreError> {
+        let text = self.text("secret_hash")?;
         let bytes = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).ok();
         let bytes: Option<[u8; 32]> = bytes.and_then(|bytes| bytes.try_into().ok());
-        bytes.map(SecretHash::from_bytes).ok_or_else(|| senseless(name))
+        bytes.map(SecretHash::from_bytes).ok_or_else(|| malformed("secret_hash"))
     }
 
     fn late_retry(&mut self) -> Result<Option<LateRetryRun>, StoreError> {
         let length = self.optional("late_retry_length");
         let Some(generation) = self.optional("late_retry") else { return Ok(None) };
         let generation = parse("late_retry", &generation)?;
-        // A node of the release before knows no runs.
+        // Early releases wrote no length.
         let length = length.map_or(Ok(1), |length| parse("late_retry_length", &length))?;
         Ok(Some(LateRetryRun { generation, length }))
     }
 
     fn ended(&mut self) -> Result<Option<Ended>, StoreError> {
         let Some(at) = self.optional("ended_at") else { return Ok(None) };
-        let at = time("ended_at", &at)?;
-        let reason = self.text("end_reason")?.parse().map_err(|_| senseless("end_reason"))?;
+        let at = parse_time("ended_at", &at)?;
+        let reason = parse("end_reason", &self.text("end_reason")?)?;
         Ok(Some(Ended { at, reason }))
     }
-}
 
-/// A time as the server keeps it: milliseconds.
-pub(crate) fn time(name: &str, text: &str) -> Result<Timestamp, StoreError> {
-    parse(name, text).map(Timestamp::from_unix_millis)
-}
-
-/// A number as the server keeps it.
-pub(crate) fn parse<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, StoreError> {
-    text.parse().map_err(|_| senseless(name))
-}
-
-/// Without what is there: it may be secret.
-pub(crate) fn senseless(name: &str) -> StoreError {
-    StoreError::corrupt(format!("there is no {name}, or it makes no sense"))
+    fn client_info(&mut self) -> ClientInfo {
+        let mut client_info = ClientInfo::default();
+        if let Some(user_agent) = self.optional("user_agent") {
+            client_info = client_info.with_user_agent(user_agent);
+        }
+        if let Some(address) = self.optional("address") {
+            client_info = client_info.with_address(address);
+        }
+        client_info
+    }
 }
