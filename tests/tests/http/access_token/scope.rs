@@ -6,7 +6,7 @@ use tower::{Layer, service_fn};
 use tower_jwt_auth::{AuthError, ConfigError, RequireScopeLayer, TokenError};
 use tower_jwt_auth_tests::harness::{echo, reason, request, send_to};
 use tower_jwt_auth_tests::token_builder::TokenBuilder;
-use tower_jwt_auth_tests::{Harness, TestResponse, TokenSigner};
+use tower_jwt_auth_tests::{TestResponse, TokenSigner};
 
 use super::fixture::Fixture;
 use super::test_keys::OTHER_SECRET;
