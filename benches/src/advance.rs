@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tower_jwt_auth::SessionLimit;
+use tower_jwt_auth::sessions::SessionLimit;
 use tower_jwt_auth::store::AdvanceRequest;
 
 use crate::engine::SharedStore;

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
+use tower_jwt_auth::Timestamp;
 use tower_jwt_auth::store::LogEntry;
-use tower_jwt_auth::{RevocationLog, Timestamp};
+use tower_jwt_auth::store::RevocationLog;
 
 use crate::{BoxError, sample};
 

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tower_jwt_auth::{RevocationList, SyncOptions};
+use tower_jwt_auth::RevocationList;
+use tower_jwt_auth::revocation::SyncOptions;
 
 use crate::engine::{Engine, SharedStore};
 use crate::fill::{ENTRY_LIFETIME, fill_log};

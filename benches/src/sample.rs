@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use tower_jwt_auth::sessions::{ClientInfo, Session, SessionId};
+use tower_jwt_auth::store::{Clock as _, Revocation, SystemClock};
 use tower_jwt_auth::store::{LogEntry, SecretHash, SessionRecord};
-use tower_jwt_auth::{
-    ClientInfo, Clock as _, Revocation, Session, SessionId, SignIn, SystemClock, Timestamp,
-};
+use tower_jwt_auth::{SignIn, Timestamp};
 use tower_jwt_auth_tests::Profile;
 
 use crate::BoxError;

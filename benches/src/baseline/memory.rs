@@ -2,8 +2,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tower_jwt_auth::sessions::{Session, SessionId};
 use tower_jwt_auth::store::SessionRecord;
-use tower_jwt_auth::{Session, SessionId};
 
 use super::MAX_CLIENTS;
 use crate::load::{Client, run_for};

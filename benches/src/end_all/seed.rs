@@ -1,6 +1,6 @@
 use sqlx::AssertSqlSafe;
 use sqlx::Connection as _;
-use tower_jwt_auth::SessionLimit;
+use tower_jwt_auth::sessions::SessionLimit;
 
 use crate::engine::{Backend, Engine, SharedStore, checkpoint, connect_sqlite};
 use crate::load::{Client, run_steps};

@@ -98,7 +98,7 @@ pub use self::auth::{
     RequireLayer, RequireScopeLayer, TokenSource,
 };
 #[doc(inline)]
-pub use self::endpoints::{LogoutService, RefreshCookie, RefreshService};
+pub use self::endpoints::{JwksService, LogoutService, RefreshCookie, RefreshService};
 pub use self::error::ConfigError;
 #[doc(inline)]
 pub use self::keys::{Algorithm, KeySet, RefreshSecrets, SigningKey, VerifyingKey};
@@ -110,20 +110,3 @@ pub use self::sessions::{RefreshHook, RotationPolicy, Sessions, SignIn, Tokens};
 pub use self::store::{MemoryStore, Timestamp};
 #[doc(inline)]
 pub use self::tokens::{Claims, Identity, Issuer, TrustedIssuer, Verifier};
-
-#[cfg(feature = "axum")]
-pub use self::auth::IdentityRejection;
-pub use self::auth::{Anonymous, CrossSite, JwtAuth};
-pub use self::endpoints::{JwksService, SameSite};
-pub use self::revocation::{SyncOptions, TokenStatus};
-pub use self::sessions::{
-    ClientInfo, EndReason, HookError, RefreshContext, RefreshError, RefreshKind, RefreshRejection,
-    Renewal, Session, SessionError, SessionId, SessionLimit, SessionPage, SessionPosition,
-    SessionsBuilder,
-};
-pub use self::store::{
-    Clock, ManualClock, Revocation, RevocationLog, SessionStore, StoreError, SystemClock, TokenId,
-};
-pub use self::tokens::{
-    AccessToken, ClaimsError, IssueError, RefreshToken, RequestError, TokenError, TokenPart,
-};

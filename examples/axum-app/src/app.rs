@@ -10,9 +10,11 @@ use axum::middleware::map_response_with_state;
 use axum::routing::{delete, get, post};
 use tower::timeout::TimeoutLayer;
 use tower::{BoxError, ServiceBuilder};
+use tower_jwt_auth::revocation::SyncOptions;
+use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth::{
     ConfigError, Issuer, JwtAuthLayer, LogoutService, OriginPolicy, RefreshCookie, RefreshService,
-    RequireFreshLoginLayer, RequireScopeLayer, SessionStore, Sessions, SyncOptions,
+    RequireFreshLoginLayer, RequireScopeLayer, Sessions,
 };
 
 use crate::config::{Config, StartError};

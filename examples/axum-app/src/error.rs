@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use tower_jwt_auth::SessionError;
+use tower_jwt_auth::sessions::SessionError;
 
 /// The response to a request that fails.
 #[derive(Clone, Copy, Debug)]

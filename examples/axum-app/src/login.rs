@@ -8,7 +8,8 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tower_jwt_auth::{ClientInfo, SignIn};
+use tower_jwt_auth::SignIn;
+use tower_jwt_auth::sessions::ClientInfo;
 
 use crate::app::App;
 use crate::error::ApiError;

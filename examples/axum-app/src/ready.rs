@@ -27,9 +27,10 @@ mod tests {
     use std::time::Duration;
 
     use axum::response::IntoResponse as _;
+    use tower_jwt_auth::store::ManualClock;
     use tower_jwt_auth::{
-        Issuer, ManualClock, MemoryStore, OriginPolicy, RefreshCookie, RefreshSecrets, Sessions,
-        SigningKey, Timestamp,
+        Issuer, MemoryStore, OriginPolicy, RefreshCookie, RefreshSecrets, Sessions, SigningKey,
+        Timestamp,
     };
 
     use super::*;

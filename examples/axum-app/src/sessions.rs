@@ -5,7 +5,8 @@ use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use tower_jwt_auth::{Identity, Session, SessionId};
+use tower_jwt_auth::Identity;
+use tower_jwt_auth::sessions::{Session, SessionId};
 
 use crate::app::App;
 use crate::error::ApiError;

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tower_jwt_auth::{MemoryStore, SessionStore};
+use tower_jwt_auth::MemoryStore;
+use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_sqlx::{PostgresStore, SqliteStore};
 

@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 use tower_jwt_auth::store::{LogEntry, LogPage, RevocationKey, Session};
-use tower_jwt_auth::{Revocation, SessionStore, StoreError};
+use tower_jwt_auth::store::{Revocation, SessionStore, StoreError};
 use tower_jwt_auth_tests::ISSUER;
 
 use crate::history::{SharedHistory, lock};

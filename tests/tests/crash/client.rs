@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use tokio::sync::RwLock;
 use tokio::time::sleep;
-use tower_jwt_auth::{
-    RefreshError, RefreshRejection, SessionError, Sessions, SignIn, StoreError, Tokens,
-};
+use tower_jwt_auth::sessions::{RefreshError, RefreshRejection, SessionError};
+use tower_jwt_auth::store::StoreError;
+use tower_jwt_auth::{Sessions, SignIn, Tokens};
 use tower_jwt_auth_tests::Profile;
 
 use crate::event::{CookieJar, Event, EventKind, HeldToken};

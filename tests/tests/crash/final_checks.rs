@@ -2,7 +2,9 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::time::sleep;
-use tower_jwt_auth::{JwtAuthLayer, RefreshError, RefreshRejection, SessionStore, Sessions};
+use tower_jwt_auth::sessions::{RefreshError, RefreshRejection};
+use tower_jwt_auth::store::SessionStore;
+use tower_jwt_auth::{JwtAuthLayer, Sessions};
 use tower_jwt_auth_tests::Profile;
 use tower_jwt_auth_tests::harness::call_behind;
 

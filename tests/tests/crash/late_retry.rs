@@ -5,8 +5,10 @@ use std::time::{Duration, Instant};
 
 use tokio::task::block_in_place;
 use tokio::time::sleep;
+use tower_jwt_auth::sessions::RefreshError;
 use tower_jwt_auth::store::LateRetryRun;
-use tower_jwt_auth::{RefreshError, SessionStore, Sessions, SignIn, Tokens};
+use tower_jwt_auth::store::SessionStore;
+use tower_jwt_auth::{Sessions, SignIn, Tokens};
 use tower_jwt_auth_tests::Profile;
 
 use crate::audit::answer;

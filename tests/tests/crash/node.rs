@@ -1,10 +1,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower_jwt_auth::{
-    Algorithm, Issuer, RefreshSecrets, RotationPolicy, SessionStore, Sessions, SigningKey,
-    SyncOptions,
-};
+use tower_jwt_auth::revocation::SyncOptions;
+use tower_jwt_auth::store::SessionStore;
+use tower_jwt_auth::{Algorithm, Issuer, RefreshSecrets, RotationPolicy, Sessions, SigningKey};
 use tower_jwt_auth_tests::harness::REFRESH_SECRET;
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, Profile};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tower_jwt_auth::SessionStore;
+use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth_redis::RedisStore;
 use tower_jwt_auth_tests::servers::Redis;
 

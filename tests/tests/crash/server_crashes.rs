@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::RwLock;
 use tokio::task::{JoinSet, block_in_place};
 use tokio::time::sleep;
-use tower_jwt_auth::SessionStore;
+use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth_tests::servers::{Postgres, Redis};
 
 use crate::audit::audit;

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use tower_jwt_auth::{Session, SessionId, Tokens};
+use tower_jwt_auth::Tokens;
+use tower_jwt_auth::sessions::{Session, SessionId};
 
 use crate::reference::{Millis, Row, Span};
 

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tower_jwt_auth::{Clock, ManualClock, SystemClock, Timestamp};
+use tower_jwt_auth::Timestamp;
+use tower_jwt_auth::store::{Clock, ManualClock, SystemClock};
 use tower_jwt_auth_tests::START;
 
 use crate::reference::{Millis, Moment};

@@ -1,7 +1,9 @@
 //! Ends and revocations.
 
 use proptest::prelude::*;
-use tower_jwt_auth::{Revocation, SessionError, Timestamp};
+use tower_jwt_auth::Timestamp;
+use tower_jwt_auth::sessions::SessionError;
+use tower_jwt_auth::store::Revocation;
 use tower_jwt_auth_core::RevocationKey;
 use tower_jwt_auth_tests::ISSUER;
 

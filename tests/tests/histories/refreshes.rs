@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use tower_jwt_auth::{RefreshError, RefreshRejection, Tokens};
+use tower_jwt_auth::Tokens;
+use tower_jwt_auth::sessions::{RefreshError, RefreshRejection};
 
 use crate::clients::{Access, Knowledge};
 use crate::reference::{Moment, RefreshCall, RefreshResponse, Span};

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use tower_jwt_auth::{
-    Issuer, JwtAuthLayer, RefreshSecrets, RotationPolicy, SessionLimit, SessionStore, Sessions,
-    SigningKey, SyncOptions,
-};
+use tower_jwt_auth::revocation::SyncOptions;
+use tower_jwt_auth::sessions::SessionLimit;
+use tower_jwt_auth::store::SessionStore;
+use tower_jwt_auth::{Issuer, JwtAuthLayer, RefreshSecrets, RotationPolicy, Sessions, SigningKey};
 use tower_jwt_auth_tests::harness::REFRESH_SECRET;
 use tower_jwt_auth_tests::{AUDIENCE, Fault, FaultyStore, ISSUER, Profile};
 

@@ -1,7 +1,8 @@
 //! Sign-ins and lists.
 
 use proptest::prelude::*;
-use tower_jwt_auth::{Session, SessionId, SignIn};
+use tower_jwt_auth::SignIn;
+use tower_jwt_auth::sessions::{Session, SessionId};
 use tower_jwt_auth_tests::{ISSUER, Profile};
 
 use crate::clients::{Access, Client, Knowledge};

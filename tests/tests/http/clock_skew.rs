@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
+use tower_jwt_auth::store::ManualClock;
+use tower_jwt_auth::tokens::TokenError;
 use tower_jwt_auth::{
-    AuthError, ConfigError, Issuer, JwtAuthLayer, ManualClock, RefreshSecrets, Sessions, SignIn,
-    SigningKey, TokenError, Verifier,
+    AuthError, ConfigError, Issuer, JwtAuthLayer, RefreshSecrets, Sessions, SignIn, SigningKey,
+    Verifier,
 };
 use tower_jwt_auth_tests::harness::{Profile, REFRESH_SECRET, call_behind, reason};
 use tower_jwt_auth_tests::token_builder::decode;

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_jwt_auth::{RefreshRejection, Revocation, Timestamp, TokenStatus, Verifier};
+use tower_jwt_auth::revocation::TokenStatus;
+use tower_jwt_auth::sessions::RefreshRejection;
+use tower_jwt_auth::store::Revocation;
+use tower_jwt_auth::{Timestamp, Verifier};
 use tower_jwt_auth_tests::harness::send_to;
 use tower_jwt_auth_tests::token_builder::decode;
 use tower_jwt_auth_tests::{Fault, Harness, ISSUER, Profile, TestResponse};

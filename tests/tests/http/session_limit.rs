@@ -1,7 +1,9 @@
 //! The limit of sessions of a subject.
 
 use http::StatusCode;
-use tower_jwt_auth::{EndReason, SessionError, SessionLimit, SessionStore, SignIn};
+use tower_jwt_auth::SignIn;
+use tower_jwt_auth::sessions::{EndReason, SessionError, SessionLimit};
+use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth_tests::{Harness, Profile};
 
 #[tokio::test]

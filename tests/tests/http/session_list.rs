@@ -1,7 +1,7 @@
 //! The list of sessions that a user sees.
 
 use http::StatusCode;
-use tower_jwt_auth::ClientInfo;
+use tower_jwt_auth::sessions::ClientInfo;
 use tower_jwt_auth_tests::Harness;
 
 use crate::revocation::assert_dead;
@@ -17,7 +17,7 @@ async fn sessions_are_listed_and_ended_one_by_one_by_their_owner_only() {
     let refreshed = harness.refresh(first.refresh().as_str()).await;
 
     let listed = harness.sessions.list("alice", None).await.unwrap().sessions;
-    let ids: Vec<_> = listed.iter().map(tower_jwt_auth::Session::id).collect();
+    let ids: Vec<_> = listed.iter().map(tower_jwt_auth::sessions::Session::id).collect();
     assert_eq!(ids, [first.refresh().session_id(), second.refresh().session_id()]);
     assert_eq!(listed[0].client_info(), &device);
     let times = |n: usize| {

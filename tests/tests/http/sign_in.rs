@@ -1,7 +1,8 @@
 //! Sign-ins, and what they take from the request.
 
 use http::StatusCode;
-use tower_jwt_auth::{ClientInfo, RefreshCookie, RefreshSecrets, SessionError, Sessions, SignIn};
+use tower_jwt_auth::sessions::{ClientInfo, SessionError};
+use tower_jwt_auth::{RefreshCookie, RefreshSecrets, Sessions, SignIn};
 use tower_jwt_auth_tests::harness::request;
 use tower_jwt_auth_tests::{Fault, Harness, ISSUER, Profile};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_jwt_auth::SessionError;
+use tower_jwt_auth::sessions::SessionError;
 use tower_jwt_auth_tests::{Fault, Harness};
 
 // Time is paused, and runs ahead while everything waits.

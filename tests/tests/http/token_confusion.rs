@@ -2,9 +2,8 @@
 
 use http::StatusCode;
 use serde_json::json;
-use tower_jwt_auth::{
-    Algorithm, AuthError, JwtAuthLayer, SigningKey, TokenError, Tokens, Verifier,
-};
+use tower_jwt_auth::tokens::TokenError;
+use tower_jwt_auth::{Algorithm, AuthError, JwtAuthLayer, SigningKey, Tokens, Verifier};
 use tower_jwt_auth_tests::harness::{REFRESH_SECRET, call_behind, reason};
 use tower_jwt_auth_tests::token_builder::{TokenBuilder, decode, encode};
 use tower_jwt_auth_tests::{Harness, TokenSigner};

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tower_jwt_auth::revocation::SyncOptions;
 use tower_jwt_auth::{
-    Issuer, JwtAuthLayer, RefreshSecrets, RevocationList, Sessions, SignIn, SigningKey,
-    SyncOptions, Verifier,
+    Issuer, JwtAuthLayer, RefreshSecrets, RevocationList, Sessions, SignIn, SigningKey, Verifier,
 };
 use tower_jwt_auth_core::{LogPage, Revocation, RevocationLog, SessionStore};
 use tower_jwt_auth_redis::RedisStore;

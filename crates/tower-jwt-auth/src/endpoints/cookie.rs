@@ -25,7 +25,8 @@ pub enum SameSite {
 /// # Examples
 ///
 /// ```
-/// use tower_jwt_auth::{RefreshCookie, SameSite};
+/// use tower_jwt_auth::endpoints::SameSite;
+/// use tower_jwt_auth::RefreshCookie;
 ///
 /// let cookie = RefreshCookie::host();
 /// assert_eq!(cookie.name(), "__Host-refresh_token");

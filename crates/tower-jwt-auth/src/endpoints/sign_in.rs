@@ -21,7 +21,8 @@ impl<C> SignIn<C> {
     ///
     /// ```
     /// use http::{HeaderMap, Uri};
-    /// use tower_jwt_auth::{AuthError, ClientInfo, OriginPolicy, RefreshCookie, SignIn};
+    /// use tower_jwt_auth::sessions::ClientInfo;
+    /// use tower_jwt_auth::{AuthError, OriginPolicy, RefreshCookie, SignIn};
     ///
     /// fn who(headers: &HeaderMap, uri: &Uri, address: String) -> Result<SignIn, AuthError> {
     ///     OriginPolicy::same_origin().check(headers, uri)?;

@@ -1,6 +1,6 @@
 //! The local replica of the revocation log.
 //!
-//! Four files: [`entries`] is the cache, [`follower`] the task that keeps it in step with the log, [`status`]
+//! Four files: `cache` is the cache, `follower` the task that keeps it in step with the log, `status`
 //! the answer for a whole identity, and this one what others ask.
 
 mod cache;
@@ -42,7 +42,7 @@ pub(crate) const DEFAULT_MAX_STALENESS: Duration = Duration::from_secs(30);
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use tower_jwt_auth::SyncOptions;
+/// use tower_jwt_auth::revocation::SyncOptions;
 ///
 /// let policy = SyncOptions::default().with_heartbeat(Duration::from_secs(2))?;
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
@@ -223,7 +223,7 @@ impl RevocationList {
 
     /// No revocation at all: a token lives until it expires, whatever happens to its session.
     ///
-    /// [`status`](Self::status) judges expiry by [`SystemClock`].
+    /// `status`(Self::status) judges expiry by [`SystemClock`].
     pub fn none() -> Self {
         Self::none_with_clock(SystemClock::new())
     }

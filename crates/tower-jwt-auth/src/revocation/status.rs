@@ -29,10 +29,9 @@ impl RevocationList {
     /// # Examples
     ///
     /// ```
-    /// use tower_jwt_auth::{
-    ///     Clock as _, Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey, SystemClock,
-    ///     TokenStatus, Verifier,
-    /// };
+    /// use tower_jwt_auth::revocation::TokenStatus;
+    /// use tower_jwt_auth::store::{Clock as _, SystemClock};
+    /// use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey, Verifier};
     ///
     /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;

@@ -16,7 +16,8 @@ use super::RefreshKind;
 /// # Examples
 ///
 /// ```
-/// use tower_jwt_auth::{HookError, RefreshContext, RefreshHook, RefreshKind, Renewal, async_trait};
+/// use tower_jwt_auth::sessions::{HookError, RefreshContext, RefreshKind, Renewal};
+/// use tower_jwt_auth::{RefreshHook, async_trait};
 ///
 /// struct OnlyActive;
 ///

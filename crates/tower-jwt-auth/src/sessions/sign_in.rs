@@ -7,7 +7,8 @@ use tower_jwt_auth_core::{ClientInfo, Timestamp};
 /// # Examples
 ///
 /// ```
-/// use tower_jwt_auth::{ClientInfo, SignIn};
+/// use tower_jwt_auth::sessions::ClientInfo;
+/// use tower_jwt_auth::SignIn;
 ///
 /// let who = SignIn::new("alice")
 ///     .with_scope("read write")

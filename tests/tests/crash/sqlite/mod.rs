@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::task::block_in_place;
 use tokio::time::sleep;
-use tower_jwt_auth::SessionStore;
+use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth_sqlx::SqliteStore;
 
 use self::worker::{Work, Worker};

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
-use tower_jwt_auth::{SessionStore, Sessions};
+use tower_jwt_auth::Sessions;
+use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth_sqlx::SqliteStore;
 use tower_jwt_auth_tests::Profile;
 

@@ -2,7 +2,8 @@
 
 use jsonwebtoken::EncodingKey;
 use serde_json::json;
-use tower_jwt_auth::{Algorithm, KeySet, TokenError, TokenPart, TrustedIssuer, Verifier};
+use tower_jwt_auth::tokens::{TokenError, TokenPart};
+use tower_jwt_auth::{Algorithm, KeySet, TrustedIssuer, Verifier};
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, TokenSigner};
 
 use super::fixture::{Fixture, KEY_ID};

@@ -1,7 +1,8 @@
 //! Issuer, audience, subject, and the application's own claims.
 
 use serde_json::{Value, json};
-use tower_jwt_auth::{TokenError, TrustedIssuer};
+use tower_jwt_auth::TrustedIssuer;
+use tower_jwt_auth::tokens::TokenError;
 use tower_jwt_auth_tests::harness::call_behind;
 use tower_jwt_auth_tests::token_builder::TokenBuilder;
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, TokenSigner};

@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 use serde_json::{Value, json};
-use tower_jwt_auth::{Algorithm, JwtAuthLayer, TokenError, TokenPart, Verifier};
+use tower_jwt_auth::tokens::{TokenError, TokenPart};
+use tower_jwt_auth::{Algorithm, JwtAuthLayer, Verifier};
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{call_behind, reason};
 use tower_jwt_auth_tests::token_builder::TokenBuilder;

@@ -1,7 +1,8 @@
 //! Segments, base64url and JSON.
 
 use http::StatusCode;
-use tower_jwt_auth::{Algorithm, TokenError, TokenPart};
+use tower_jwt_auth::Algorithm;
+use tower_jwt_auth::tokens::{TokenError, TokenPart};
 use tower_jwt_auth_tests::harness::call_behind;
 use tower_jwt_auth_tests::token_builder::{TokenBuilder, encode};
 

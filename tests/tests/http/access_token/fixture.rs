@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use tower_jwt_auth::store::ManualClock;
+use tower_jwt_auth::tokens::TokenError;
 use tower_jwt_auth::{
-    Algorithm, AuthError, JwtAuthLayer, KeySet, ManualClock, RevocationList, Timestamp, TokenError,
-    TrustedIssuer, Verifier,
+    Algorithm, AuthError, JwtAuthLayer, KeySet, RevocationList, Timestamp, TrustedIssuer, Verifier,
 };
 use tower_jwt_auth_tests::harness::{Profile, call_behind, reason};
 use tower_jwt_auth_tests::token_builder::TokenBuilder;

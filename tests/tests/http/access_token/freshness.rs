@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use tower::{Layer, service_fn};
-use tower_jwt_auth::{AuthError, JwtAuthLayer, RequestError, RequireFreshLoginLayer, SignIn};
+use tower_jwt_auth::tokens::RequestError;
+use tower_jwt_auth::{AuthError, JwtAuthLayer, RequireFreshLoginLayer, SignIn};
 use tower_jwt_auth_tests::harness::{Profile, echo, reason, request, send_to};
 use tower_jwt_auth_tests::{Harness, START, TestResponse, TokenSigner};
 

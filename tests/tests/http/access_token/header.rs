@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tower_jwt_auth::{
-    Algorithm, KeySet, SigningKey, TokenError, TokenPart, TrustedIssuer, Verifier, VerifyingKey,
-};
+use tower_jwt_auth::tokens::{TokenError, TokenPart};
+use tower_jwt_auth::{Algorithm, KeySet, SigningKey, TrustedIssuer, Verifier, VerifyingKey};
 use tower_jwt_auth_tests::token_builder::encode;
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, TokenSigner};
 

@@ -3,7 +3,8 @@
 use http::StatusCode;
 use serde_json::json;
 use tower::{Layer, service_fn};
-use tower_jwt_auth::{AuthError, ConfigError, RequireScopeLayer, TokenError};
+use tower_jwt_auth::tokens::TokenError;
+use tower_jwt_auth::{AuthError, ConfigError, RequireScopeLayer};
 use tower_jwt_auth_tests::harness::{echo, reason, request, send_to};
 use tower_jwt_auth_tests::token_builder::TokenBuilder;
 use tower_jwt_auth_tests::{TestResponse, TokenSigner};

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tower_jwt_auth::{Algorithm, ConfigError, KeySet, TokenError, TrustedIssuer, Verifier};
+use tower_jwt_auth::tokens::TokenError;
+use tower_jwt_auth::{Algorithm, ConfigError, KeySet, TrustedIssuer, Verifier};
 use tower_jwt_auth_tests::harness::Profile;
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, TokenSigner};
 

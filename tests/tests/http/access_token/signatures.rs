@@ -1,7 +1,8 @@
 //! Signatures, and what another implementation says of them.
 
 use http::StatusCode;
-use tower_jwt_auth::{Algorithm, Issuer, KeySet, TokenError, TrustedIssuer, Verifier};
+use tower_jwt_auth::tokens::TokenError;
+use tower_jwt_auth::{Algorithm, Issuer, KeySet, TrustedIssuer, Verifier};
 use tower_jwt_auth_tests::harness::{request, send_to};
 use tower_jwt_auth_tests::token_builder::{TokenBuilder, encode, verifies};
 use tower_jwt_auth_tests::{AUDIENCE, Harness, ISSUER};

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde_json::Value;
-use tower_jwt_auth::{Algorithm, ConfigError, KeySet, TokenError, TokenPart, TrustedIssuer};
+use tower_jwt_auth::tokens::{TokenError, TokenPart};
+use tower_jwt_auth::{Algorithm, ConfigError, KeySet, TrustedIssuer};
 use tower_jwt_auth_tests::harness::reason;
 use tower_jwt_auth_tests::{AUDIENCE, Harness, ISSUER, START};
 

@@ -1,7 +1,8 @@
 //! The `typ` of the header (RFC 9068 §4).
 
 use serde_json::json;
-use tower_jwt_auth::{TokenError, TokenPart, TrustedIssuer};
+use tower_jwt_auth::TrustedIssuer;
+use tower_jwt_auth::tokens::{TokenError, TokenPart};
 
 use super::fixture::Fixture;
 

@@ -4,7 +4,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_jwt_auth::{LogoutService, RefreshRejection, SessionLimit, Tokens};
+use tower_jwt_auth::sessions::{RefreshRejection, SessionLimit};
+use tower_jwt_auth::{LogoutService, Tokens};
 use tower_jwt_auth_tests::harness::{assert_rejected, request, send_to};
 use tower_jwt_auth_tests::{Fault, Harness};
 

@@ -1,7 +1,9 @@
 //! Logging out of the session whose cookie the request carries.
 
 use http::StatusCode;
-use tower_jwt_auth::{EndReason, LogoutService, SessionStore};
+use tower_jwt_auth::LogoutService;
+use tower_jwt_auth::sessions::EndReason;
+use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth_tests::harness::send_to;
 use tower_jwt_auth_tests::{Fault, Harness};
 

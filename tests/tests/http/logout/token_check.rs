@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_jwt_auth::{
-    EndReason, RefreshRejection, Revocation, RotationPolicy, Session, SessionStore, Sessions,
-    Tokens,
-};
+use tower_jwt_auth::sessions::{EndReason, RefreshRejection, Session};
+use tower_jwt_auth::store::{Revocation, SessionStore};
+use tower_jwt_auth::{RotationPolicy, Sessions, Tokens};
 use tower_jwt_auth_tests::harness::assert_rejected;
 use tower_jwt_auth_tests::{Harness, ISSUER, TestResponse};
 
@@ -151,7 +150,8 @@ async fn the_session_that_goes_on_is_not_changed_by_the_question() {
 #[tokio::test]
 async fn the_question_is_judged_by_the_time_of_the_store() {
     use std::sync::Arc;
-    use tower_jwt_auth::{Issuer, ManualClock, RefreshSecrets};
+    use tower_jwt_auth::store::ManualClock;
+    use tower_jwt_auth::{Issuer, RefreshSecrets};
     use tower_jwt_auth_tests::Profile;
     use tower_jwt_auth_tests::harness::REFRESH_SECRET;
     // The node's clock stays behind: to it, the session is not idle yet.

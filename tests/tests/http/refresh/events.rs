@@ -1,7 +1,7 @@
 //! Log events of refreshes.
 
 use http::StatusCode;
-use tower_jwt_auth::ClientInfo;
+use tower_jwt_auth::sessions::ClientInfo;
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{request, send_to};
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_jwt_auth::{Issuer, RefreshRejection, RefreshSecrets, RotationPolicy, Sessions};
+use tower_jwt_auth::sessions::RefreshRejection;
+use tower_jwt_auth::{Issuer, RefreshSecrets, RotationPolicy, Sessions};
 use tower_jwt_auth_tests::harness::{DAY, REFRESH_SECRET, assert_rejected};
 use tower_jwt_auth_tests::{AUDIENCE, Harness, ISSUER, Profile};
 

@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use tower_jwt_auth::{
-    Clock as _, Issuer, ManualClock, MemoryStore, RefreshRejection, RefreshSecrets, RotationPolicy,
-    SessionStore, Sessions, SigningKey,
-};
+use tower_jwt_auth::sessions::RefreshRejection;
+use tower_jwt_auth::store::{Clock as _, ManualClock, SessionStore};
+use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, RotationPolicy, Sessions, SigningKey};
 use tower_jwt_auth_tests::harness::{REFRESH_SECRET, assert_rejected};
 use tower_jwt_auth_tests::token_builder::decode;
 use tower_jwt_auth_tests::{AUDIENCE, Harness, ISSUER, Profile, START, TestResponse};

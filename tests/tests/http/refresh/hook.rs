@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use http::StatusCode;
-use tower_jwt_auth::{
-    ClientInfo, HookError, RefreshContext, RefreshHook, RefreshKind, RefreshRejection, Renewal,
+use tower_jwt_auth::RefreshHook;
+use tower_jwt_auth::sessions::{
+    ClientInfo, HookError, RefreshContext, RefreshKind, RefreshRejection, Renewal,
 };
 use tower_jwt_auth_tests::harness::assert_rejected;
 use tower_jwt_auth_tests::token_builder::decode;

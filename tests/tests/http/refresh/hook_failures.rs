@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::StatusCode;
-use tower_jwt_auth::{HookError, RefreshContext, RefreshHook, Renewal};
+use tower_jwt_auth::RefreshHook;
+use tower_jwt_auth::sessions::{HookError, RefreshContext, Renewal};
 use tower_jwt_auth_tests::{Harness, Profile};
 
 /// Waits for ever.

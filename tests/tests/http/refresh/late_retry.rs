@@ -1,7 +1,8 @@
 //! Retries after the grace window.
 
 use http::StatusCode;
-use tower_jwt_auth::{RefreshRejection, RotationPolicy};
+use tower_jwt_auth::RotationPolicy;
+use tower_jwt_auth::sessions::RefreshRejection;
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{DAY, assert_rejected};
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::StatusCode;
 use tokio::sync::Notify;
-use tower_jwt_auth::{
-    HookError, RefreshContext, RefreshHook, RefreshRejection, Renewal, Revocation, SignIn,
-};
+use tower_jwt_auth::sessions::{HookError, RefreshContext, RefreshRejection, Renewal};
+use tower_jwt_auth::store::Revocation;
+use tower_jwt_auth::{RefreshHook, SignIn};
 use tower_jwt_auth_tests::{Harness, ISSUER, Profile};
 
 /// A store that waits until it is let go.

@@ -1,7 +1,8 @@
 //! Requests that the endpoint refuses before it queries the store.
 
 use http::{Method, StatusCode};
-use tower_jwt_auth::{Issuer, RefreshRejection, RefreshSecrets, Sessions};
+use tower_jwt_auth::sessions::RefreshRejection;
+use tower_jwt_auth::{Issuer, RefreshSecrets, Sessions};
 use tower_jwt_auth_tests::harness::{REFRESH_SECRET, assert_rejected, request, send_to};
 use tower_jwt_auth_tests::{AUDIENCE, Harness, ISSUER, Profile};
 

@@ -1,7 +1,7 @@
 //! Reuse of a spent token ends the session.
 
 use http::StatusCode;
-use tower_jwt_auth::RefreshRejection;
+use tower_jwt_auth::sessions::RefreshRejection;
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::assert_rejected;
 use tower_jwt_auth_tests::token_builder::decode;

@@ -1,7 +1,8 @@
 //! Attributes of the cookie.
 
 use http::StatusCode;
-use tower_jwt_auth::{ConfigError, RefreshCookie, SameSite};
+use tower_jwt_auth::endpoints::SameSite;
+use tower_jwt_auth::{ConfigError, RefreshCookie};
 use tower_jwt_auth_tests::{Harness, TestResponse};
 
 /// The attributes of a `Set-Cookie`, sorted.

@@ -1,7 +1,9 @@
 //! Refresh cookies of sessions that have ended, beside those of live ones.
 
 use http::StatusCode;
-use tower_jwt_auth::{EndReason, RefreshRejection, Revocation, Session, SessionStore, Tokens};
+use tower_jwt_auth::Tokens;
+use tower_jwt_auth::sessions::{EndReason, RefreshRejection, Session};
+use tower_jwt_auth::store::{Revocation, SessionStore};
 use tower_jwt_auth_tests::harness::{DAY, request, send_to};
 use tower_jwt_auth_tests::{Fault, Harness, ISSUER};
 

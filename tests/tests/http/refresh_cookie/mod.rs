@@ -6,7 +6,8 @@ mod moved;
 mod origin;
 mod several;
 
-use tower_jwt_auth::{LogoutService, SessionId};
+use tower_jwt_auth::LogoutService;
+use tower_jwt_auth::sessions::SessionId;
 use tower_jwt_auth_tests::harness::{REFRESH_SECRET, request, send_to};
 use tower_jwt_auth_tests::token_builder::decode;
 use tower_jwt_auth_tests::{Harness, TestResponse, TokenSigner};

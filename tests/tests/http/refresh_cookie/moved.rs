@@ -1,10 +1,9 @@
 //! Cookies that the application has moved to another path or domain.
 
 use http::{HeaderMap, HeaderValue, StatusCode};
-use tower_jwt_auth::{
-    ConfigError, HookError, LogoutService, RefreshContext, RefreshCookie, RefreshHook, Renewal,
-    SameSite,
-};
+use tower_jwt_auth::endpoints::SameSite;
+use tower_jwt_auth::sessions::{HookError, RefreshContext, Renewal};
+use tower_jwt_auth::{ConfigError, LogoutService, RefreshCookie, RefreshHook};
 use tower_jwt_auth_tests::harness::send_to;
 use tower_jwt_auth_tests::{Harness, Profile};
 

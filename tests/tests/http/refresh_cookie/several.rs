@@ -1,7 +1,9 @@
 //! Requests that carry several refresh cookies.
 
 use http::StatusCode;
-use tower_jwt_auth::{LogoutService, RefreshRejection, SessionStore};
+use tower_jwt_auth::LogoutService;
+use tower_jwt_auth::sessions::RefreshRejection;
+use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{DAY, request, send_to};
 
@@ -68,7 +70,7 @@ async fn a_token_that_is_ahead_of_the_store_counts_as_one_of_a_live_session() {
     let planted = harness.sign_in().await;
     let mine = harness.sign_in().await;
     let row = harness.store.load(mine.refresh().session_id()).await.unwrap().unwrap().session;
-    ahead.store.insert(&row, tower_jwt_auth::SessionLimit::none()).await.unwrap();
+    ahead.store.insert(&row, tower_jwt_auth::sessions::SessionLimit::none()).await.unwrap();
     let next = ahead.refresh(mine.refresh().as_str()).await;
     let response =
         refresh(&harness, &[next.cookie_value().unwrap(), planted.refresh().as_str()]).await;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, service_fn};
-use tower_jwt_auth::RequestError;
+use tower_jwt_auth::tokens::RequestError;
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{Profile, request, send_to};
 

@@ -1,7 +1,7 @@
 //! A cookie with the access token.
 
 use http::StatusCode;
-use tower_jwt_auth::RequestError;
+use tower_jwt_auth::tokens::RequestError;
 
 use super::{
     ALICE, COOKIE, access_token, assert_bad_request, assert_let_in, assert_without_credentials, at,

@@ -1,6 +1,6 @@
 //! The `Authorization` header (RFC 6750 §2.1).
 
-use tower_jwt_auth::RequestError;
+use tower_jwt_auth::tokens::RequestError;
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::request;
 

@@ -15,7 +15,8 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, service_fn};
-use tower_jwt_auth::{AuthError, RequestError, TokenSource};
+use tower_jwt_auth::tokens::RequestError;
+use tower_jwt_auth::{AuthError, TokenSource};
 use tower_jwt_auth_tests::harness::{echo, reason, request, send_to};
 use tower_jwt_auth_tests::{Harness, TestResponse};
 

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tower::{Layer, service_fn};
-use tower_jwt_auth::{Anonymous, AuthError, TokenError, TokenSource};
+use tower_jwt_auth::auth::Anonymous;
+use tower_jwt_auth::tokens::TokenError;
+use tower_jwt_auth::{AuthError, TokenSource};
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{echo, reason, request, send_to};
 

@@ -1,7 +1,7 @@
 //! The query parameter (RFC 6750 §2.3).
 
 use http::StatusCode;
-use tower_jwt_auth::RequestError;
+use tower_jwt_auth::tokens::RequestError;
 
 use super::{
     ALICE, access_token, assert_bad_request, assert_let_in, assert_without_credentials, at,

@@ -1,6 +1,7 @@
 //! The size of a token.
 
-use tower_jwt_auth::{RequestError, SigningKey, TokenSource};
+use tower_jwt_auth::tokens::RequestError;
+use tower_jwt_auth::{SigningKey, TokenSource};
 use tower_jwt_auth_tests::token_builder::TokenBuilder;
 use tower_jwt_auth_tests::{Harness, TokenSigner};
 
