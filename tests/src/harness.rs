@@ -8,10 +8,11 @@ use http_body_util::Full;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tower::{Layer, Service, ServiceExt, service_fn};
+use tower_jwt_auth::sessions::{RefreshRejection, SessionsBuilder};
+use tower_jwt_auth::store::{Clock, ManualClock};
 use tower_jwt_auth::{
-    AuthError, Clock, Identity, Issuer, JwtAuthLayer, LogoutService, ManualClock, MemoryStore,
-    RefreshCookie, RefreshRejection, RefreshSecrets, RefreshService, Sessions, SessionsBuilder,
-    SignIn, SigningKey, Timestamp, TokenSource, Tokens,
+    AuthError, Identity, Issuer, JwtAuthLayer, LogoutService, MemoryStore, RefreshCookie,
+    RefreshSecrets, RefreshService, Sessions, SignIn, SigningKey, Timestamp, TokenSource, Tokens,
 };
 
 use crate::{FaultyStore, TestResponse, log_capture};
@@ -223,12 +224,14 @@ where
     TestResponse::read(response).await
 }
 
-/// Responds with the identity that the layer inserted: the subject and its name, or `anonymous`.
+/// Responds with the identity that the layer inserted, or `anonymous`: its subject, and its name where the verifier
+/// reads the claims [`Profile`].
 pub async fn echo(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
     let text = match request.extensions().get::<Identity>() {
-        Some(identity) => {
-            format!("{} is {}", identity.subject(), identity.claims::<Profile>().unwrap().name)
-        }
+        Some(identity) => match identity.claims::<Profile>() {
+            Some(profile) => format!("{} is {}", identity.subject(), profile.name),
+            None => identity.subject().to_owned(),
+        },
         None => "anonymous".to_owned(),
     };
     Ok(Response::new(Full::from(text)))

@@ -76,9 +76,11 @@ pub struct Anonymous {
     pub(crate) realm: Realm,
 }
 
-/// In the extensions of a preflight that passed unjudged.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Preflight;
+/// Marks, in the extensions of a request, a preflight that the layer lets pass without a check.
+#[derive(Clone, Debug)]
+pub(super) struct Preflight {
+    pub(super) realm: Realm,
+}
 
 /// What becomes of a request.
 pub(super) enum Decision {

@@ -67,7 +67,8 @@ where
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
             Decision::Pass => {
-                request.extensions_mut().insert(Preflight);
+                let realm = self.config.realm.clone();
+                request.extensions_mut().insert(Preflight { realm });
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
             Decision::Refuse(error) => {

@@ -8,9 +8,8 @@ use async_trait::async_trait;
 use http::StatusCode;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, yield_now};
-use tower_jwt_auth::{
-    HookError, RefreshContext, RefreshHook, RefreshRejection, Renewal, RotationPolicy, SignIn,
-};
+use tower_jwt_auth::sessions::{HookError, RefreshContext, RefreshRejection, Renewal};
+use tower_jwt_auth::{RefreshHook, RotationPolicy, SignIn};
 use tower_jwt_auth_tests::harness::{request, send_to};
 use tower_jwt_auth_tests::{Harness, Profile, TestResponse};
 
@@ -241,13 +240,15 @@ impl RefreshHook<Profile> for RefuseAll {
 }
 
 #[tokio::test]
-async fn clones_with_another_hook_ask_their_own() {
+async fn sessions_with_another_hook_do_not_share_a_refresh_in_flight() {
     let (harness, gate) = gated();
     let strict = harness.clone().with_sessions(|s| s.refresh_hook(RefuseAll));
     let tokens = harness.sign_in().await;
     let sent = send(&harness, tokens.refresh().as_str(), 1).await;
     let refused = strict.refresh(tokens.refresh().as_str()).await;
     assert_eq!(refused.extensions.get(), Some(&RefreshRejection::ByApplication));
+    // The first one learns from the log that the session has ended.
+    harness.until_refused(tokens.access().as_str()).await;
     gate.open();
     assert_eq!(statuses(&sent.join_all().await), [StatusCode::UNAUTHORIZED]);
 }

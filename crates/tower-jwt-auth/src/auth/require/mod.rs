@@ -35,7 +35,8 @@ trait Requirement {
 ///
 /// Without an identity the response is 401 for an anonymous request, and 500 where no
 /// [`JwtAuthLayer`](super::JwtAuthLayer) stands outside of the layer: a route that was left unprotected must not look
-/// protected. A CORS preflight that [`allow_preflights`](super::JwtAuthLayer::allow_preflights) lets pass goes on.
+/// protected. A CORS preflight that [`allow_preflights`](super::JwtAuthLayer::allow_preflights) lets pass has no identity
+/// either, so its response is 401: the layer that answers preflights stands outside of the requirement.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Require<S, R> {
@@ -55,11 +56,10 @@ impl<S, R: Requirement> Require<S, R> {
             let unmet = |error| (error, identity.realm().clone());
             return self.requirement.check(identity).map_err(unmet);
         }
-        if let Some(anonymous) = extensions.get::<Anonymous>() {
-            return Err((AuthError::Missing, anonymous.realm.clone()));
-        }
-        if extensions.get::<Preflight>().is_some() {
-            return Ok(());
+        let anonymous = extensions.get::<Anonymous>().map(|anonymous| &anonymous.realm);
+        let preflight = || extensions.get::<Preflight>().map(|preflight| &preflight.realm);
+        if let Some(realm) = anonymous.or_else(preflight) {
+            return Err((AuthError::Missing, realm.clone()));
         }
         let error = AuthError::MissingLayer { required_by: R::LAYER };
         tracing::error!("{error}");
