@@ -74,6 +74,7 @@ mod background;
 mod claims;
 pub mod endpoints;
 mod error;
+pub mod guide;
 mod http;
 mod identity;
 mod issuer;
