@@ -1,4 +1,4 @@
-//! Runs the walkthrough of the workspace's README against the real binary, and compares the output.
+//! Runs the walk-through of this example's README against the real binary, and compares the output.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[allow(dead_code, reason = "shared with the other tests")]
@@ -12,7 +12,7 @@ use std::{env, fs};
 
 use server::Server;
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../README.md");
+const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
 /// The line after the output of each command.
 const MARK: &str = "--- end of a command ---";
 
@@ -136,7 +136,7 @@ fn the_walkthrough_of_the_readme_shows_the_actual_output() {
             return;
         }
     }
-    let steps = steps(&fs::read_to_string(README).expect("the workspace has a README.md"));
+    let steps = steps(&fs::read_to_string(README).expect("the example has a README.md"));
     assert!(!steps.is_empty(), "the walkthrough has no commands");
     // By name, as in the README: cookies belong to a host.
     let server = Server::start(&[("BIND", "localhost:0"), ("GRACE", "1")]);
