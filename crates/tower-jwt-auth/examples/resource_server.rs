@@ -1,7 +1,8 @@
 //! A service that verifies the access tokens of another one, with the public keys that the other one publishes.
 //!
-//! `curl http://localhost:3000/.well-known/jwks.json | cargo run -p tower-jwt-auth --features axum --example
-//! resource_server` verifies the tokens of `cargo run -p axum-app`.
+//! Run it beside `cargo run -p axum-app`, whose tokens it accepts:
+//! `curl http://localhost:3000/.well-known/jwks.json |
+//!     cargo run -p tower-jwt-auth --features axum --example resource_server`
 
 use std::io;
 
