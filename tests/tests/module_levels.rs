@@ -1,7 +1,8 @@
-//! The levels of the modules of each library crate (docs/architecture.md): imports point to lower levels only, so that
-//! no two modules depend on each other.
+//! The levels of the modules of each crate: imports point to lower levels only, so that no two modules depend on each
+//! other. Each module has the lowest level that its imports allow, and docs/architecture.md shows these levels.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -16,15 +17,14 @@ struct Levels {
 const TOWER_JWT_AUTH: Levels = Levels {
     source: "crates/tower-jwt-auth/src",
     levels: &[
-        &["algorithm"],
+        &["algorithm", "store", "store_guard"],
         &["error"],
-        &["background", "jws", "keys", "scope", "store_guard"],
+        &["background", "jws", "keys", "scope"],
         &["claims", "http"],
         &["identity", "issuer"],
         &["refresh_token", "revocation", "verifier"],
-        &["sessions"],
-        &["auth", "endpoints", "store"],
-        &["tokens"],
+        &["sessions", "tokens"],
+        &["auth", "endpoints"],
     ],
     min_imports: 50,
 };
@@ -84,8 +84,8 @@ const ROOMS: &[Levels] = &[HTTP, POSTGRES, SQLITE];
 
 const HTTP: Levels = Levels {
     source: "crates/tower-jwt-auth/src/http",
-    levels: &[&["challenge", "cookies"], &["origin", "token_source"]],
-    min_imports: 1,
+    levels: &[&["cookies", "origin"], &["challenge", "token_source"]],
+    min_imports: 2,
 };
 
 const POSTGRES: Levels = Levels {
@@ -127,38 +127,80 @@ fn imports_inside_of_rooms_point_to_lower_levels() {
     }
 }
 
+#[test]
+fn the_page_shows_the_levels() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/architecture.md");
+    let page = fs::read_to_string(page).unwrap();
+    for levels in CRATES.iter().chain(ROOMS) {
+        let shown = levels_on(&page, levels.source);
+        let expected: Vec<Vec<&str>> = levels.levels.iter().map(|level| level.to_vec()).collect();
+        assert_eq!(shown, expected, "docs/architecture.md on {}", levels.source);
+    }
+}
+
 impl Levels {
     fn check(&self, root: &str) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(self.source);
         let mut imports = 0;
+        // The level of each module, and the lowest that its imports allow.
+        let mut modules: BTreeMap<String, (usize, usize)> = BTreeMap::new();
         for path in sources(&folder) {
             let inside = path.strip_prefix(&folder).unwrap().with_extension("");
             let module = inside.iter().next().unwrap().to_str().unwrap().to_owned();
-            if module == "lib" || module == "mod" || is_test(&inside) {
+            if ["lib", "main", "mod"].contains(&module.as_str()) || is_test(&inside) {
                 continue;
             }
-            let code = code(&path);
+            let code = absolute(&code(&path), &inside, root);
             assert!(!imports_from(&code, root), "{path:?} imports from {root} without a module");
+            let from = self.level(&module);
+            let (_, lowest) = modules.entry(module.clone()).or_insert((from, 0));
             for imported in imported(&code, root) {
                 if imported == module {
                     continue;
                 }
                 imports += 1;
-                let (from, to) = (self.level(&module), self.level(&imported));
+                let to = self.level(&imported);
                 assert!(
                     to < from,
                     "{module} (level {from}) imports {imported} (level {to}): {path:?}"
                 );
+                *lowest = (*lowest).max(to + 1);
             }
         }
-        let least = self.min_imports;
-        assert!(imports >= least, "{imports} imports were found in {}", self.source);
+        let min = self.min_imports;
+        assert!(imports >= min, "{imports} imports were found in {}", self.source);
+        for (module, (level, lowest)) in &modules {
+            assert_eq!(level, lowest, "the imports of {module} allow a lower level");
+        }
+        let listed = self.levels.iter().map(|level| level.len()).sum::<usize>();
+        assert_eq!(modules.len(), listed, "{} lacks modules that have a level", self.source);
     }
 
+    /// Returns the level of a module, from 0.
     fn level(&self, module: &str) -> usize {
         let level = self.levels.iter().position(|level| level.contains(&module));
         level.unwrap_or_else(|| panic!("{module} has no level in {}", self.source))
     }
+}
+
+/// The levels that the page shows below the path of the sources, the lowest first. Each row of the table is a level,
+/// with the names of its modules in backticks; names in parentheses are not modules of the level.
+fn levels_on<'p>(page: &'p str, source: &str) -> Vec<Vec<&'p str>> {
+    let (_, after) = page.split_once(&format!("`{source}`")).unwrap_or_else(|| panic!("{source}"));
+    let lines = after.lines().skip_while(|line| !line.starts_with('|'));
+    let rows = lines.take_while(|line| line.starts_with('|')).skip(2);
+    let mut levels: Vec<Vec<&str>> = rows
+        .map(|row| {
+            let modules = row.split('|').nth(2).unwrap();
+            let outside = modules.split('(').enumerate().map(|(at, part)| match at {
+                0 => part,
+                _ => part.split_once(')').unwrap().1,
+            });
+            outside.flat_map(|part| part.split('`').skip(1).step_by(2)).collect()
+        })
+        .collect();
+    levels.reverse();
+    levels
 }
 
 fn is_test(module: &Path) -> bool {
@@ -171,6 +213,15 @@ fn code(path: &Path) -> String {
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
     code.lines().filter(is_code).map(|line| format!("{line}\n")).collect()
+}
+
+/// Replaces the `super::…` that leads to the root by its path. `inside` is the path of the file below the root.
+fn absolute(code: &str, inside: &Path, root: &str) -> String {
+    let is_mod = inside.file_name().is_some_and(|name| name == "mod");
+    let depth = inside.iter().count() - usize::from(is_mod);
+    let up = format!(" {}", "super::".repeat(depth));
+    // One more of them leads out of the root.
+    code.replace(&format!("{up}super::"), " outside::").replace(&up, &format!(" {root}::"))
 }
 
 /// Whether a text imports from a root without the name of a module, as in `crate::{…}` or `crate::Item`. The level of

@@ -12,7 +12,7 @@
 
 // The access token lives in this variable and nowhere else. Web storage and the
 // DOM can be read by any script that gets into the page, and storage would also
-// outlive the tab. A reload loses the token, which is no harm: the refresh
+// outlive the tab. A reload loses the token, which does no harm: the refresh
 // cookie, which no script can read, gets a new one.
 let accessToken = null;
 
@@ -60,7 +60,7 @@ function withCookieLock(work) {
   return navigator.locks ? navigator.locks.request('auth-cookie', work) : work();
 }
 
-// Tells the other tabs *that* something happened. Never put a token in a message.
+// Notifies the other tabs *that* something happened. Never put a token in a message.
 const tabs = new BroadcastChannel('auth');
 
 /** Signs in. Returns false if the user name or the password is wrong. */
@@ -101,8 +101,8 @@ function refreshOnce() {
     requireEra(startedIn); // we may have waited long for the lock
     const answer = await send('/auth/refresh', { method: 'POST' });
     requireEra(startedIn);
-    // Only a 401 ends the session. A server that is down, restarting or out of
-    // reach must not cost users their sign-in.
+    // Only a 401 ends the session. A server that is down, restarting or
+    // unreachable must not cost users their sign-in.
     if (answer.status === 401) {
       beginEra();
       throw new SessionOver();
@@ -167,7 +167,7 @@ async function api(path, options = {}) {
 }
 
 // Not every 401 means a stale token. `insufficient_user_authentication` asks for a
-// newer *sign-in*; a refresh does not make the sign-in newer, so it is no cure.
+// newer *sign-in*; a refresh does not make the sign-in newer, so it does not help.
 function isStaleToken({ status, body }) {
   return status === 401 && (body?.error === undefined || body.error === 'invalid_token');
 }
@@ -176,7 +176,7 @@ function withBearer(options) {
   return { ...options, headers: { ...options.headers, Authorization: `Bearer ${accessToken}` } };
 }
 
-/** fetch() with a time limit, parsed JSON, and patience for a 503. */
+/** fetch() with a time limit, parsed JSON, and repeats after a 503. */
 async function send(path, options) {
   // Whatever `path` holds, the token and the password go to our own server only.
   const url = new URL(path, location.origin);
@@ -186,8 +186,9 @@ async function send(path, options) {
     const answer = await sendOnce(url, options);
     if (answer.status !== 503) return answer;
 
-    // This server says 503 before it has done anything, so a repeat is safe even
-    // for a POST. Without Retry-After, or with a long one, leave it to the user.
+    // A repeat is safe even for a POST: the API responds 503 before it has done
+    // anything, and it does no harm to sign in, refresh or log out once more.
+    // Without Retry-After, or with a long one, leave it to the user.
     const wait = retryAfterMs(answer.headers.get('Retry-After'));
     if (wait === null || wait > MAX_WAIT_MS || attempt === MAX_ATTEMPTS) {
       throw new Unavailable('Service unavailable, try again.');
@@ -218,7 +219,7 @@ function parseJson(text) {
   }
 }
 
-/** Retry-After is a number of seconds or a date. Null if there is none. */
+/** Retry-After is a number of seconds or a date. Null if it is absent or malformed. */
 function retryAfterMs(value) {
   if (!value) return null;
   const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
@@ -264,7 +265,7 @@ function showSignedOut(text = '', kind = 'info') {
   showView('signed-out');
   showMessage(text, kind);
   // With a message, this follows from something that happened; on a plain page
-  // load there is none, and moving the focus would be a surprise.
+  // load there is no message, and moving the focus would be a surprise.
   if (text) $('username').focus();
 }
 
@@ -582,7 +583,7 @@ tabs.addEventListener('message', ({ data }) => {
     beginEra();
     showSignedOut('You signed out in another tab.');
   } else if (data?.type === 'signed-in') {
-    // Perhaps as someone else: begin anew, lest this page show one user's data
+    // Perhaps as someone else: start over, lest this page show one user's data
     // and act as another.
     beginEra();
     showSignedOut();

@@ -45,8 +45,8 @@ pub(crate) struct App {
     pub(crate) max_staleness: Duration,
 }
 
-/// Builds the application with its keys, and connects it to its store.
-pub(crate) async fn build(config: &Config) -> Result<Router, StartError> {
+/// Builds the application with its keys, and connects it to its store. Returns its routes and its sessions.
+pub(crate) async fn build(config: &Config) -> Result<(Router, Sessions<Profile>), StartError> {
     let keys = config.keys().map_or_else(Keys::generate, Keys::load_or_create)?;
     let follow = SyncOptions::default().with_heartbeat(config.heartbeat());
     let follow = follow.map_err(|source| StartError::new("cannot use HEARTBEAT", source))?;
@@ -63,7 +63,10 @@ pub(crate) async fn build(config: &Config) -> Result<Router, StartError> {
             format!("cannot set up sessions with ACCESS_LIFETIME={lifetime}, GRACE={grace}");
         StartError::new(message, source)
     })?;
-    router(app, config).map_err(|source| StartError::new("cannot set up the routes", source))
+    let sessions = app.sessions.clone();
+    let router = router(app, config);
+    let router = router.map_err(|source| StartError::new("cannot set up the routes", source))?;
+    Ok((router, sessions))
 }
 
 fn set_up(

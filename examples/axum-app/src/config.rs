@@ -90,8 +90,8 @@ impl Config {
     /// token if that is less.
     pub(crate) fn rotation(&self) -> RotationPolicy {
         let policy = RotationPolicy::default().with_late_retries(self.late_retries);
-        let longest = self.access_lifetime / 2;
-        let grace = self.grace.unwrap_or_else(|| policy.grace().min(longest));
+        let max_grace = self.access_lifetime / 2;
+        let grace = self.grace.unwrap_or_else(|| policy.grace().min(max_grace));
         policy.with_grace(grace)
     }
 

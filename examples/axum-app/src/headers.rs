@@ -10,7 +10,7 @@ use axum::http::header::{
 };
 use axum::response::Response;
 
-/// The headers that keep other sites away. Browsers display any response if a link leads to it, so all have them.
+/// The headers that restrict other sites. A browser displays any response that a link leads to, so all have them.
 const SECURITY: [(HeaderName, HeaderValue); 5] = [
     // Only scripts and styles of this server run, and no page may frame its pages.
     (
@@ -42,7 +42,7 @@ const SECURITY: [(HeaderName, HeaderValue); 5] = [
 pub(crate) fn security(hsts_max_age: Option<Duration>) -> Arc<HeaderMap> {
     let mut headers = HeaderMap::from_iter(SECURITY);
     if let Some(max_age) = hsts_max_age {
-        // Digits are a valid value. Other subdomains are not this application's to decide about.
+        // Digits are a valid value. Without `includeSubDomains`: other hosts may have another owner.
         if let Ok(value) = HeaderValue::try_from(format!("max-age={}", max_age.as_secs())) {
             headers.insert(STRICT_TRANSPORT_SECURITY, value);
         }
@@ -50,8 +50,8 @@ pub(crate) fn security(hsts_max_age: Option<Duration>) -> Arc<HeaderMap> {
     Arc::new(headers)
 }
 
-/// Adds these headers to a response. A response of a user, or with a secret, is stored by no cache unless the
-/// handler has set another `Cache-Control`.
+/// Adds these headers to a response. No cache may store it unless the handler has set another `Cache-Control`: it may
+/// contain a user's data or a secret.
 pub(crate) async fn add(
     State(security): State<Arc<HeaderMap>>,
     mut response: Response,

@@ -9,17 +9,17 @@ use crate::config::StartError;
 
 /// Listens at the first address of `bind` that the system accepts.
 pub(crate) async fn bind(bind: &str) -> Result<TcpListener, StartError> {
-    let refuse = |source| StartError::new(format!("cannot listen at BIND={bind:?}"), source);
+    let failed = |source| StartError::new(format!("cannot listen at BIND={bind:?}"), source);
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in lookup_host(bind).await.map_err(refuse)? {
+    for address in lookup_host(bind).await.map_err(failed)? {
         match TcpListener::bind(address).await {
             Ok(listener) => return Ok(listener),
             // With the next address, http://localhost:3000 could reach either of two servers.
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(refuse(error)),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => return Err(failed(error)),
             Err(error) => last = error,
         }
     }
-    Err(refuse(last))
+    Err(failed(last))
 }
 
 /// Returns the address for a browser: the host name, if `bind` has one, and the actual port.

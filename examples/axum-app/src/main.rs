@@ -37,7 +37,7 @@ async fn main() {
 async fn run() -> Result<(), Box<dyn Error>> {
     log_to_stderr()?;
     let config = Config::from_env()?;
-    let app = app::build(&config).await?;
+    let (app, sessions) = app::build(&config).await?;
     let listener = listen::bind(config.bind()).await?;
     // Before the address is printed: a script that has read it may stop the server.
     let stop = serve::stop_signal()?;
@@ -46,6 +46,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     writeln!(stdout, "listening on http://{address}")?;
     stdout.flush()?;
     serve::serve(listener, app, Limits::default(), stop).await;
+    // Completes the refreshes and logouts whose client has disconnected.
+    sessions.shutdown().await;
     Ok(())
 }
 

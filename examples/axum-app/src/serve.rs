@@ -28,7 +28,7 @@ const MAX_BUFFER: usize = 32 * 1024;
 
 /// The bounds on the resources that clients hold.
 ///
-/// `REQUEST_TIMEOUT` in `app.rs` is the bound on a request whose head has arrived.
+/// `REQUEST_TIMEOUT` in `app.rs` bounds a request whose head has arrived.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
     /// The max number of open connections. Others wait in the system's queue until one closes.
@@ -63,7 +63,7 @@ pub(crate) async fn serve(
     limits: Limits,
     stop: impl Future<Output = ()>,
 ) {
-    let slots = Arc::new(Semaphore::new(limits.max_connections));
+    let permits = Arc::new(Semaphore::new(limits.max_connections));
     let (connections, stopping) = (TaskTracker::new(), CancellationToken::new());
     let mut app = app.into_make_service_with_connect_info::<SocketAddr>();
     let mut http = http1::Builder::new();
@@ -72,10 +72,10 @@ pub(crate) async fn serve(
     let mut stop = pin!(stop);
     loop {
         let accept = async {
-            let slot = Arc::clone(&slots).acquire_owned().await;
-            (slot, Listener::accept(&mut listener).await)
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            (permit, Listener::accept(&mut listener).await)
         };
-        let (slot, (stream, peer)) = tokio::select! {
+        let (permit, (stream, peer)) = tokio::select! {
             accepted = accept => accepted,
             () = &mut stop => break,
         };
@@ -84,7 +84,7 @@ pub(crate) async fn serve(
         let connection = http.serve_connection(TokioIo::new(stream), service);
         let stopping = stopping.clone();
         connections.spawn(async move {
-            let _slot = slot;
+            let _permit = permit;
             let mut connection = pin!(connection);
             tokio::select! {
                 _ = connection.as_mut() => return,
@@ -127,7 +127,7 @@ pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
 pub(crate) fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
     Ok(async {
         if tokio::signal::ctrl_c().await.is_err() {
-            // A server that cannot be stopped this way is better than one that stops at once.
+            // The server runs on without this way to stop it.
             std::future::pending::<()>().await;
         }
     })

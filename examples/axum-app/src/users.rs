@@ -51,14 +51,14 @@ static USERS: [User; 3] = [
 /// reveal who has an account.
 const UNKNOWN_USER: &str = "$argon2id$v=19$m=19456,t=2,p=1$/Dn0zQ33AMdQea/Ya+/CLA$rQwvWIEKtSjdr4ffL04XF75/K0ql26bj8BN/GwsSvws";
 
-/// The max number of sign-ins that wait while others are checked. A core checks some 30 a second.
+/// The max number of sign-ins that wait for a core. A core checks about 30 a second.
 const MAX_WAITING: usize = 32;
 
 /// The table of users.
 #[derive(Clone, Debug)]
 pub(crate) struct Users {
-    /// One permit for each hash that is computed. A hash takes 19 MiB and a whole core, so more at a time than there
-    /// are cores make each slower and none faster.
+    /// One permit for each hash that is computed. A hash takes 19 MiB and a whole core, so more hashes at a time than
+    /// cores only make each of them slower.
     hashing: Arc<Semaphore>,
     /// One permit for each sign-in that waits for a core or has one.
     queue: Arc<Semaphore>,
@@ -86,18 +86,18 @@ impl Users {
     ) -> Result<Option<&'static User>, ApiError> {
         let user = USERS.iter().find(|user| user.subject == username);
         let hash = user.map_or(UNKNOWN_USER, |user| user.password_hash);
-        let place = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| {
+        let queued = Arc::clone(&self.queue).try_acquire_owned().map_err(|_| {
             tracing::warn!("refused a sign-in: too many wait");
             ApiError::UNAVAILABLE
         })?;
-        let core = Arc::clone(&self.hashing).acquire_owned().await.map_err(broken)?;
+        let hashing = Arc::clone(&self.hashing).acquire_owned().await.map_err(not_checked)?;
         let checking = tokio::task::spawn_blocking(move || {
-            // Held in here, since the hashing continues when the client has disconnected. This is why tower's
-            // ConcurrencyLimit, which releases its permit then, does not serve here.
-            let _permits = (place, core);
+            // Held in here: the hashing continues after the client has disconnected. The ConcurrencyLimit of tower
+            // would release its permit then.
+            let _permits = (queued, hashing);
             is_password(&password, hash)
         });
-        let is_right = checking.await.map_err(broken)?;
+        let is_right = checking.await.map_err(not_checked)?;
         Ok(user.filter(|_| is_right))
     }
 }
@@ -107,7 +107,7 @@ fn is_password(password: &str, hash: &str) -> bool {
         .is_ok_and(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
 }
 
-fn broken(error: impl std::error::Error + 'static) -> ApiError {
+fn not_checked(error: impl std::error::Error + 'static) -> ApiError {
     tracing::error!(error = &error as &dyn std::error::Error, "a password could not be checked");
     ApiError::SERVER_ERROR
 }

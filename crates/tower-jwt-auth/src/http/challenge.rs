@@ -9,8 +9,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
-use super::origin::CrossSite;
 use crate::error::{ConfigError, RequestError, TokenError};
+use crate::http::origin::CrossSite;
 
 /// Why a request was refused.
 ///

@@ -1,4 +1,4 @@
-//! A file with secrets, which only its owner can read, and which is complete from the moment it exists.
+//! A file with secrets. Only its owner can read it, and it is complete from the moment it exists.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -66,7 +66,7 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        // If it cannot be removed, it is as private as the target.
+        // A file that cannot be removed is as private as the target.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -106,8 +106,8 @@ fn require_private(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Syncs the directory, which has the file's name. Otherwise a power cut could remove the name, while the sessions
-/// that were started with these keys remain.
+/// Syncs the directory, which contains the name of the file. Without it, a power cut could remove the name and leave
+/// the sessions that were started with these keys.
 #[cfg(unix)]
 fn sync(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()

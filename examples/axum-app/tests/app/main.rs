@@ -13,6 +13,7 @@ mod serving;
 mod sessions;
 mod slow_clients;
 mod start;
+mod stop;
 mod store;
 mod store_errors;
 mod unprivileged;

@@ -62,7 +62,7 @@ fn an_unusable_sqlite_file_is_a_readable_error() {
     refused(&workspace.path("nowhere/sessions.db"), "the database file cannot be opened: ");
     refused(&workspace.path(""), "the database file cannot be opened: ");
     let text = workspace.path("text");
-    fs::write(&text, "This is no database at all. ".repeat(100)).unwrap();
+    fs::write(&text, "This is not a database. ".repeat(100)).unwrap();
     refused(&text, "the file is not a SQLite database: use another path");
 }
 

@@ -37,7 +37,7 @@ impl Network {
         }
     }
 
-    /// The statuses that a tab may see. 0 is no response.
+    /// The statuses that a tab may see. 0 stands for a missing response.
     fn statuses(self) -> &'static [u16] {
         match self {
             Self::Good => &[200],

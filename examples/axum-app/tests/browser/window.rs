@@ -108,8 +108,8 @@ impl Window {
         self.driver.switch_to_window(self.tabs[tab].clone()).await.unwrap();
     }
 
-    /// Lets each tab refresh so many times: the first time all at the same instant, then after random pauses of up to
-    /// this length.
+    /// Lets each tab refresh `times` times: at first all at the same instant, then after random pauses of up to
+    /// `pauses`.
     pub(crate) async fn refresh(&self, times: usize, pauses: Duration) -> Vec<Vec<Refresh>> {
         let pauses = pauses.as_millis();
         self.run_in_tabs(json!({ "name": "refresh", "times": times, "pauses": pauses })).await
