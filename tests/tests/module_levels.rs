@@ -17,7 +17,7 @@ struct Levels {
 const TOWER_JWT_AUTH: Levels = Levels {
     source: "crates/tower-jwt-auth/src",
     levels: &[
-        &["algorithm", "store", "store_guard"],
+        &["algorithm", "guide", "store", "store_guard"],
         &["error"],
         &["background", "jws", "keys", "scope"],
         &["claims", "http"],
