@@ -84,7 +84,7 @@ where
             return EndpointFuture::ready(replies.reject(cross_site.into()));
         }
         let cookies = replies.cookie.values(headers);
-        let tokens = self.sessions.verify_all(cookies.iter().copied());
+        let tokens = self.sessions.verify_tokens(cookies.iter().copied());
         if tokens.is_empty() {
             return EndpointFuture::ready(without_token(replies, &cookies));
         }
