@@ -80,12 +80,18 @@ const REDIS: Levels = Levels {
 /// The crates whose modules have levels.
 const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL, SQLX, REDIS];
 /// The rooms of modules that have levels of their own.
-const ROOMS: &[Levels] = &[HTTP, POSTGRES, SQLITE];
+const ROOMS: &[Levels] = &[HTTP, REVOCATION, POSTGRES, SQLITE];
 
 const HTTP: Levels = Levels {
     source: "crates/tower-jwt-auth/src/http",
     levels: &[&["cookies", "origin"], &["challenge", "token_source"]],
     min_imports: 2,
+};
+
+const REVOCATION: Levels = Levels {
+    source: "crates/tower-jwt-auth/src/revocation",
+    levels: &[&["cache", "options"], &["follower"], &["list"], &["status"]],
+    min_imports: 6,
 };
 
 const POSTGRES: Levels = Levels {

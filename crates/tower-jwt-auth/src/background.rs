@@ -1,4 +1,4 @@
-//! Tasks that run beside the requests.
+//! Background tasks.
 
 use std::future::Future;
 use std::time::Duration;
@@ -10,6 +10,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use crate::error::ConfigError;
 
+/// The pause before a task that panicked is restarted.
+const RESTART_BACKOFF: Duration = Duration::from_secs(1);
+
 /// A task that is aborted when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Background(
@@ -17,30 +20,30 @@ pub(crate) struct Background(
 );
 
 impl Background {
-    /// Runs what `make` makes, and runs it anew should it ever panic, as a store's code may.
+    /// Starts the task that `new_task` returns. Starts another one if it panics, as the code of a store may.
     pub(crate) fn start<F>(
         runtime: &Handle,
         name: &'static str,
-        make: impl Fn() -> F + Send + 'static,
+        new_task: impl Fn() -> F + Send + 'static,
     ) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let task = runtime.spawn(async move {
-            // Aborts what it holds when it is dropped itself.
+            // Aborts its task when it is dropped.
             let mut running = JoinSet::new();
             loop {
-                running.spawn(make());
+                running.spawn(new_task());
                 running.join_next().await;
-                tracing::error!(name, "a background task panicked and is started anew");
-                sleep(Duration::from_secs(1)).await;
+                tracing::error!(name, "a background task panicked and is restarted");
+                sleep(RESTART_BACKOFF).await;
             }
         });
         Self(AbortOnDropHandle::new(task))
     }
 }
 
-/// The runtime that this is called in.
+/// Returns the current runtime.
 pub(crate) fn runtime() -> Result<Handle, ConfigError> {
     Handle::try_current().map_err(|_| ConfigError::NoRuntime)
 }
@@ -53,14 +56,14 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_task_that_panics_is_started_anew_and_ends_when_dropped() {
+    async fn a_task_that_panics_is_restarted_and_ends_when_dropped() {
         let started = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&started);
         let task = Background::start(&runtime().unwrap(), "test", move || {
             let count = Arc::clone(&count);
             async move {
                 count.fetch_add(1, Ordering::SeqCst);
-                assert!(count.load(Ordering::SeqCst) > 2, "a panic of the test's own");
+                assert!(count.load(Ordering::SeqCst) > 2, "a panic of the test");
                 std::future::pending().await
             }
         });

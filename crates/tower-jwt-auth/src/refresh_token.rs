@@ -1,4 +1,4 @@
-//! Refresh tokens: what they say, how they are made and opened.
+//! Refresh tokens: their claims, how they are issued and verified.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,12 +12,13 @@ use crate::jws::{self, DecodeBuffer, Header};
 use crate::keys::crypto::{self, sha256};
 use crate::keys::{RefreshSecrets, decode_base64url, encode_base64url};
 
-/// The type of refresh tokens; ours alone.
+/// The `typ` of refresh tokens. No other kind of token has it.
 const TYPE: &str = "refresh+jwt";
-/// The longest token: browsers take 4096 bytes of name and value (RFC 6265bis §5.6), and a name has 64 at most.
+/// The maximum length of a token in bytes. Browsers accept 4096 bytes for the name and the value of a cookie (RFC
+/// 6265bis §5.6), and a name has at most 64.
 pub(crate) const MAX_LENGTH: usize = 4096 - 64;
 
-/// The 128 random bits of a session that its refresh tokens carry and its row does not.
+/// The 128 random bits of a session. Its refresh tokens contain them; the store has only their hash.
 #[derive(Clone)]
 pub(crate) struct SessionSecret([u8; 16]);
 
@@ -35,8 +36,8 @@ impl SessionSecret {
     }
 }
 
-/// The claims. Nothing in them but the generation, and what follows from it, changes while a session lives:
-/// any node that is shown one can make the next again.
+/// The claims. During a session only the generation and the `jti`, which depends on it, change: any node that receives
+/// a token can issue the same successor.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RefreshClaims<'t> {
@@ -49,7 +50,7 @@ struct RefreshClaims<'t> {
     exp: i64,
 }
 
-/// The name of the refresh token of a generation, which only those can compute who have seen one.
+/// Returns the id of the refresh token of a generation. Only a holder of one of the session's tokens can compute it.
 fn token_id(sid: SessionId, generation: u64, secret: &SessionSecret) -> TokenId {
     let generation = generation.to_be_bytes();
     let hash = sha256(&[b"jti", sid.as_bytes(), &generation, &secret.0]);
@@ -58,22 +59,22 @@ fn token_id(sid: SessionId, generation: u64, secret: &SessionSecret) -> TokenId 
     TokenId::from_bytes(id)
 }
 
-/// Makes the refresh token of a session's current generation.
+/// Issues the refresh token of the session's current generation.
 pub(crate) fn issue(
     secrets: &RefreshSecrets,
     session: &Session,
     secret: &SessionSecret,
     now: Timestamp,
 ) -> Result<RefreshToken, IssueError> {
-    let row = session.record();
-    let id = token_id(row.id, row.generation, secret);
+    let record = session.record();
+    let id = token_id(record.id, record.generation, secret);
     let claims = RefreshClaims {
-        iss: row.issuer.as_str().into(),
-        sid: row.id.to_string(),
-        generation: row.generation,
+        iss: record.issuer.as_str().into(),
+        sid: record.id.to_string(),
+        generation: record.generation,
         sec: encode_base64url(&secret.0),
         jti: id.to_string(),
-        exp: row.expires_at.unix_seconds(),
+        exp: record.expires_at.unix_seconds(),
     };
     let claims = serde_json::to_vec(&claims).map_err(ClaimsError::Serialize)?;
     let text = sign(secrets.current(), TYPE, &claims)?;
@@ -81,17 +82,17 @@ pub(crate) fn issue(
         return Err(IssueError::TooLong { length: text.len(), most: MAX_LENGTH });
     }
     let valid_for = session.valid_until().since(now);
-    Ok(RefreshToken { text, id, session_id: row.id, generation: row.generation, valid_for })
+    Ok(RefreshToken { text, id, session_id: record.id, generation: record.generation, valid_for })
 }
 
-/// A refresh token whose signature is right.
+/// A refresh token whose signature, type, issuer and id have been verified.
 #[derive(Clone)]
 pub(crate) struct VerifiedRefreshToken {
     pub(crate) session_id: SessionId,
     pub(crate) generation: u64,
     pub(crate) secret: SessionSecret,
     pub(crate) id: TokenId,
-    /// The session's absolute end.
+    /// The absolute expiry of the session.
     pub(crate) expires_at: Timestamp,
 }
 
@@ -100,22 +101,23 @@ impl VerifiedRefreshToken {
         PresentedToken { generation: self.generation, secret_hash: self.secret.hash() }
     }
 
-    /// The name of the token of another generation of its session.
+    /// Returns the id of the token of another generation of this session.
     pub(crate) fn id_at(&self, generation: u64) -> TokenId {
         token_id(self.session_id, generation, &self.secret)
     }
 
-    /// Whether the two are of one session. One with another secret is not, though it names the session.
-    pub(crate) fn is_of_one_session_with(&self, other: &Self) -> bool {
+    /// Returns whether both are tokens of the same session. A token with the same `sid` and another secret is not.
+    pub(crate) fn is_of_same_session_as(&self, other: &Self) -> bool {
         self.session_id == other.session_id && self.secret.hash() == other.secret.hash()
     }
 }
 
-/// The token is none of ours: malformed, of another type or issuer, or with a signature that does not match.
+/// The token is not a refresh token of this issuer: it is malformed, has another type or issuer, or its signature does
+/// not match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InvalidRefreshToken;
 
-/// Checks everything about a refresh token that can be told without the store and the time.
+/// Verifies a refresh token as far as this is possible without the store and the time.
 pub(crate) fn verify(
     secrets: &RefreshSecrets,
     issuer: &str,
@@ -152,7 +154,23 @@ pub(crate) fn verify(
     Ok(VerifiedRefreshToken { session_id, generation: claims.generation, secret, id, expires_at })
 }
 
-/// A refresh token: a secret. `Debug` does not show it.
+/// A refresh token, which is a secret. `Debug` does not show its text.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// # let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
+/// let tokens = sessions.start(SignIn::new("alice")).await?;
+/// let refresh_token = tokens.refresh();
+/// assert_eq!(refresh_token.generation(), 0);
+/// assert!(!format!("{refresh_token:?}").contains(refresh_token.as_str()));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RefreshToken {
     text: String,
@@ -163,27 +181,27 @@ pub struct RefreshToken {
 }
 
 impl RefreshToken {
-    /// The token itself, for the client and nobody else.
+    /// Returns the text of the token. Only its client may receive it.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Its name: the `jti` claim.
+    /// Returns its id, the `jti` claim (RFC 7519 §4.1.7).
     pub fn id(&self) -> TokenId {
         self.id
     }
 
-    /// The session that it refreshes.
+    /// Returns the id of the session that it refreshes.
     pub fn session_id(&self) -> SessionId {
         self.session_id
     }
 
-    /// Which of the session's refresh tokens it is, the first one being 0.
+    /// Returns its number in the session, which starts at 0 and increases with each rotation.
     pub fn generation(&self) -> u64 {
         self.generation
     }
 
-    /// How long it can be used from when it was made, unless the session ends before.
+    /// Returns its lifetime from when it was issued. It becomes invalid earlier if its session is ended.
     pub fn valid_for(&self) -> Duration {
         self.valid_for
     }

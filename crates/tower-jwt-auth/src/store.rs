@@ -1,5 +1,19 @@
-//! Stores: the traits to implement, and the types that they exchange; from the crate `tower-jwt-auth-core`, on which
-//! the author of a store depends alone.
+//! The traits of a store and their types, re-exported from the crate `tower-jwt-auth-core`. The crate of a store
+//! depends on that crate alone.
+//!
+//! # Examples
+//!
+//! ```
+//! use tower_jwt_auth::store::{MemoryStore, SessionStore, StoreError};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), StoreError> {
+//! let store = MemoryStore::new();
+//! let page = store.list("https://shop.example", "alice", None, 10).await?;
+//! assert!(page.sessions.is_empty());
+//! # Ok(())
+//! # }
+//! ```
 
 pub use tower_jwt_auth_core::{
     AdvanceRequest, ChangeSignal, ClientInfo, Clock, Cursor, EndBatch, EndReason, Ended,

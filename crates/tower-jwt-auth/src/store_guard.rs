@@ -1,4 +1,4 @@
-//! A store that hangs is out of reach.
+//! The timeout and the circuit breakers around every store.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,26 +12,27 @@ use tower_jwt_auth_core::{
     SessionPage, SessionPosition, SessionSelector, SessionSnapshot, SessionStore, StoreError,
 };
 
-/// Who waited as long as this for an error is the last one to wait for it.
+/// An error that took at least this long opens the circuit.
 const TRIP_AFTER: Duration = Duration::from_secs(1);
 
-/// A store or log whose questions are given up after a while: a request that waits for ever holds what it has,
-/// and its client never learns that it should try again.
+/// A store or a log whose calls have a timeout. Without one a request could wait indefinitely: it would keep its
+/// resources, and its client would not know that it should retry.
 pub(crate) struct GuardedStore<S> {
     inner: S,
-    /// A store may take no writes, and still tell what is revoked.
+    /// Reads have a circuit of their own: a store that accepts no writes may still return revocations.
     reads: CircuitBreaker,
     writes: CircuitBreaker,
 }
 
-/// While a store is found to keep its callers waiting for nothing, one of them at a time asks it and the others
-/// are told at once: a crowd would wait for what the first one is about to learn.
+/// Limits the callers that wait for an unavailable store: while the circuit is open, one caller at a time probes the
+/// store, and the others fail immediately.
 #[derive(Default)]
 struct CircuitBreaker {
-    is_out_of_reach: AtomicBool,
-    /// How many questions were answered: one that was lost while others were answered says nothing.
+    is_open: AtomicBool,
+    /// The number of calls that the store answered. A call that times out while others are answered does not open the
+    /// circuit.
     answered: AtomicUsize,
-    asking: Mutex<()>,
+    probe: Mutex<()>,
 }
 
 impl<S> GuardedStore<S> {
@@ -41,35 +42,35 @@ impl<S> GuardedStore<S> {
 }
 
 impl CircuitBreaker {
-    async fn ask<T>(
+    async fn call<T>(
         &self,
-        answer: impl Future<Output = Result<T, StoreError>>,
+        call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        let _turn = match self.is_out_of_reach.load(Ordering::Relaxed) {
+        let _probe = match self.is_open.load(Ordering::Relaxed) {
             false => None,
-            true => Some(self.asking.try_lock().map_err(StoreError::unavailable)?),
+            true => Some(self.probe.try_lock().map_err(StoreError::unavailable)?),
         };
         let (begun, answered) = (Instant::now(), self.answered.load(Ordering::Relaxed));
-        let answer = with_timeout(answer).await;
-        match &answer {
+        let result = with_timeout(call).await;
+        match &result {
             Err(StoreError::Unavailable(_)) if begun.elapsed() >= TRIP_AFTER => {
-                let is_lost = answered == self.answered.load(Ordering::Relaxed);
-                self.is_out_of_reach.store(is_lost, Ordering::Relaxed);
+                let opens = answered == self.answered.load(Ordering::Relaxed);
+                self.is_open.store(opens, Ordering::Relaxed);
             }
             _ => {
                 self.answered.fetch_add(1, Ordering::Relaxed);
-                self.is_out_of_reach.store(false, Ordering::Relaxed);
+                self.is_open.store(false, Ordering::Relaxed);
             }
         }
-        answer
+        result
     }
 }
 
 async fn with_timeout<T>(
-    answer: impl Future<Output = Result<T, StoreError>>,
+    call: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    match timeout(STORE_TIMEOUT, answer).await {
-        Ok(answer) => answer,
+    match timeout(STORE_TIMEOUT, call).await {
+        Ok(result) => result,
         Err(elapsed) => Err(StoreError::unavailable(elapsed)),
     }
 }
@@ -77,24 +78,24 @@ async fn with_timeout<T>(
 #[async_trait]
 impl<S: RevocationLog> RevocationLog for GuardedStore<S> {
     async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
-        self.writes.ask(self.inner.append(entries)).await
+        self.writes.call(self.inner.append(entries)).await
     }
 
-    /// Asked by the follower alone, of which there is one.
+    /// Without a circuit breaker: the follower is the only caller.
     async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
         with_timeout(self.inner.read(after, limit)).await
     }
 
-    /// Waits as long as it takes: nobody waits for this alone.
+    /// Without a timeout: the caller also waits for other events.
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
         self.inner.changed(after).await
     }
 
     async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
-        self.reads.ask(self.inner.is_revoked(keys)).await
+        self.reads.call(self.inner.is_revoked(keys)).await
     }
 
-    /// That a large removal takes long says nothing of the store.
+    /// Without a circuit breaker: a large purge may be slow although the store is available.
     async fn purge_log(&self, older_than: Duration, limit: usize) -> Result<usize, StoreError> {
         with_timeout(self.inner.purge_log(older_than, limit)).await
     }
@@ -104,22 +105,22 @@ impl<S: RevocationLog> RevocationLog for GuardedStore<S> {
 impl<S: SessionStore> SessionStore for GuardedStore<S> {
     async fn insert(
         &self,
-        new: &Session,
+        session: &Session,
         limit: SessionLimit,
     ) -> Result<Vec<Revocation>, StoreError> {
-        self.writes.ask(self.inner.insert(new, limit)).await
+        self.writes.call(self.inner.insert(session, limit)).await
     }
 
     async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
-        self.reads.ask(self.inner.load(id)).await
+        self.reads.call(self.inner.load(id)).await
     }
 
-    async fn advance(&self, step: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
-        self.writes.ask(self.inner.advance(step)).await
+    async fn advance(&self, request: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
+        self.writes.call(self.inner.advance(request)).await
     }
 
-    async fn late_retry(&self, retry: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
-        self.writes.ask(self.inner.late_retry(retry)).await
+    async fn late_retry(&self, request: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
+        self.writes.call(self.inner.late_retry(request)).await
     }
 
     async fn end(
@@ -127,11 +128,11 @@ impl<S: SessionStore> SessionStore for GuardedStore<S> {
         selector: &SessionSelector<'_>,
         reason: EndReason,
     ) -> Result<Option<Revocation>, StoreError> {
-        self.writes.ask(self.inner.end(selector, reason)).await
+        self.writes.call(self.inner.end(selector, reason)).await
     }
 
     async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
-        self.writes.ask(self.inner.end_batch(batch)).await
+        self.writes.call(self.inner.end_batch(batch)).await
     }
 
     async fn list(
@@ -141,7 +142,7 @@ impl<S: SessionStore> SessionStore for GuardedStore<S> {
         after: Option<SessionPosition>,
         limit: usize,
     ) -> Result<SessionPage, StoreError> {
-        self.reads.ask(self.inner.list(issuer, subject, after, limit)).await
+        self.reads.call(self.inner.list(issuer, subject, after, limit)).await
     }
 
     async fn purge_sessions(
@@ -161,14 +162,14 @@ mod tests {
 
     use super::*;
 
-    /// A log that takes writes never, and tells what is revoked as it is set.
-    struct Slow {
-        hangs: AtomicBool,
-        asked: AtomicUsize,
+    /// A log whose writes never return, and whose queries return or hang.
+    struct Hanging {
+        queries_hang: AtomicBool,
+        queries: AtomicUsize,
     }
 
     #[async_trait]
-    impl RevocationLog for Slow {
+    impl RevocationLog for Hanging {
         async fn append(&self, _: &[LogEntry]) -> Result<(), StoreError> {
             std::future::pending().await
         }
@@ -182,8 +183,8 @@ mod tests {
         }
 
         async fn is_revoked(&self, _: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
-            self.asked.fetch_add(1, Ordering::SeqCst);
-            if self.hangs.load(Ordering::SeqCst) {
+            self.queries.fetch_add(1, Ordering::SeqCst);
+            if self.queries_hang.load(Ordering::SeqCst) {
                 std::future::pending::<()>().await;
             }
             Ok(false)
@@ -195,9 +196,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_one_waits_for_a_store_that_hangs_the_others_are_told_at_once() {
-        let slow = Slow { hangs: AtomicBool::new(true), asked: AtomicUsize::new(0) };
-        let store = Arc::new(GuardedStore::new(Arc::new(slow)));
+    async fn one_caller_probes_a_store_that_hangs_and_the_others_fail_at_once() {
+        let log = Hanging { queries_hang: AtomicBool::new(true), queries: AtomicUsize::new(0) };
+        let store = Arc::new(GuardedStore::new(Arc::new(log)));
         let begun = Instant::now();
         assert!(store.is_revoked(&[]).await.is_err());
         assert_eq!(begun.elapsed(), STORE_TIMEOUT);
@@ -213,35 +214,35 @@ mod tests {
         }
         assert_eq!(begun.elapsed(), Duration::ZERO);
         assert!(waiting.await.unwrap().is_err());
-        assert_eq!(store.inner.asked.load(Ordering::SeqCst), 2);
+        assert_eq!(store.inner.queries.load(Ordering::SeqCst), 2);
 
-        // Whoever asks first once it answers again opens it to all.
-        store.inner.hangs.store(false, Ordering::SeqCst);
+        // The first probe that the store answers closes the circuit.
+        store.inner.queries_hang.store(false, Ordering::SeqCst);
         assert!(!store.is_revoked(&[]).await.unwrap());
         let (one, other) = tokio::join!(store.is_revoked(&[]), store.is_revoked(&[]));
         assert!(one.is_ok() && other.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_question_that_is_lost_while_others_are_answered_keeps_nobody_out() {
-        let slow = Slow { hangs: AtomicBool::new(true), asked: AtomicUsize::new(0) };
-        let store = Arc::new(GuardedStore::new(Arc::new(slow)));
-        let lost = tokio::spawn({
+    async fn a_timeout_while_other_calls_are_answered_does_not_open_the_circuit() {
+        let log = Hanging { queries_hang: AtomicBool::new(true), queries: AtomicUsize::new(0) };
+        let store = Arc::new(GuardedStore::new(Arc::new(log)));
+        let timed_out = tokio::spawn({
             let store = Arc::clone(&store);
             async move { store.is_revoked(&[]).await }
         });
         tokio::task::yield_now().await;
-        store.inner.hangs.store(false, Ordering::SeqCst);
+        store.inner.queries_hang.store(false, Ordering::SeqCst);
         assert!(store.is_revoked(&[]).await.is_ok());
-        assert!(lost.await.unwrap().is_err());
+        assert!(timed_out.await.unwrap().is_err());
         let (one, other) = tokio::join!(store.is_revoked(&[]), store.is_revoked(&[]));
         assert!(one.is_ok() && other.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_store_that_takes_no_writes_is_asked_what_is_revoked_all_the_same() {
-        let slow = Slow { hangs: AtomicBool::new(false), asked: AtomicUsize::new(0) };
-        let store = Arc::new(GuardedStore::new(Arc::new(slow)));
+    async fn a_store_that_accepts_no_writes_is_still_queried() {
+        let log = Hanging { queries_hang: AtomicBool::new(false), queries: AtomicUsize::new(0) };
+        let store = Arc::new(GuardedStore::new(Arc::new(log)));
         assert!(store.append(&[]).await.is_err());
         let writing = tokio::spawn({
             let store = Arc::clone(&store);
@@ -254,9 +255,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_removal_that_takes_long_keeps_nobody_out() {
-        let slow = Slow { hangs: AtomicBool::new(false), asked: AtomicUsize::new(0) };
-        let store = GuardedStore::new(Arc::new(slow));
+    async fn a_slow_purge_does_not_open_the_circuit() {
+        let log = Hanging { queries_hang: AtomicBool::new(false), queries: AtomicUsize::new(0) };
+        let store = GuardedStore::new(Arc::new(log));
         assert!(store.purge_log(Duration::ZERO, 1).await.is_err());
         let (one, other) = tokio::join!(store.is_revoked(&[]), store.is_revoked(&[]));
         assert!(one.is_ok() && other.is_ok());

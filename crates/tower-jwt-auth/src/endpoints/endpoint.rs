@@ -20,23 +20,23 @@ use crate::http::origin::OriginPolicy;
 use crate::refresh_token::{RefreshToken, VerifiedRefreshToken};
 use crate::sessions::{RefreshError, RefreshRejection, Sessions};
 
-/// The maximum number of requests that one endpoint works on at a time. The response is 503 beyond it.
+/// The maximum number of requests in flight per endpoint. Further requests receive a 503.
 ///
-/// Requests whose client has left count: no limit around the service sees them.
+/// Requests whose client has left are included. A concurrency limit around the service does not see them.
 const MAX_IN_FLIGHT: usize = 4096;
 
-/// What the endpoints for refresh tokens share: the request is judged here, up to the tokens in its cookies, and the
-/// operation runs in a task of its own.
+/// The common part of the endpoints for refresh tokens: checks the request and its cookies, and runs the operation in a
+/// separate task.
 pub(super) struct Endpoint<C> {
     sessions: Sessions<C>,
-    replies: Arc<Replies>,
+    responder: Arc<Responder>,
     permits: Arc<Semaphore>,
 }
 
-/// A request whose origin and cookies have been checked, for an operation.
+/// A request whose method, origin and cookies have been checked.
 pub(super) struct Call<C> {
     pub(super) sessions: Sessions<C>,
-    pub(super) replies: Arc<Replies>,
+    pub(super) responder: Arc<Responder>,
     pub(super) tokens: Vec<VerifiedRefreshToken>,
     pub(super) client: ClientInfo,
 }
@@ -46,18 +46,18 @@ impl<C> Endpoint<C> {
         let origins = OriginPolicy::same_origin();
         Self {
             sessions: sessions.clone(),
-            replies: Arc::new(Replies { cookie, origins, realm: Realm::default() }),
+            responder: Arc::new(Responder { cookie, origins, realm: Realm::default() }),
             permits: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
         }
     }
 
     pub(super) fn set_realm(&mut self, realm: &str) -> Result<(), ConfigError> {
-        Arc::make_mut(&mut self.replies).realm = Realm::new(realm)?;
+        Arc::make_mut(&mut self.responder).realm = Realm::new(realm)?;
         Ok(())
     }
 
     pub(super) fn set_origins(&mut self, origins: OriginPolicy) {
-        Arc::make_mut(&mut self.replies).origins = origins;
+        Arc::make_mut(&mut self.responder).origins = origins;
     }
 }
 
@@ -66,34 +66,34 @@ where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     /// Checks the method, the origin and the cookies, in this order, and runs the operation with the refresh tokens
-    /// that the cookies carry. `without_token` returns the response where they carry none.
+    /// that the cookies carry. `without_token` returns the response if they carry none.
     pub(super) fn call<B, F>(
         &self,
         request: &Request<B>,
-        without_token: impl FnOnce(&Replies, &[&[u8]]) -> Response<Full<Bytes>>,
+        without_token: impl FnOnce(&Responder, &[&[u8]]) -> Response<Full<Bytes>>,
         operation: impl FnOnce(Call<C>) -> F,
     ) -> EndpointFuture
     where
         F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
     {
-        let (replies, headers) = (&self.replies, request.headers());
+        let (responder, headers) = (&self.responder, request.headers());
         if request.method() != Method::POST {
-            return EndpointFuture::ready(replies.method_not_allowed());
+            return EndpointFuture::ready(responder.method_not_allowed());
         }
-        if let Err(cross_site) = replies.origins.check(headers, request.uri()) {
-            return EndpointFuture::ready(replies.reject(cross_site.into()));
+        if let Err(cross_site) = responder.origins.check(headers, request.uri()) {
+            return EndpointFuture::ready(responder.reject(cross_site.into()));
         }
-        let cookies = replies.cookie.values(headers);
-        let tokens = self.sessions.verify_all(cookies.iter().copied());
+        let cookies = responder.cookie.values(headers);
+        let tokens = self.sessions.verify_tokens(cookies.iter().copied());
         if tokens.is_empty() {
-            return EndpointFuture::ready(without_token(replies, &cookies));
+            return EndpointFuture::ready(without_token(responder, &cookies));
         }
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
-            return EndpointFuture::ready(replies.reject(AuthError::Unavailable));
+            return EndpointFuture::ready(responder.reject(AuthError::Unavailable));
         };
         let operation = operation(Call {
             sessions: self.sessions.clone(),
-            replies: Arc::clone(replies),
+            responder: Arc::clone(responder),
             tokens,
             client: client_info(headers),
         });
@@ -102,7 +102,7 @@ where
             drop(permit);
             response
         });
-        EndpointFuture::running(running, Arc::clone(replies))
+        EndpointFuture::running(running, Arc::clone(responder))
     }
 }
 
@@ -110,7 +110,7 @@ impl<C> Clone for Endpoint<C> {
     fn clone(&self) -> Self {
         Self {
             sessions: self.sessions.clone(),
-            replies: Arc::clone(&self.replies),
+            responder: Arc::clone(&self.responder),
             permits: Arc::clone(&self.permits),
         }
     }
@@ -118,25 +118,25 @@ impl<C> Clone for Endpoint<C> {
 
 impl<C> fmt::Debug for Endpoint<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint").field("replies", &self.replies).finish_non_exhaustive()
+        f.debug_struct("Endpoint").field("responder", &self.responder).finish_non_exhaustive()
     }
 }
 
-/// The client of a request.
+/// Returns the client of a request.
 fn client_info(headers: &HeaderMap) -> ClientInfo {
-    // A client without a user agent differs from one that sends it.
+    // A missing user agent differs from that of the session.
     ClientInfo::default().with_user_agent(user_agent(headers).unwrap_or_default())
 }
 
-/// The settings of an endpoint, and its responses other than success.
+/// Creates the responses of an endpoint, according to its settings.
 #[derive(Clone, Debug)]
-pub(super) struct Replies {
+pub(super) struct Responder {
     pub(super) cookie: RefreshCookie,
     origins: OriginPolicy,
     realm: Realm,
 }
 
-impl Replies {
+impl Responder {
     fn method_not_allowed(&self) -> Response<Full<Bytes>> {
         let mut response = no_store(StatusCode::METHOD_NOT_ALLOWED, Full::default());
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
@@ -148,8 +148,8 @@ impl Replies {
         error.endpoint_response(&self.realm)
     }
 
-    /// The response to a refresh without a result. The cookie stays: a late 401 for an old session must not clear the
-    /// cookie of a new one.
+    /// Creates the response to a failed refresh. It does not clear the cookie: a late 401 for an old session must not
+    /// clear the cookie of a new one.
     pub(super) fn reject_refresh(&self, error: RefreshError) -> Response<Full<Bytes>> {
         match error {
             RefreshError::Rejected(rejection) => self.reject_token(rejection),
@@ -170,7 +170,7 @@ impl Replies {
         }
     }
 
-    /// The response to a refresh token that is not accepted.
+    /// Creates the response to a refresh token that is not accepted.
     pub(super) fn reject_token(&self, rejection: RefreshRejection) -> Response<Full<Bytes>> {
         tracing::debug!(reason = %rejection, "rejected a refresh token");
         let mut response = self.reject(AuthError::Token(match rejection {
@@ -182,7 +182,7 @@ impl Replies {
         response
     }
 
-    /// The response to a request whose cookies carry no refresh token of this issuer.
+    /// Creates the response to a request without a valid refresh token.
     pub(super) fn reject_without_token(&self, cookies: &[&[u8]]) -> Response<Full<Bytes>> {
         match cookies.is_empty() {
             true => self.reject(AuthError::Missing),
@@ -190,7 +190,8 @@ impl Replies {
         }
     }
 
-    /// Rejects the request and leaves the client no generation behind.
+    /// Creates an error response that sets the successor, if there is one. The client would otherwise retry with a
+    /// spent token.
     fn reject_with_successor(
         &self,
         error: AuthError,

@@ -1,6 +1,7 @@
-//! Errors of sessions as responses of axum handlers.
+//! The errors of sessions as responses of axum handlers.
 
 use axum_core::response::{IntoResponse, Response};
+use tower_jwt_auth_core::StoreError;
 
 use crate::error::TokenError;
 use crate::http::challenge::AuthError;
@@ -10,7 +11,7 @@ impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         let error = match self {
             Self::Limit => AuthError::Forbidden,
-            Self::Store(_) => AuthError::Unavailable,
+            Self::Store(StoreError::Unavailable(_)) => AuthError::Unavailable,
             _ => AuthError::Failed,
         };
         respond(error, &self)
@@ -35,4 +36,19 @@ fn respond(error: AuthError, cause: &(dyn std::error::Error + 'static)) -> Respo
         _ => tracing::debug!(error = cause, "a handler rejects a request"),
     }
     IntoResponse::into_response(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    #[test]
+    fn only_an_unavailable_store_is_503() {
+        let status = |error| SessionError::from(error).into_response().status();
+        assert_eq!(status(StoreError::unavailable("down")), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(status(StoreError::corrupt("bad row")), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(status(StoreError::Limit), StatusCode::FORBIDDEN);
+    }
 }

@@ -10,20 +10,49 @@ use http::Response;
 use http_body_util::Full;
 use tokio::task::JoinHandle;
 
-use super::endpoint::Replies;
+use super::endpoint::Responder;
 use crate::http::challenge::AuthError;
 
-/// The response of [`RefreshService`](super::RefreshService) and [`LogoutService`](super::LogoutService).
+/// The response future of [`RefreshService`](super::RefreshService) and [`LogoutService`](super::LogoutService).
 ///
-/// An operation completes although its client leaves: a closing tab does not undo its logout, and a thief who
-/// disconnects does not undo the end of a session for reuse.
+/// Dropping it does not stop the operation. A tab that closes does not cancel its logout, and a thief who disconnects
+/// does not prevent the end of a session for reuse.
+///
+/// # Panics
+///
+/// Polling it after completion panics.
+///
+/// # Examples
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, StatusCode};
+/// use http_body_util::Empty;
+/// use tower_jwt_auth::endpoints::EndpointFuture;
+/// use tower_jwt_auth::{
+///     Issuer, LogoutService, MemoryStore, RefreshCookie, RefreshSecrets, Sessions, SigningKey,
+/// };
+/// use tower_service::Service;
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// # let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
+/// let mut logout = LogoutService::this_session(&sessions, RefreshCookie::host());
+/// let request = Request::post("https://shop.example/auth/logout")
+///     .header("sec-fetch-site", "same-origin")
+///     .body(Empty::<Bytes>::new())?;
+/// let response: EndpointFuture = logout.call(request);
+/// assert_eq!(response.await?.status(), StatusCode::NO_CONTENT);
+/// # Ok(())
+/// # }
+/// ```
 pub struct EndpointFuture {
     state: State,
 }
 
 enum State {
     Ready(Option<Response<Full<Bytes>>>),
-    Running { operation: JoinHandle<Response<Full<Bytes>>>, replies: Arc<Replies> },
+    Running { operation: JoinHandle<Response<Full<Bytes>>>, responder: Arc<Responder> },
 }
 
 impl EndpointFuture {
@@ -33,9 +62,9 @@ impl EndpointFuture {
 
     pub(super) fn running(
         operation: JoinHandle<Response<Full<Bytes>>>,
-        replies: Arc<Replies>,
+        responder: Arc<Responder>,
     ) -> Self {
-        Self { state: State::Running { operation, replies } }
+        Self { state: State::Running { operation, responder } }
     }
 }
 
@@ -48,14 +77,14 @@ impl Future for EndpointFuture {
                 Some(response) => Poll::Ready(Ok(response)),
                 None => panic!("`EndpointFuture` polled after completion"),
             },
-            State::Running { operation, replies } => Pin::new(operation).poll(cx).map(|result| {
+            State::Running { operation, responder } => Pin::new(operation).poll(cx).map(|result| {
                 Ok(result.unwrap_or_else(|error| {
                     if error.is_panic() {
                         tracing::error!("the code of the store or of the hook panicked");
-                        replies.reject(AuthError::Failed)
+                        responder.reject(AuthError::Failed)
                     } else {
                         // The runtime shuts down.
-                        replies.reject(AuthError::Unavailable)
+                        responder.reject(AuthError::Unavailable)
                     }
                 }))
             }),

@@ -12,7 +12,10 @@ use tower_service::Service;
 
 use crate::issuer::Issuer;
 
-/// Serves the issuer's JWK set (RFC 7517 §5). An issuer that signs with a secret publishes an empty one.
+/// The endpoint that publishes the issuer's public keys as a JWK set (RFC 7517 §5). The set of an issuer that signs
+/// with a shared secret is empty.
+///
+/// It responds to `GET` and `HEAD`. The response may be cached for 5 minutes.
 ///
 /// # Examples
 ///
@@ -32,7 +35,7 @@ pub struct JwksService {
 }
 
 impl Issuer {
-    /// The endpoint that publishes the public keys.
+    /// Creates the endpoint that publishes the public keys of this issuer.
     pub fn jwks(&self) -> JwksService {
         JwksService { json: self.keys().to_jwks().into() }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::endpoint::{Endpoint, Replies, set_cookies};
+use super::endpoint::{Endpoint, Responder, set_cookies};
 use super::token_response::no_store;
 use super::{EndpointFuture, RefreshCookie};
 use crate::error::ConfigError;
@@ -16,16 +16,27 @@ use crate::http::challenge::AuthError;
 use crate::http::origin::OriginPolicy;
 use crate::sessions::{LogoutScope, RefreshError, Sessions};
 
-/// The endpoint that ends sessions and makes the browser forget the cookie.
+/// The endpoint that ends sessions and clears the refresh cookie.
 ///
-/// `POST` without a body. The refresh tokens of the ended sessions open nothing any more, and their access
-/// tokens stop working at once: on this node when the answer is sent, on others when they have read the log.
+/// The request is a `POST` without a body. The refresh tokens of the ended sessions are rejected from then on, and so
+/// are their access tokens: on this node from the response on, on the other nodes once they have read the log.
 ///
-/// Any refresh token of a session ends it, also an older one, so that another tab that refreshes at the same
-/// moment does not keep it alive. Signing out of this session alone is 204 however often it is asked for, and
-/// ends every session whose cookie came along; cookies of more than 50 sessions are 401. Ending other sessions
-/// needs one token that is good for a refresh, chosen as [`RefreshService`](super::RefreshService) does, and is
-/// 401 otherwise. A token that was spent before ends its own session, as at a refresh, and no other.
+/// | response | meaning |
+/// |---|---|
+/// | 204 | the sessions have ended; the cookie is cleared unless its session continues |
+/// | 401 | no session was ended, except that of a spent token |
+/// | 403 | another site caused the request |
+/// | 405 | the method is not `POST` |
+/// | 500 | the service has a fault |
+/// | 503 | the store is unavailable; some of the sessions may have ended |
+///
+/// [`this_session`](Self::this_session) accepts every refresh token of a session, also a spent one, so that a
+/// simultaneous refresh in another tab does not keep the session alive. It ends the sessions of all cookies in the
+/// request, responds with 204 also if they ended before, and with 401 to cookies of more than 50 sessions.
+///
+/// [`everywhere`](Self::everywhere) and [`others`](Self::others) require one token that a refresh would accept,
+/// selected as by [`RefreshService`](super::RefreshService). A spent token ends its own session and no other, as in a
+/// refresh.
 ///
 /// # Examples
 ///
@@ -53,17 +64,17 @@ pub struct LogoutService<C = ()> {
 }
 
 impl<C> LogoutService<C> {
-    /// Ends the session of the cookie.
+    /// Creates the endpoint that ends the session of the cookie.
     pub fn this_session(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
         Self::new(sessions, cookie, LogoutScope::Current)
     }
 
-    /// Ends all sessions of the user whose session the cookie is of. Its token must be good for a refresh.
+    /// Creates the endpoint that ends all sessions of the user.
     pub fn everywhere(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
         Self::new(sessions, cookie, LogoutScope::All)
     }
 
-    /// Ends all sessions of the user but the one that the cookie is of. Its token must be good for a refresh.
+    /// Creates the endpoint that ends all sessions of the user except that of the cookie.
     pub fn others(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
         Self::new(sessions, cookie, LogoutScope::Others)
     }
@@ -82,7 +93,7 @@ impl<C> LogoutService<C> {
         Ok(self)
     }
 
-    /// Sets the origins whose pages may call. The default is the same origin.
+    /// Sets the origins whose pages may call the endpoint. The default is the same origin.
     pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
         self.endpoint.set_origins(origins);
         self
@@ -103,21 +114,21 @@ where
 
     fn call(&mut self, request: Request<B>) -> EndpointFuture {
         let scope = self.scope;
-        let without_token = |replies: &Replies, cookies: &[&[u8]]| match scope {
-            LogoutScope::Current => replies.logged_out(scope),
-            LogoutScope::All | LogoutScope::Others => replies.reject_without_token(cookies),
+        let without_token = |responder: &Responder, cookies: &[&[u8]]| match scope {
+            LogoutScope::Current => responder.logged_out(scope),
+            LogoutScope::All | LogoutScope::Others => responder.reject_without_token(cookies),
         };
         self.endpoint.call(&request, without_token, move |call| async move {
             match call.sessions.logout(call.tokens, scope, &call.client).await {
-                Ok(()) => call.replies.logged_out(scope),
-                Err(error) => call.replies.reject_logout(error),
+                Ok(()) => call.responder.logged_out(scope),
+                Err(error) => call.responder.reject_logout(error),
             }
         })
     }
 }
 
-impl Replies {
-    /// 204, which clears the cookie unless its session goes on.
+impl Responder {
+    /// Creates the 204, which clears the cookie unless its session continues.
     fn logged_out(&self, scope: LogoutScope) -> Response<Full<Bytes>> {
         let mut response = no_store(StatusCode::NO_CONTENT, Full::default());
         if scope != LogoutScope::Others {
@@ -127,7 +138,7 @@ impl Replies {
         response
     }
 
-    /// The response where no session was ended, or where it is not certain which were. The cookie stays.
+    /// Creates the response to a failed logout. It does not clear the cookie, so that the client can retry.
     fn reject_logout(&self, error: RefreshError) -> Response<Full<Bytes>> {
         let (error, source) = match error {
             RefreshError::Rejected(rejection) => return self.reject_token(rejection),

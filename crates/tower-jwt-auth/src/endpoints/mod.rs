@@ -1,5 +1,7 @@
-//! HTTP endpoints: [`RefreshService`], [`LogoutService`], [`JwksService`], and what a login reads of its request and
-//! writes into its response.
+//! HTTP endpoints: [`RefreshService`], [`LogoutService`] and [`JwksService`].
+//!
+//! A login is a handler of the application: [`SignIn::with_request`](crate::SignIn::with_request) reads its request,
+//! and [`Tokens::into_token_response`](crate::Tokens::into_token_response) creates its response.
 
 mod cookie;
 mod endpoint;

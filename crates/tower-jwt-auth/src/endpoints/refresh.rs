@@ -8,21 +8,28 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::endpoint::{Endpoint, Replies};
+use super::endpoint::{Endpoint, Responder};
 use super::{EndpointFuture, RefreshCookie};
 use crate::error::ConfigError;
 use crate::http::origin::OriginPolicy;
 use crate::sessions::Sessions;
 
-/// The endpoint that swaps the refresh cookie for a new access token and the next refresh cookie.
+/// The endpoint that exchanges the refresh cookie for a new access token and the next refresh cookie (RFC 6749 §6).
 ///
-/// `POST` without a body. 200 with `{"access_token","token_type","expires_in"}`; 401 when the session is over
-/// or there is none, which leaves the cookie alone; 403 for requests that other sites cause; 503 when the
-/// store is out of reach. No answer may be cached.
+/// The request is a `POST` without a body. No response may be cached.
 ///
-/// A browser may bring several cookies of the name, each set for another path or domain. Those with a bad
-/// signature and those whose session is over are passed over. One session left is refreshed; two live ones are
-/// 401, and so are cookies of more than 8 sessions.
+/// | response | meaning |
+/// |---|---|
+/// | 200 | the body is `{"access_token": …, "token_type": "Bearer", "expires_in": <seconds>}` (RFC 6749 §5.1) |
+/// | 401 | there is no valid cookie or its session has ended; the cookie is not cleared |
+/// | 403 | another site caused the request |
+/// | 405 | the method is not `POST` |
+/// | 500 | the service has a fault; the response sets the successor of the cookie if the session has rotated |
+/// | 503 | the store or the hook is unavailable; the response sets the successor likewise |
+///
+/// A browser may send several cookies of the name, set for different paths or domains. Those with an invalid signature
+/// and those whose session has ended are ignored. If one session remains, it is refreshed. Cookies of two live sessions
+/// or of more than 8 sessions are rejected with 401.
 ///
 /// # Examples
 ///
@@ -49,7 +56,7 @@ pub struct RefreshService<C = ()> {
 }
 
 impl<C> RefreshService<C> {
-    /// Creates the endpoint for these sessions, whose refresh tokens travel in this cookie.
+    /// Creates the endpoint for these sessions and this cookie.
     pub fn new(sessions: &Sessions<C>, cookie: RefreshCookie) -> Self {
         Self { endpoint: Endpoint::new(sessions, cookie) }
     }
@@ -64,7 +71,7 @@ impl<C> RefreshService<C> {
         Ok(self)
     }
 
-    /// Sets the origins whose pages may call. The default is the same origin.
+    /// Sets the origins whose pages may call the endpoint. The default is the same origin.
     pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
         self.endpoint.set_origins(origins);
         self
@@ -84,10 +91,10 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> EndpointFuture {
-        self.endpoint.call(&request, Replies::reject_without_token, |call| async move {
+        self.endpoint.call(&request, Responder::reject_without_token, |call| async move {
             match call.sessions.refresh_one_of(call.tokens, &call.client).await {
-                Ok(tokens) => tokens.into_token_response(&call.replies.cookie),
-                Err(error) => call.replies.reject_refresh(error),
+                Ok(tokens) => tokens.into_token_response(&call.responder.cookie),
+                Err(error) => call.responder.reject_refresh(error),
             }
         })
     }

@@ -7,15 +7,15 @@ use super::RefreshCookie;
 use crate::sessions::SignIn;
 
 impl<C> SignIn<C> {
-    /// What the headers of the login request say: the user agent, and the sessions to [replace](Self::replacing_token),
-    /// which are those of all refresh tokens that came along in this cookie.
+    /// Sets the user agent from the headers of the login request, and [replaces](Self::replacing_token) the refresh
+    /// tokens in its cookies.
     ///
-    /// The address of the client stays as it was set: behind a proxy it is in a header that only the
-    /// application knows to believe. Give it before, with [`with_client_info`](Self::with_client_info), which replaces
-    /// the whole device.
+    /// It does not set the address of the client: behind a proxy the address is in a header, and only the application
+    /// knows whether to trust it. Set it before this with [`with_client_info`](Self::with_client_info), which replaces
+    /// the user agent as well.
     ///
-    /// Call [`OriginPolicy::check`](crate::OriginPolicy::check) first: otherwise another site can sign its
-    /// visitors in as someone else.
+    /// Call [`OriginPolicy::check`](crate::OriginPolicy::check) first. Otherwise another site can sign its visitors in
+    /// as someone else.
     ///
     /// # Examples
     ///
@@ -24,14 +24,14 @@ impl<C> SignIn<C> {
     /// use tower_jwt_auth::sessions::ClientInfo;
     /// use tower_jwt_auth::{AuthError, OriginPolicy, RefreshCookie, SignIn};
     ///
-    /// fn who(headers: &HeaderMap, uri: &Uri, address: String) -> Result<SignIn, AuthError> {
+    /// fn sign_in(headers: &HeaderMap, uri: &Uri, address: String) -> Result<SignIn, AuthError> {
     ///     OriginPolicy::same_origin().check(headers, uri)?;
-    ///     // … once the password has been checked:
+    ///     // … after the check of the password:
     ///     Ok(SignIn::new("alice")
     ///         .with_client_info(ClientInfo::default().with_address(address))
     ///         .with_request(headers, &RefreshCookie::host()))
     /// }
-    /// # assert!(who(&HeaderMap::new(), &Uri::default(), "192.0.2.7".to_owned()).is_ok());
+    /// # assert!(sign_in(&HeaderMap::new(), &Uri::default(), "192.0.2.7".to_owned()).is_ok());
     /// ```
     pub fn with_request(mut self, headers: &HeaderMap, cookie: &RefreshCookie) -> Self {
         if let Some(user_agent) = user_agent(headers) {
@@ -41,7 +41,7 @@ impl<C> SignIn<C> {
     }
 }
 
-/// What the client calls itself (RFC 9110 §10.1.5), with a stand-in for what is not UTF-8.
+/// Returns the user agent (RFC 9110 §10.1.5), with replacement characters for bytes that are not UTF-8.
 pub(super) fn user_agent(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()))
 }

@@ -19,7 +19,7 @@ struct TokenResponse<'t> {
 
 impl Tokens {
     /// Creates the response to a login (RFC 6749 §5.1): the access token as JSON, the refresh token in this cookie.
-    /// The response is never cached. Cookies in [former scopes](RefreshCookie::also_clear) are cleared.
+    /// The response is never cached. It clears cookies in [former scopes](RefreshCookie::with_former_scope).
     ///
     /// An axum handler can return it.
     ///
@@ -45,7 +45,7 @@ impl Tokens {
         };
         let (Ok(json), Some(cookies)) = (serde_json::to_vec(&body), cookie.set(&self.refresh))
         else {
-            tracing::error!("the tokens cannot be put into a response");
+            tracing::error!("the tokens do not fit into a response");
             return AuthError::Failed.into_error_response();
         };
         let mut response = no_store(StatusCode::OK, Full::new(Bytes::from(json)));

@@ -8,73 +8,81 @@ use moka::sync::Cache;
 use siphasher::sip128::{Hasher128, SipHasher13};
 use tower_jwt_auth_core::{Clock, Revocation, RevocationKey, RevocationKind, Timestamp};
 
-use super::RETENTION;
+use crate::claims::MAX_LEEWAY;
 use crate::error::ConfigError;
 use crate::keys::crypto;
 
-/// What has been revoked, in memory.
+/// How long an entry is kept after the expiry of the last token that it concerns: the maximum leeway of a verifier,
+/// and one minute for clocks that are set.
+pub(super) const RETENTION: Duration = Duration::from_secs(MAX_LEEWAY.as_secs() + 60);
+
+/// The margin for a [`SystemClock`](tower_jwt_auth_core::SystemClock) that runs slower than the monotonic clock, which
+/// moka uses. It loses at most one part in 2000; entries are kept longer by one part in 1000.
+const SLEW_DIVISOR: u32 = 1000;
+
+/// The revocations in memory.
 ///
-/// Nothing bounds the caches but time: a cache that evicts would let a revoked token live again. Over
-/// `most` entries those that the follower reads are left out, and the list says that it is incomplete.
+/// Entries leave the caches only when they expire: a cache that evicts would make a revoked token valid again. Once
+/// there are `max_entries`, the further entries of the log are skipped, and the list is incomplete.
 pub(super) struct RevocationCache {
     hash_key: [u8; 16],
-    /// Tokens and sessions, until when they matter.
-    names: Cache<Name, Timestamp, PrehashedState>,
-    /// Subjects, with the time before which their tokens are revoked.
-    subjects: Cache<Name, Subject, PrehashedState>,
-    /// Whether there has ever been a subject; most services never revoke one.
+    /// The `until` of revoked tokens and sessions.
+    ids: Cache<TargetHash, Timestamp, PrehashedState>,
+    subjects: Cache<TargetHash, SubjectEntry, PrehashedState>,
+    /// Whether a subject has ever been inserted. Most services never revoke one, and skip that lookup.
     has_subjects: AtomicBool,
-    most: u64,
-    incomplete: AtomicBool,
+    max_entries: u64,
+    is_incomplete: AtomicBool,
     freshness: Freshness,
     clock: Arc<dyn Clock>,
 }
 
-/// A keyed hash of kind, issuer and name: of one size whatever the names, and nothing that a client can aim at.
-type Name = u128;
+/// A keyed hash of the kind, the issuer and the id of a target. Its size does not depend on them, and a client cannot
+/// choose ids whose hashes collide.
+type TargetHash = u128;
 
 #[derive(Clone, Copy)]
-pub(super) struct Subject {
+pub(super) struct SubjectEntry {
     pub(super) issued_before: Timestamp,
     pub(super) until: Timestamp,
 }
 
 impl RevocationCache {
-    pub(super) fn new(most: u64, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
+    pub(super) fn new(max_entries: u64, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let hash_key = crypto::random().map_err(|_| ConfigError::Entropy)?;
         let expiry = || ExpireAtUntil { clock: Arc::clone(&clock) };
         Ok(Self {
             hash_key,
-            names: Cache::builder().expire_after(expiry()).build_with_hasher(PrehashedState),
+            ids: Cache::builder().expire_after(expiry()).build_with_hasher(PrehashedState),
             subjects: Cache::builder().expire_after(expiry()).build_with_hasher(PrehashedState),
             has_subjects: AtomicBool::new(false),
-            most,
-            incomplete: AtomicBool::new(false),
+            max_entries,
+            is_incomplete: AtomicBool::new(false),
             freshness: Freshness::new(),
             clock,
         })
     }
 
-    /// Adds what the log has; an entry that is there already can only last longer by it. False when it concerns no
-    /// token any more: then nothing is added.
+    /// Inserts a revocation. An existing entry of the same target is extended, never shortened. Returns `false` if the
+    /// revocation has expired and was not inserted.
     pub(super) fn insert(&self, revocation: &Revocation) -> bool {
-        if self.is_over(revocation) {
+        if self.is_expired(revocation) {
             return false;
         }
-        let name = self.name(revocation.target());
+        let target = self.hash(revocation.target());
         let until = revocation.until();
         match revocation {
             Revocation::Token { .. } | Revocation::Session { .. } => {
-                self.names
-                    .entry(name)
+                self.ids
+                    .entry(target)
                     .and_upsert_with(|old| old.map_or(until, |old| until.max(old.into_value())));
             }
             Revocation::Subject { issued_before, .. } => {
                 self.has_subjects.store(true, Ordering::Release);
-                let new = Subject { issued_before: *issued_before, until };
-                self.subjects.entry(name).and_upsert_with(|old| {
+                let new = SubjectEntry { issued_before: *issued_before, until };
+                self.subjects.entry(target).and_upsert_with(|old| {
                     let old = old.map_or(new, moka::Entry::into_value);
-                    Subject {
+                    SubjectEntry {
                         issued_before: new.issued_before.max(old.issued_before),
                         until: new.until.max(old.until),
                     }
@@ -84,80 +92,80 @@ impl RevocationCache {
         true
     }
 
-    /// Whether no verifier takes a token that this concerns.
-    fn is_over(&self, revocation: &Revocation) -> bool {
+    /// Returns whether no verifier accepts the tokens that this concerns any longer.
+    fn is_expired(&self, revocation: &Revocation) -> bool {
         revocation.until() + RETENTION <= self.clock.now()
     }
 
-    /// Adds what the follower has read, unless there are too many; false when it was left out. What concerns no
-    /// token any more is passed over.
+    /// Inserts a revocation unless the cache is full. Returns `false` if it was skipped for lack of room. An expired
+    /// revocation needs no room.
     pub(super) fn insert_if_room(&self, revocation: &Revocation) -> bool {
-        if self.is_over(revocation) {
+        if self.is_expired(revocation) {
             return true;
         }
-        let count = self.names.entry_count() + self.subjects.entry_count();
-        let has_room = count < self.most || self.has(revocation);
+        let count = self.ids.entry_count() + self.subjects.entry_count();
+        let has_room = count < self.max_entries || self.has_target_of(revocation);
         if has_room {
             self.insert(revocation);
         }
         has_room
     }
 
-    /// Whether there is an entry for this already, which another one only makes last longer.
-    fn has(&self, revocation: &Revocation) -> bool {
-        let name = self.name(revocation.target());
+    /// Returns whether the target has an entry, which the revocation would only extend.
+    fn has_target_of(&self, revocation: &Revocation) -> bool {
+        let target = self.hash(revocation.target());
         match revocation {
-            Revocation::Token { .. } | Revocation::Session { .. } => self.names.contains_key(&name),
-            Revocation::Subject { .. } => self.subjects.contains_key(&name),
+            Revocation::Token { .. } | Revocation::Session { .. } => self.ids.contains_key(&target),
+            Revocation::Subject { .. } => self.subjects.contains_key(&target),
         }
     }
 
-    pub(super) fn covers(&self, key: &RevocationKey<'_>) -> bool {
+    pub(super) fn contains(&self, key: &RevocationKey<'_>) -> bool {
         match key {
             RevocationKey::Token { .. } | RevocationKey::Session { .. } => {
-                self.names.contains_key(&self.name(key.target()))
+                self.ids.contains_key(&self.hash(key.target()))
             }
             RevocationKey::Subject { issued_at, .. } => {
                 self.has_subjects.load(Ordering::Acquire)
                     && self
                         .subjects
-                        .get(&self.name(key.target()))
+                        .get(&self.hash(key.target()))
                         .is_some_and(|subject| *issued_at < subject.issued_before)
             }
         }
     }
 
-    fn name(&self, (kind, issuer, name): (RevocationKind, &str, &str)) -> Name {
+    fn hash(&self, (kind, issuer, id): (RevocationKind, &str, &str)) -> TargetHash {
         let mut hasher = SipHasher13::new_with_key(&self.hash_key);
         hasher.write_u8(kind as u8);
         hasher.write_usize(issuer.len());
         hasher.write(issuer.as_bytes());
-        hasher.write(name.as_bytes());
+        hasher.write(id.as_bytes());
         hasher.finish128().as_u128()
     }
 
-    /// Lets the caches drop what has expired and count what is there.
+    /// Runs the pending tasks of the caches, which remove expired entries and update the number of entries.
     pub(super) fn run_maintenance(&self) {
-        self.names.run_pending_tasks();
+        self.ids.run_pending_tasks();
         self.subjects.run_pending_tasks();
     }
 
-    pub(super) fn set_incomplete(&self, incomplete: bool) {
-        self.incomplete.store(incomplete, Ordering::Release);
+    pub(super) fn set_incomplete(&self, is_incomplete: bool) {
+        self.is_incomplete.store(is_incomplete, Ordering::Release);
     }
 
     pub(super) fn is_complete(&self) -> bool {
-        !self.incomplete.load(Ordering::Acquire)
+        !self.is_incomplete.load(Ordering::Acquire)
     }
 
-    /// Everything that was in the log at this moment is in the list.
-    pub(super) fn fresh_as_of(&self, instant: Instant, wall: Timestamp) {
-        self.freshness.set(instant, wall);
+    /// Records that the cache contains all entries that the log contained at this time.
+    pub(super) fn set_fresh_as_of(&self, instant: Instant, wall_time: Timestamp) {
+        self.freshness.set(instant, wall_time);
     }
 
-    /// Whether everything that was in the log at this moment is in the list.
+    /// Returns whether the cache contains all entries that the log contained at this instant.
     pub(super) fn is_fresh_as_of(&self, instant: Instant) -> bool {
-        self.freshness.is_as_of(instant)
+        self.freshness.includes(instant)
     }
 
     pub(super) fn staleness(&self, now: Timestamp) -> Option<Duration> {
@@ -165,105 +173,117 @@ impl RevocationCache {
     }
 }
 
-/// A held [`SystemClock`](tower_jwt_auth_core::SystemClock) falls behind the monotonic clock, by which moka counts,
-/// by one part in 2000; entries are kept longer by twice that.
-const SLEW: u32 = 1000;
-
-/// How long an entry lasts. Renewed on update: moka keeps the old deadline otherwise.
+/// Makes an entry expire [`RETENTION`] after its `until`. An update sets the deadline again, because moka keeps the old
+/// one otherwise.
 pub(super) struct ExpireAtUntil {
     pub(super) clock: Arc<dyn Clock>,
 }
 
 impl ExpireAtUntil {
-    fn left(&self, until: Timestamp) -> Option<Duration> {
-        let left = (until + RETENTION).since(self.clock.now());
-        Some(left.saturating_add(left / SLEW))
+    fn time_to_live(&self, until: Timestamp) -> Option<Duration> {
+        let time_to_live = (until + RETENTION).since(self.clock.now());
+        Some(time_to_live.saturating_add(time_to_live / SLEW_DIVISOR))
     }
 }
 
-impl Expiry<Name, Timestamp> for ExpireAtUntil {
-    fn expire_after_create(&self, _: &Name, until: &Timestamp, _: Instant) -> Option<Duration> {
-        self.left(*until)
+impl Expiry<TargetHash, Timestamp> for ExpireAtUntil {
+    fn expire_after_create(
+        &self,
+        _: &TargetHash,
+        until: &Timestamp,
+        _: Instant,
+    ) -> Option<Duration> {
+        self.time_to_live(*until)
     }
 
     fn expire_after_update(
         &self,
-        _: &Name,
+        _: &TargetHash,
         until: &Timestamp,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        self.left(*until)
+        self.time_to_live(*until)
     }
 }
 
-impl Expiry<Name, Subject> for ExpireAtUntil {
-    fn expire_after_create(&self, _: &Name, subject: &Subject, _: Instant) -> Option<Duration> {
-        self.left(subject.until)
+impl Expiry<TargetHash, SubjectEntry> for ExpireAtUntil {
+    fn expire_after_create(
+        &self,
+        _: &TargetHash,
+        subject: &SubjectEntry,
+        _: Instant,
+    ) -> Option<Duration> {
+        self.time_to_live(subject.until)
     }
 
     fn expire_after_update(
         &self,
-        _: &Name,
-        subject: &Subject,
+        _: &TargetHash,
+        subject: &SubjectEntry,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        self.left(subject.until)
+        self.time_to_live(subject.until)
     }
 }
 
-/// When the list was last known to be in step, by both clocks: the monotonic one stands still while the
-/// machine sleeps, the wall clock can be set.
+/// The latest time as of which the cache was in sync with the log, by both clocks: the monotonic clock may stop while
+/// the machine sleeps, and the wall clock can be set.
 struct Freshness {
     base: Instant,
-    /// Milliseconds after `base`, plus one; zero for never.
-    monotonic: AtomicU64,
-    wall: AtomicI64,
+    /// The milliseconds since `base`, plus 1. Zero before the first sync.
+    monotonic_millis: AtomicU64,
+    /// Unix time in milliseconds.
+    wall_millis: AtomicI64,
 }
 
 impl Freshness {
     fn new() -> Self {
-        Self { base: Instant::now(), monotonic: AtomicU64::new(0), wall: AtomicI64::new(0) }
+        Self {
+            base: Instant::now(),
+            monotonic_millis: AtomicU64::new(0),
+            wall_millis: AtomicI64::new(0),
+        }
     }
 
-    fn set(&self, instant: Instant, wall: Timestamp) {
-        self.wall.store(wall.unix_millis(), Ordering::Relaxed);
+    fn set(&self, instant: Instant, wall_time: Timestamp) {
+        self.wall_millis.store(wall_time.unix_millis(), Ordering::Relaxed);
         let millis = instant.saturating_duration_since(self.base).as_millis();
         let millis = u64::try_from(millis).unwrap_or(u64::MAX - 1);
-        self.monotonic.store(millis + 1, Ordering::Release);
+        self.monotonic_millis.store(millis + 1, Ordering::Release);
     }
 
-    fn is_as_of(&self, instant: Instant) -> bool {
+    fn includes(&self, instant: Instant) -> bool {
         let millis = instant.saturating_duration_since(self.base).as_millis();
-        let fresh = self.monotonic.load(Ordering::Acquire).checked_sub(1);
-        // Rounded down, as what it is compared with.
+        let fresh = self.monotonic_millis.load(Ordering::Acquire).checked_sub(1);
+        // Both are rounded down: within the same millisecond the order is unknown.
         fresh.is_some_and(|fresh| u128::from(fresh) > millis)
     }
 
     fn age(&self, now: Timestamp) -> Option<Duration> {
-        let millis = self.monotonic.load(Ordering::Acquire).checked_sub(1)?;
-        let monotonic = self.base.elapsed().saturating_sub(Duration::from_millis(millis));
-        let wall = Timestamp::from_unix_millis(self.wall.load(Ordering::Relaxed));
-        Some(monotonic.max(now.since(wall)))
+        let millis = self.monotonic_millis.load(Ordering::Acquire).checked_sub(1)?;
+        let monotonic_age = self.base.elapsed().saturating_sub(Duration::from_millis(millis));
+        let wall_time = Timestamp::from_unix_millis(self.wall_millis.load(Ordering::Relaxed));
+        Some(monotonic_age.max(now.since(wall_time)))
     }
 }
 
-/// The keys are hashes already.
+/// Builds hashers that return the key, which is a hash already.
 #[derive(Clone, Copy)]
 struct PrehashedState;
 
 impl BuildHasher for PrehashedState {
-    type Hasher = PlainHasher;
+    type Hasher = IdentityHasher;
 
-    fn build_hasher(&self) -> PlainHasher {
-        PlainHasher(0)
+    fn build_hasher(&self) -> IdentityHasher {
+        IdentityHasher(0)
     }
 }
 
-struct PlainHasher(u64);
+struct IdentityHasher(u64);
 
-impl Hasher for PlainHasher {
+impl Hasher for IdentityHasher {
     fn finish(&self) -> u64 {
         self.0
     }
@@ -275,7 +295,7 @@ impl Hasher for PlainHasher {
     }
 
     #[allow(clippy::cast_possible_truncation)]
-    fn write_u128(&mut self, name: u128) {
-        self.0 = name as u64;
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
     }
 }

@@ -9,82 +9,83 @@ use tower_jwt_auth_core::{
     Cursor, Heartbeat, LogEntry, LogPage, NodeId, RevocationLog, StoreError, Timestamp,
 };
 
-use super::cache::RevocationCache;
-use super::{RETENTION, SyncOptions};
+use crate::revocation::cache::{RETENTION, RevocationCache};
+use crate::revocation::options::SyncOptions;
 
-/// Entries asked for at a time.
-const PAGE: usize = 1000;
-/// Entries removed at a time: while a store removes them, others may have to wait.
-const BATCH: usize = 200;
-/// How long an entry must have been of no use to anyone before it is removed from the log: generous, since the
-/// clocks of nodes may be wrong.
+/// The maximum number of entries that one call reads.
+const PAGE_SIZE: usize = 1000;
+/// The maximum number of entries that one call removes. Other calls may have to wait while a store removes entries.
+const PURGE_BATCH_SIZE: usize = 200;
+/// How long ago an entry must have expired before it is removed from the log. The margin is large because the clocks of
+/// nodes may be wrong.
 const PURGE_AFTER: Duration = Duration::from_secs(3600 + RETENTION.as_secs());
-/// How many heartbeats may be on their way back: a log that is behind by more is stale in any case.
-const MAX_UNSEEN_BEATS: usize = 64;
-/// How long to wait after an error, doubled each time up to the second one.
-const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-/// How long to wait after being woken for nothing, so that a store which wakes too often costs little.
+/// The maximum number of heartbeats that have not been read back. A log that is further behind is stale in any case.
+const MAX_UNSEEN_HEARTBEATS: usize = 64;
+/// The pause after an error. Each further error doubles it, up to [`MAX_RETRY_BACKOFF`].
+const RETRY_BACKOFF: Duration = Duration::from_millis(100);
+const MAX_RETRY_BACKOFF: Duration = Duration::from_secs(5);
+/// The pause after a wake-up without a new entry. It bounds the cost of a store that wakes its readers too often.
 const IDLE_WAKE_BACKOFF: Duration = Duration::from_millis(20);
 
-/// What a follower works with; it outlives one that panics.
+/// The state that a follower shares with the list and with the follower that replaces it after a panic.
 pub(super) struct FollowerShared {
     pub(super) log: Arc<dyn RevocationLog>,
-    pub(super) entries: Arc<RevocationCache>,
-    pub(super) policy: SyncOptions,
+    pub(super) cache: Arc<RevocationCache>,
+    pub(super) options: SyncOptions,
     pub(super) node: NodeId,
-    /// Whether the whole log has been read, and a heartbeat of this node with it.
+    /// Whether the whole log and a heartbeat of this node have been read.
     pub(super) is_ready: watch::Sender<bool>,
-    /// Somebody waits for the list to catch up.
-    pub(super) hurry: Arc<Notify>,
+    /// Requests a heartbeat before the next one is due, for a caller that waits for the list to catch up.
+    pub(super) heartbeat_request: Arc<Notify>,
 }
 
-/// Keeps the list in step with the log: reads it whole now and then, follows its end all the while, and writes
-/// heartbeats to know how far behind it is.
+/// Keeps the list in sync with the log: reads the whole log at intervals, follows its end, and appends heartbeats to
+/// measure the staleness.
 pub(super) struct Follower {
     shared: Arc<FollowerShared>,
-    /// Where the end of the log was; none before the first reading of the whole is done.
+    /// The position up to which the end of the log was read. `None` until the first full resync is complete.
     tail: Option<Cursor>,
-    /// The reading of the whole log, while one is going on.
-    whole: Option<FullResync>,
-    /// When the last reading of the whole log that was finished had begun.
-    read_whole: Option<Instant>,
-    /// Whether there may be more to purge.
-    purging: bool,
-    last_beat: Option<SentHeartbeat>,
+    /// The full resync in progress.
+    full_resync: Option<FullResync>,
+    /// When the last complete full resync began.
+    last_resync_begun: Option<Instant>,
+    /// Whether the log may contain more entries to purge.
+    is_purging: bool,
+    last_heartbeat: Option<SentHeartbeat>,
     /// The heartbeats that have not been read back, the oldest first.
-    unseen_beats: VecDeque<SentHeartbeat>,
-    /// The number of the last heartbeat of this node that was read back.
-    seen_beat: Option<u64>,
-    /// Whether a heartbeat is wanted before it is due.
-    is_hurried: bool,
+    unseen_heartbeats: VecDeque<SentHeartbeat>,
+    /// The number of the latest heartbeat of this node that was read back.
+    seen_heartbeat: Option<u64>,
+    /// Whether a heartbeat was requested before the next one is due.
+    is_heartbeat_requested: bool,
 }
 
-/// A reading of the whole log, which goes on page by page between turns at its end.
+/// A reading of the whole log. It advances by one page per step, between readings of the end.
 struct FullResync {
     begun: Instant,
     cursor: Option<Cursor>,
-    /// Whether an entry was left out since it began, by this reading or at the end of the log: this reading may
-    /// be of a log that did not hold that entry yet.
-    left_out: bool,
+    /// Whether an entry was skipped since this began, here or at the end of the log. It also counts if skipped at the
+    /// end, because this resync may have passed the position of that entry before it was written.
+    has_skipped: bool,
 }
 
-/// What a turn came to.
+/// The result of a step.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Progress {
-    /// There is more to do at once.
+    /// The next step has work to do.
     Unfinished,
-    /// Something was read; the end is reached.
+    /// The step has read entries up to the end of the log.
     CaughtUp,
-    /// There was nothing.
+    /// The log had no new entries.
     Idle,
 }
 
-/// A heartbeat and when it was written.
+/// A heartbeat and the time at which it was sent.
 #[derive(Clone, Copy)]
 struct SentHeartbeat {
     number: u64,
     instant: Instant,
-    wall: Timestamp,
+    wall_time: Timestamp,
 }
 
 impl Follower {
@@ -92,25 +93,25 @@ impl Follower {
         Self {
             shared,
             tail: None,
-            whole: None,
-            read_whole: None,
-            purging: false,
-            last_beat: None,
-            unseen_beats: VecDeque::new(),
-            seen_beat: None,
-            is_hurried: false,
+            full_resync: None,
+            last_resync_begun: None,
+            is_purging: false,
+            last_heartbeat: None,
+            unseen_heartbeats: VecDeque::new(),
+            seen_heartbeat: None,
+            is_heartbeat_requested: false,
         }
     }
 
-    /// Runs until it is aborted.
+    /// Runs until the task is aborted.
     pub(super) async fn run(mut self) {
-        let mut pause = RETRY.0;
+        let mut backoff = RETRY_BACKOFF;
         loop {
-            match self.turn().await {
-                Ok(turn) => {
-                    pause = RETRY.0;
-                    match turn {
-                        // A store that always answers at once would keep everything else waiting.
+            match self.step().await {
+                Ok(progress) => {
+                    backoff = RETRY_BACKOFF;
+                    match progress {
+                        // A store that always responds at once must not keep other tasks waiting.
                         Progress::Unfinished => yield_now().await,
                         Progress::CaughtUp => self.wait().await,
                         Progress::Idle => {
@@ -124,174 +125,183 @@ impl Follower {
                         error = &error as &dyn std::error::Error,
                         "the revocation log cannot be followed"
                     );
-                    sleep(pause).await;
-                    pause = (pause * 2).min(RETRY.1);
+                    sleep(backoff).await;
+                    backoff = (backoff * 2).min(MAX_RETRY_BACKOFF);
                 }
             }
         }
     }
 
-    /// Writes a heartbeat when one is due, reads a page of the whole log where that is being read, and follows
-    /// its end. What was read before an error stays read.
-    async fn turn(&mut self) -> Result<Progress, StoreError> {
-        let reread = self.shared.policy.reread;
-        if self.whole.is_none() && self.read_whole.is_none_or(|begun| begun.elapsed() >= reread) {
-            self.whole = Some(FullResync { begun: Instant::now(), cursor: None, left_out: false });
+    /// Sends a heartbeat if one is due, reads a page of the full resync in progress, and reads the end of the log. An
+    /// error does not discard the pages before it.
+    async fn step(&mut self) -> Result<Progress, StoreError> {
+        let interval = self.shared.options.full_resync_interval;
+        if self.full_resync.is_none()
+            && self.last_resync_begun.is_none_or(|begun| begun.elapsed() >= interval)
+        {
+            let resync = FullResync { begun: Instant::now(), cursor: None, has_skipped: false };
+            self.full_resync = Some(resync);
         }
-        if self.is_hurried || self.next_beat().is_none_or(|due| Instant::now() >= due) {
-            self.beat().await?;
-            self.is_hurried = false;
+        if self.is_heartbeat_requested
+            || self.next_heartbeat().is_none_or(|due| Instant::now() >= due)
+        {
+            self.send_heartbeat().await?;
+            self.is_heartbeat_requested = false;
         }
-        self.read_whole().await?;
-        let progress = self.follow_tail().await?;
+        self.continue_full_resync().await?;
+        let has_read = self.follow_tail().await?;
         self.purge().await;
-        Ok(match (self.whole.is_some() || self.purging, progress) {
+        Ok(match (self.full_resync.is_some() || self.is_purging, has_read) {
             (true, _) => Progress::Unfinished,
             (false, true) => Progress::CaughtUp,
             (false, false) => Progress::Idle,
         })
     }
 
-    /// Reads the next page of the whole log, if that is being read.
-    async fn read_whole(&mut self) -> Result<(), StoreError> {
-        let cursor = match &self.whole {
-            Some(whole) => whole.cursor.as_ref(),
+    /// Reads the next page of the full resync, if one is in progress.
+    async fn continue_full_resync(&mut self) -> Result<(), StoreError> {
+        let cursor = match &self.full_resync {
+            Some(resync) => resync.cursor.as_ref(),
             None => return Ok(()),
         };
-        let page = self.shared.log.read(cursor, PAGE).await?;
-        let LogPage::Entries { entries, next, more } = page else { return Err(self.lost()) };
-        self.take_page(&entries);
-        let Some(mut whole) = self.whole.take() else { return Ok(()) };
+        let page = self.shared.log.read(cursor, PAGE_SIZE).await?;
+        let LogPage::Entries { entries, next, more } = page else {
+            return Err(self.restart_after_lost_cursor());
+        };
+        self.apply_page(&entries);
+        let Some(mut resync) = self.full_resync.take() else { return Ok(()) };
         if more {
-            whole.cursor = Some(next);
-            self.whole = Some(whole);
+            resync.cursor = Some(next);
+            self.full_resync = Some(resync);
             return Ok(());
         }
-        // What did not fit before may fit now that entries have expired.
-        self.shared.entries.set_incomplete(whole.left_out);
-        self.read_whole = Some(whole.begun);
+        // Entries that were skipped before may have found room, now that others have expired.
+        self.shared.cache.set_incomplete(resync.has_skipped);
+        self.last_resync_begun = Some(resync.begun);
         self.tail.get_or_insert(next);
-        self.purging = self.shared.policy.purges;
+        self.is_purging = self.shared.options.purges_log;
         Ok(())
     }
 
-    /// Reads to the end of the log from where it was; tells whether there was anything.
+    /// Reads from the last position to the end of the log. Returns whether there were entries.
     async fn follow_tail(&mut self) -> Result<bool, StoreError> {
-        let mut progress = false;
+        let mut has_read = false;
         while self.tail.is_some() {
-            let page = self.shared.log.read(self.tail.as_ref(), PAGE).await?;
-            let LogPage::Entries { entries, next, more } = page else { return Err(self.lost()) };
-            progress |= !entries.is_empty();
-            self.take_page(&entries);
+            let page = self.shared.log.read(self.tail.as_ref(), PAGE_SIZE).await?;
+            let LogPage::Entries { entries, next, more } = page else {
+                return Err(self.restart_after_lost_cursor());
+            };
+            has_read |= !entries.is_empty();
+            self.apply_page(&entries);
             self.tail = Some(next);
             if more {
                 yield_now().await;
                 continue;
             }
-            if let Some(beat) = self.latest_beat_back() {
-                // The log takes what is written to it, this reader sees it, and has read all that there was.
-                self.shared.entries.fresh_as_of(beat.instant, beat.wall);
-                // The end is followed only once the whole log has been read.
+            if let Some(heartbeat) = self.take_latest_seen_heartbeat() {
+                // The log accepts entries, and this reader has reached its end, past the heartbeat.
+                self.shared.cache.set_fresh_as_of(heartbeat.instant, heartbeat.wall_time);
+                // There is a tail, so the first full resync is complete.
                 self.shared.is_ready.send_replace(true);
             }
             break;
         }
-        Ok(progress)
+        Ok(has_read)
     }
 
-    /// The latest heartbeat that has been read back since this was last asked. A slow log may show one only when
-    /// the next has been written.
-    fn latest_beat_back(&mut self) -> Option<SentHeartbeat> {
-        let seen = self.seen_beat?;
-        let back = self.unseen_beats.partition_point(|beat| beat.number <= seen);
-        self.unseen_beats.drain(..back).next_back()
+    /// Removes the heartbeats that have been read back from the unseen ones, and returns the latest of them. A slow log
+    /// may not return a heartbeat until the next one has been sent.
+    fn take_latest_seen_heartbeat(&mut self) -> Option<SentHeartbeat> {
+        let seen = self.seen_heartbeat?;
+        let count = self.unseen_heartbeats.partition_point(|heartbeat| heartbeat.number <= seen);
+        self.unseen_heartbeats.drain(..count).next_back()
     }
 
-    /// Everything has to be read again, after a pause: two logs behind one address would lose each other's
-    /// cursors for ever.
-    fn lost(&mut self) -> StoreError {
+    /// Discards the positions, so that the whole log is read again. Returns an error, which causes a pause: if two logs
+    /// alternate behind one address, every cursor is lost.
+    fn restart_after_lost_cursor(&mut self) -> StoreError {
         self.tail = None;
-        self.whole = None;
-        self.read_whole = None;
+        self.full_resync = None;
+        self.last_resync_begun = None;
         StoreError::unavailable("the log has a new incarnation")
     }
 
-    /// Takes in a page.
-    fn take_page(&mut self, entries: &[LogEntry]) {
+    fn apply_page(&mut self, entries: &[LogEntry]) {
         for entry in entries {
-            self.take(entry);
+            self.apply(entry);
         }
-        self.shared.entries.run_maintenance();
+        self.shared.cache.run_maintenance();
     }
 
-    /// Takes in one entry, or notes that the list has no room for it.
-    fn take(&mut self, entry: &LogEntry) {
+    /// Inserts a revocation, or marks the list as incomplete if it has no room.
+    fn apply(&mut self, entry: &LogEntry) {
         match entry {
             LogEntry::Revocation(revocation) => {
-                if !self.shared.entries.insert_if_room(revocation) {
-                    self.shared.entries.set_incomplete(true);
-                    if let Some(whole) = &mut self.whole {
-                        whole.left_out = true;
+                if !self.shared.cache.insert_if_room(revocation) {
+                    self.shared.cache.set_incomplete(true);
+                    if let Some(resync) = &mut self.full_resync {
+                        resync.has_skipped = true;
                     }
                 }
             }
             LogEntry::Heartbeat(heartbeat) => {
                 if heartbeat.node == self.shared.node {
-                    self.seen_beat = self.seen_beat.max(Some(heartbeat.beat));
+                    self.seen_heartbeat = self.seen_heartbeat.max(Some(heartbeat.beat));
                 }
             }
         }
     }
 
-    async fn beat(&mut self) -> Result<(), StoreError> {
-        let wall = self.shared.policy.clock.now();
-        // Never the same twice, also when this is the second follower at the shared.
-        let millis = u64::try_from(wall.unix_millis()).unwrap_or_default();
-        let number = self.last_beat.map_or(millis, |beat| millis.max(beat.number + 1));
-        let beat = SentHeartbeat { number, instant: Instant::now(), wall };
-        let heartbeat = Heartbeat { node: self.shared.node, beat: beat.number, at: beat.wall };
+    async fn send_heartbeat(&mut self) -> Result<(), StoreError> {
+        let wall_time = self.shared.options.clock.now();
+        // By the clock, so that the follower that replaces one that panicked does not repeat its numbers.
+        let millis = u64::try_from(wall_time.unix_millis()).unwrap_or_default();
+        let number = self.last_heartbeat.map_or(millis, |last| millis.max(last.number + 1));
+        let sent = SentHeartbeat { number, instant: Instant::now(), wall_time };
+        let heartbeat = Heartbeat { node: self.shared.node, beat: number, at: wall_time };
         self.shared.log.append(&[LogEntry::Heartbeat(heartbeat)]).await?;
-        self.last_beat = Some(beat);
-        if self.unseen_beats.len() == MAX_UNSEEN_BEATS {
-            self.unseen_beats.pop_front();
+        self.last_heartbeat = Some(sent);
+        if self.unseen_heartbeats.len() == MAX_UNSEEN_HEARTBEATS {
+            self.unseen_heartbeats.pop_front();
         }
-        self.unseen_beats.push_back(beat);
+        self.unseen_heartbeats.push_back(sent);
         Ok(())
     }
 
-    /// Removes a batch of what is of no use to anyone, where there may be some. Failing at it does no harm.
+    /// Removes a batch of expired entries from the log. A failure is harmless: a later purge removes them.
     async fn purge(&mut self) {
-        if !self.purging {
+        if !self.is_purging {
             return;
         }
-        let purged = self.shared.log.purge_log(PURGE_AFTER, BATCH).await;
-        self.purging = matches!(purged, Ok(BATCH));
+        let purged = self.shared.log.purge_log(PURGE_AFTER, PURGE_BATCH_SIZE).await;
+        self.is_purging = matches!(purged, Ok(PURGE_BATCH_SIZE));
         if let Err(error) = purged {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the revocation log could not be purged"
+                "the revocation log cannot be purged"
             );
         }
     }
 
-    fn next_beat(&self) -> Option<Instant> {
-        self.last_beat.map(|beat| beat.instant + self.shared.policy.heartbeat)
+    fn next_heartbeat(&self) -> Option<Instant> {
+        let interval = self.shared.options.heartbeat_interval;
+        self.last_heartbeat.map(|heartbeat| heartbeat.instant + interval)
     }
 
-    /// Waits for a change of the log, the next heartbeat, or somebody who cannot wait for it.
+    /// Waits for a change of the log, the next heartbeat, or a request for an earlier one.
     async fn wait(&mut self) {
-        let due = self.next_beat().unwrap_or_else(Instant::now);
-        let woken = async {
+        let due = self.next_heartbeat().unwrap_or_else(Instant::now);
+        let changed = async {
             if self.shared.log.changed(self.tail.as_ref()).await.is_err() {
-                // Reading on the timer goes on without being woken.
+                // The timer still causes the next reading.
                 std::future::pending::<()>().await;
             }
         };
-        let hurried = tokio::select! {
-            () = woken => false,
+        let is_requested = tokio::select! {
+            () = changed => false,
             () = sleep_until(due.into()) => false,
-            () = self.shared.hurry.notified() => true,
+            () = self.shared.heartbeat_request.notified() => true,
         };
-        self.is_hurried |= hurried;
+        self.is_heartbeat_requested |= is_requested;
     }
 }

@@ -1,30 +1,45 @@
-use tower_jwt_auth_core::{Clock as _, RevocationKey, StoreError, Timestamp};
+use tower_jwt_auth_core::{RevocationKey, StoreError};
 
-use super::{Kind, RevocationList};
 use crate::identity::Identity;
+use crate::revocation::list::RevocationList;
 
-/// What has become of a token since it was accepted.
+/// The status of an access token after it was accepted.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::revocation::TokenStatus;
+///
+/// /// Returns the close code of a WebSocket (RFC 6455 §7.4) whose access token has this status.
+/// fn close_code(status: TokenStatus) -> Option<u16> {
+///     match status {
+///         TokenStatus::Valid => None,
+///         TokenStatus::Expired | TokenStatus::Revoked => Some(1008),
+///     }
+/// }
+/// assert_eq!(close_code(TokenStatus::Revoked), Some(1008));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum TokenStatus {
-    /// It has neither expired nor been revoked.
+    /// The token has neither expired nor been revoked.
     Valid,
-    /// Its `exp` (RFC 7519 §4.1.4) is over, and the leeway with which it was accepted.
+    /// The `exp` of the token (RFC 7519 §4.1.4) has passed, and so has the leeway with which it was accepted.
     Expired,
-    /// It has been revoked: it, its session, or the older tokens of its subject.
+    /// The token, its session or the older tokens of its subject have been revoked.
     Revoked,
 }
 
 impl RevocationList {
-    /// What has become of the token of this identity, for a connection that outlives its request.
+    /// Returns the status of the access token of this identity, for a connection that outlives its request.
     ///
-    /// A revocation is forgotten some minutes after its last token has expired; a revoked token that has
-    /// expired is [`Revoked`](TokenStatus::Revoked) before and [`Expired`](TokenStatus::Expired) after that, and
-    /// never [`Valid`](TokenStatus::Valid). The store is asked where the list is incomplete or more than 30
-    /// seconds behind; expiry is judged after its answer.
+    /// The list drops a revocation some minutes after the last token that it concerns has expired. A revoked token is
+    /// [`Revoked`](TokenStatus::Revoked) until then and [`Expired`](TokenStatus::Expired) afterwards, never
+    /// [`Valid`](TokenStatus::Valid) again. If the list is incomplete or more than 30 seconds stale, this queries the
+    /// store, and checks the expiry once the store has answered.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] when the store has to be asked and does not answer, unless the token has expired.
+    /// [`StoreError`] if the query fails and the token has not expired.
     ///
     /// # Examples
     ///
@@ -49,20 +64,13 @@ impl RevocationList {
     /// ```
     pub async fn status(&self, identity: &Identity) -> Result<TokenStatus, StoreError> {
         let keys: Vec<RevocationKey<'_>> = identity.revocation_keys().collect();
-        let answer = self.is_any_revoked(&keys, self.now()).await;
-        // The clock is read after the answer: an entry may be forgotten, and a token expire, in the meantime.
-        match answer {
+        let is_revoked = self.is_any_revoked(&keys, self.now()).await;
+        // The clock is read after the lookup: in the meantime the list may drop an entry, and the token may expire.
+        match is_revoked {
             Ok(true) => Ok(TokenStatus::Revoked),
             Ok(false) | Err(_) if identity.is_expired(self.now()) => Ok(TokenStatus::Expired),
             Ok(false) => Ok(TokenStatus::Valid),
             Err(error) => Err(error),
-        }
-    }
-
-    fn now(&self) -> Timestamp {
-        match &self.kind {
-            Kind::None(clock) => clock.now(),
-            Kind::Following(following) => following.clock.now(),
         }
     }
 }

@@ -3,13 +3,18 @@ mod odd_logs;
 mod progress;
 mod status;
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
-use tower_jwt_auth_core::{Cursor, LogPage, ManualClock, MemoryStore};
+use tower_jwt_auth_core::{
+    Clock as _, Cursor, LogEntry, LogPage, ManualClock, MemoryStore, Revocation, RevocationKey,
+    RevocationLog, StoreError, SystemClock, Timestamp,
+};
 
-use super::*;
+use super::cache::{RETENTION, RevocationCache};
+use super::{RevocationList, RevocationStatus, SyncOptions, TokenStatus};
 
 const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -32,27 +37,27 @@ async fn without_a_log_nothing_is_revoked_and_revoking_is_an_error() {
     assert!(list.revoke(token("x", NOW)).await.is_err());
 }
 
-fn follow(log: impl RevocationLog, policy: SyncOptions) -> RevocationList {
+fn follow(log: impl RevocationLog, options: SyncOptions) -> RevocationList {
     RevocationList::follow_with_options(
         log,
-        policy.with_heartbeat(Duration::from_millis(20)).unwrap(),
+        options.with_heartbeat(Duration::from_millis(20)).unwrap(),
     )
     .unwrap()
 }
 
-/// Waits, in real time and not for ever, until something holds.
-async fn until(what: &str, holds: impl Fn() -> bool) {
+/// Waits in real time, for at most 20 seconds, until a condition holds.
+async fn until(condition: &str, holds: impl Fn() -> bool) {
     for _ in 0..2000 {
         if holds() {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("never came to pass: {what}");
+    panic!("this did not happen: {condition}");
 }
 
 fn lookup(list: &RevocationList, jti: &str) -> RevocationStatus {
-    // Long enough for a machine that is busy with something else.
+    // A long maximum staleness, for a machine that is busy.
     list.lookup([key(jti)].into_iter(), MINUTE, now())
 }
 
@@ -88,12 +93,12 @@ async fn heartbeats_keep_the_list_fresh() {
     }
 }
 
-/// A log with switches: it may take nothing, show nothing, or become another log.
+/// A log with switches: it can ignore entries, fail, panic, or be replaced by another log.
 #[derive(Default)]
 struct Switched {
     inner: Mutex<Arc<MemoryStore>>,
-    deaf: AtomicBool,
-    broken: AtomicBool,
+    ignores_entries: AtomicBool,
+    fails: AtomicBool,
     panics: AtomicBool,
 }
 
@@ -103,8 +108,8 @@ impl Switched {
     }
 
     fn check(&self) -> Result<(), StoreError> {
-        match self.broken.load(Ordering::SeqCst) {
-            true => Err(StoreError::unavailable("broken")),
+        match self.fails.load(Ordering::SeqCst) {
+            true => Err(StoreError::unavailable("switched off")),
             false => Ok(()),
         }
     }
@@ -114,13 +119,13 @@ impl Switched {
 impl RevocationLog for Switched {
     async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
         self.check()?;
-        if self.deaf.load(Ordering::SeqCst) {
+        if self.ignores_entries.load(Ordering::SeqCst) {
             return Ok(());
         }
         self.now().append(entries).await
     }
     async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
-        assert!(!self.panics.load(Ordering::SeqCst), "a panic of the test's own");
+        assert!(!self.panics.load(Ordering::SeqCst), "a panic of the test");
         self.check()?;
         self.now().read(after, limit).await
     }
@@ -139,23 +144,23 @@ impl RevocationLog for Switched {
 }
 
 #[tokio::test]
-async fn a_log_that_takes_nothing_makes_the_list_stale_though_it_can_be_read() {
+async fn a_log_that_ignores_entries_makes_the_list_stale_even_if_it_can_be_read() {
     let log = Arc::new(Switched::default());
     let list = follow(log.clone(), SyncOptions::default());
     list.ready().await;
-    log.deaf.store(true, Ordering::SeqCst);
+    log.ignores_entries.store(true, Ordering::SeqCst);
     let stale = || list.staleness().unwrap() > Duration::from_millis(500);
     until("the list is stale", stale).await;
-    log.deaf.store(false, Ordering::SeqCst);
+    log.ignores_entries.store(false, Ordering::SeqCst);
     until("the list is fresh", || !stale()).await;
 }
 
 #[tokio::test]
-async fn a_log_out_of_reach_is_followed_again_when_it_is_back() {
+async fn an_unavailable_log_is_followed_again_when_it_is_back() {
     let log = Arc::new(Switched::default());
     let list = follow(log.clone(), SyncOptions::default());
     list.ready().await;
-    log.broken.store(true, Ordering::SeqCst);
+    log.fails.store(true, Ordering::SeqCst);
     until("the list is stale", || list.staleness().unwrap() > Duration::from_millis(300)).await;
     assert_eq!(
         list.lookup([key("x")].into_iter(), Duration::from_millis(300), now()),
@@ -163,12 +168,12 @@ async fn a_log_out_of_reach_is_followed_again_when_it_is_back() {
     );
     assert!(list.query_store(&[key("x")]).await.is_err());
     log.now().append(&[LogEntry::Revocation(token("x", now() + MINUTE))]).await.unwrap();
-    log.broken.store(false, Ordering::SeqCst);
+    log.fails.store(false, Ordering::SeqCst);
     until("the entry is followed", || lookup(&list, "x") == RevocationStatus::Revoked).await;
 }
 
 #[tokio::test]
-async fn another_incarnation_of_the_log_is_read_whole_and_nothing_known_is_dropped() {
+async fn another_incarnation_of_the_log_is_read_as_a_whole_and_no_entry_is_dropped() {
     let log = Arc::new(Switched::default());
     log.now().append(&[LogEntry::Revocation(token("old", now() + MINUTE))]).await.unwrap();
     let list = follow(log.clone(), SyncOptions::default());
@@ -181,38 +186,39 @@ async fn another_incarnation_of_the_log_is_read_whole_and_nothing_known_is_dropp
 }
 
 #[tokio::test]
-async fn a_full_list_says_that_it_is_incomplete_until_all_fits_again() {
+async fn a_full_list_is_incomplete_until_all_entries_have_room() {
     let clock = Arc::new(ManualClock::at(NOW));
     let store = Arc::new(MemoryStore::with_clock(clock.clone()));
-    // On a clock that stands still entries are over in real time only, and every reading adds to it.
+    // moka counts in real time, and each resync sets the deadline again by a clock that does not move.
     let second = Duration::from_secs(1);
-    let over_soon = NOW - RETENTION + second;
-    let log: Vec<_> =
-        (0..200).map(|n| LogEntry::Revocation(token(&format!("short-{n}"), over_soon))).collect();
+    let expired_soon = NOW - RETENTION + second;
+    let log: Vec<_> = (0..200)
+        .map(|n| LogEntry::Revocation(token(&format!("short-{n}"), expired_soon)))
+        .collect();
     store.append(&log).await.unwrap();
-    let policy = SyncOptions::default()
+    let options = SyncOptions::default()
         .with_max_entries(100)
         .with_full_resync_interval(Duration::from_millis(50))
         .unwrap()
         .with_clock(clock.clone());
     let lookup =
         |list: &RevocationList, jti| list.lookup([key(jti)].into_iter(), MINUTE, clock.now());
-    // Pages are counted as a whole, so that a list of one page can pass the limit; the second one cannot.
-    let list = follow(store.clone(), policy);
+    // Entries are counted after each page: the first page can exceed the maximum, the second one cannot.
+    let list = follow(store.clone(), options);
     list.ready().await;
     store.append(&[LogEntry::Revocation(token("late", NOW + MINUTE))]).await.unwrap();
     until("the list is incomplete", || !list.is_complete()).await;
-    assert_eq!(lookup(&list, "unheard of"), RevocationStatus::Unknown);
-    assert!(list.query_store(&[key("late")]).await.unwrap(), "the store knows");
+    assert_eq!(lookup(&list, "not revoked"), RevocationStatus::Unknown);
+    assert!(list.query_store(&[key("late")]).await.unwrap(), "the store has it");
     clock.advance(second);
-    until("all fits again", || list.is_complete()).await;
-    until("the entry is in", || lookup(&list, "late") == RevocationStatus::Revoked).await;
-    assert_eq!(lookup(&list, "unheard of"), RevocationStatus::NotRevoked);
+    until("all entries have room", || list.is_complete()).await;
+    until("the entry is in the list", || lookup(&list, "late") == RevocationStatus::Revoked).await;
+    assert_eq!(lookup(&list, "not revoked"), RevocationStatus::NotRevoked);
 }
 
-/// A store whose code panics is followed again, and no list is ready before it has been read.
+/// The list is not ready before the store has been read.
 #[tokio::test]
-async fn a_follower_that_panics_is_started_anew() {
+async fn a_follower_that_panics_is_restarted() {
     let log = Arc::new(Switched::default());
     log.panics.store(true, Ordering::SeqCst);
     let list = follow(log.clone(), SyncOptions::default());
@@ -223,7 +229,7 @@ async fn a_follower_that_panics_is_started_anew() {
 }
 
 #[tokio::test]
-async fn a_log_is_purged_of_what_is_of_no_use() {
+async fn a_full_resync_purges_expired_entries() {
     let store = Arc::new(MemoryStore::new());
     let old = LogEntry::Revocation(token("old", now() - Duration::from_secs(24 * 3600)));
     let recent = LogEntry::Revocation(token("recent", now() - Duration::from_secs(600)));
@@ -232,7 +238,7 @@ async fn a_log_is_purged_of_what_is_of_no_use() {
     list.ready().await;
     for _ in 0..2000 {
         let LogPage::Entries { entries, .. } = store.read(None, 10).await.unwrap() else {
-            panic!("the log is there")
+            panic!("the cursor was lost")
         };
         if entries.first() == Some(&recent) {
             return;

@@ -14,10 +14,10 @@ use crate::keys::RefreshSecrets;
 use crate::revocation::{RevocationList, SyncOptions};
 use crate::store_guard::GuardedStore;
 
-/// The longest absolute lifetime of a session.
+/// The maximum absolute lifetime of a session.
 const MAX_ABSOLUTE_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 3600);
 
-/// Builds [`Sessions`]; created by [`Sessions::builder`].
+/// A builder of [`Sessions`], created by [`Sessions::builder`].
 ///
 /// # Examples
 ///
@@ -43,9 +43,9 @@ pub struct SessionsBuilder<C = ()> {
     rotation: Option<RotationPolicy>,
     limit: SessionLimit,
     hook: Option<Arc<dyn RefreshHook<C>>>,
-    /// A hook for claims of another type was set before the type of the claims.
-    lost_hook: bool,
-    sync: SyncOptions,
+    /// Whether the type of the claims was set after the hook, which the change of the type has dropped.
+    has_dropped_hook: bool,
+    sync_options: SyncOptions,
     sweeps: bool,
 }
 
@@ -58,8 +58,8 @@ impl SessionsBuilder {
             rotation: None,
             limit: SessionLimit::default(),
             hook: None,
-            lost_hook: false,
-            sync: SyncOptions::default(),
+            has_dropped_hook: false,
+            sync_options: SyncOptions::default(),
             sweeps: true,
         }
     }
@@ -76,27 +76,27 @@ impl<C> SessionsBuilder<C> {
             rotation: self.rotation,
             limit: self.limit,
             hook: None,
-            lost_hook: self.lost_hook || self.hook.is_some(),
-            sync: self.sync,
+            has_dropped_hook: self.has_dropped_hook || self.hook.is_some(),
+            sync_options: self.sync_options,
             sweeps: self.sweeps,
         }
     }
 
     /// Sets how refresh tokens rotate and how long sessions live. The default is [`RotationPolicy::default`], with a
-    /// grace window of half an access token's lifetime where that is less than 10 seconds.
+    /// grace window of half an access token's lifetime if that is less than 10 seconds.
     pub fn rotation(mut self, rotation: RotationPolicy) -> Self {
         self.rotation = Some(rotation);
         self
     }
 
-    /// Sets how many live sessions a subject may have. The default is 100, of which the oldest ends;
+    /// Sets how many live sessions a subject may have. The default is 100: a further session ends the oldest one.
     /// [`SessionLimit::none`] allows any number.
     pub fn session_limit(mut self, limit: SessionLimit) -> Self {
         self.limit = limit;
         self
     }
 
-    /// Sets the hook that decides at each refresh whether the session may go on, and with which claims.
+    /// Sets the hook that decides at each refresh whether the session continues, and with which claims.
     pub fn refresh_hook(mut self, hook: impl RefreshHook<C>) -> Self {
         self.hook = Some(Arc::new(hook));
         self
@@ -104,7 +104,7 @@ impl<C> SessionsBuilder<C> {
 
     /// Sets how the revocation log is followed. The clock of the options is replaced with the issuer's.
     pub fn sync_options(mut self, options: SyncOptions) -> Self {
-        self.sync = options;
+        self.sync_options = options;
         self
     }
 
@@ -125,10 +125,10 @@ impl<C: Send + 'static> SessionsBuilder<C> {
     /// - [`ConfigError::NoRuntime`] outside of a tokio runtime, which must have its timers enabled.
     /// - [`ConfigError::Duration`] if the idle lifetime is less than a second or more than the absolute lifetime, if
     ///   the absolute lifetime is above ten years, or if the grace window is not shorter than the idle lifetime and
-    ///   than the lifetime of access tokens (a replayed response would bring an expired token).
+    ///   than the lifetime of access tokens (a replayed response would contain an expired token).
     /// - [`ConfigError::ClaimsAfterHook`] if the type of the claims was set after the hook.
     pub fn build(self) -> Result<Sessions<C>, ConfigError> {
-        if self.lost_hook {
+        if self.has_dropped_hook {
             return Err(ConfigError::ClaimsAfterHook);
         }
         let rotation = self.rotation.unwrap_or_else(|| {
@@ -136,12 +136,12 @@ impl<C: Send + 'static> SessionsBuilder<C> {
             let grace = default.grace().min(self.issuer.access_lifetime() / 2);
             default.with_grace(grace)
         });
-        check(&rotation, self.issuer.access_lifetime())?;
+        check_rotation(&rotation, self.issuer.access_lifetime())?;
         let tasks = Tasks::new()?;
-        // Everything here goes by one clock.
-        let sync = self.sync.with_clock(Arc::clone(self.issuer.clock()));
+        // The sessions, the list and the tokens use one clock.
+        let sync_options = self.sync_options.with_clock(Arc::clone(self.issuer.clock()));
         let log: Arc<dyn RevocationLog> = self.store.clone();
-        let revocations = RevocationList::follow_shared(log, sync)?;
+        let revocations = RevocationList::follow_shared(log, sync_options)?;
         let sweeps = self.sweeps.then(|| Arc::clone(&self.store));
         let sweeper = sweeps.map(|store| SessionSweeper::start(tasks.runtime(), store));
         Ok(Sessions {
@@ -156,28 +156,28 @@ impl<C: Send + 'static> SessionsBuilder<C> {
                 _sweeper: sweeper,
                 tasks,
                 in_flight: Default::default(),
-                lost_endings: Default::default(),
+                lost_batches: Default::default(),
             }),
         })
     }
 }
 
-fn check(rotation: &RotationPolicy, access_lifetime: Duration) -> Result<(), ConfigError> {
-    let refuse = |what, given, hint| Err(ConfigError::Duration { what, given, hint });
+fn check_rotation(rotation: &RotationPolicy, access_lifetime: Duration) -> Result<(), ConfigError> {
+    let reject = |what, given, hint| Err(ConfigError::Duration { what, given, hint });
     if rotation.idle() < Duration::from_secs(1) || rotation.idle() > rotation.absolute() {
-        let hint = "give at least a second and at most the absolute lifetime";
-        return refuse("idle lifetime of sessions", rotation.idle(), hint);
+        let hint = "use at least a second and at most the absolute lifetime";
+        return reject("idle lifetime of sessions", rotation.idle(), hint);
     }
     if rotation.absolute() > MAX_ABSOLUTE_LIFETIME {
-        let hint = "give at most ten years";
-        return refuse("absolute lifetime of sessions", rotation.absolute(), hint);
+        let hint = "use at most ten years";
+        return reject("absolute lifetime of sessions", rotation.absolute(), hint);
     }
     if rotation.grace() >= rotation.idle() {
-        return refuse("grace window", rotation.grace(), "give less than the idle lifetime");
+        return reject("grace window", rotation.grace(), "use less than the idle lifetime");
     }
     if rotation.grace() >= access_lifetime {
-        let hint = "give less than the lifetime of access tokens, or raise that";
-        return refuse("grace window", rotation.grace(), hint);
+        let hint = "use less than the lifetime of access tokens, or raise that";
+        return reject("grace window", rotation.grace(), hint);
     }
     Ok(())
 }
@@ -191,8 +191,8 @@ impl<C> Clone for SessionsBuilder<C> {
             rotation: self.rotation.clone(),
             limit: self.limit,
             hook: self.hook.clone(),
-            lost_hook: self.lost_hook,
-            sync: self.sync.clone(),
+            has_dropped_hook: self.has_dropped_hook,
+            sync_options: self.sync_options.clone(),
             sweeps: self.sweeps,
         }
     }
@@ -204,7 +204,7 @@ impl<C> fmt::Debug for SessionsBuilder<C> {
             .field("issuer", &self.issuer)
             .field("rotation", &self.rotation)
             .field("limit", &self.limit)
-            .field("sync", &self.sync)
+            .field("sync_options", &self.sync_options)
             .field("sweeps", &self.sweeps)
             .finish_non_exhaustive()
     }

@@ -11,24 +11,25 @@ use tower_jwt_auth_core::{
 
 use super::presented::MAX_ENDED_BY_TOKEN;
 use super::{RefreshError, RefreshRejection, SessionError, Sessions};
-use crate::refresh_token::{self, VerifiedRefreshToken};
+use crate::refresh_token::VerifiedRefreshToken;
 
-/// How many sessions a batch ends, at most; a store may do with fewer at a time.
-const BATCH: usize = 200;
-/// The longest pause between two batches.
-const MAX_PAUSE: Duration = Duration::from_secs(1);
-/// How many sessions a page lists.
-const PAGE: usize = 100;
+/// The maximum number of sessions that a batch ends. A store may end fewer.
+const BATCH_SIZE: usize = 200;
+/// The maximum pause between two batches.
+const MAX_BATCH_BACKOFF: Duration = Duration::from_secs(1);
+/// The number of sessions per page.
+const PAGE_SIZE: usize = 100;
 
-/// The endings of many sessions whose answer was lost: how many there were, and how many of them the list is known to
-/// have.
+/// The batches whose response was lost, although the store may have ended their sessions.
 #[derive(Default)]
-pub(super) struct LostEndings {
+pub(super) struct LostBatches {
+    /// Their number.
     lost: AtomicU64,
+    /// How many of them the revocation list is known to contain.
     in_list: AtomicU64,
 }
 
-/// Which sessions someone who holds a refresh token wants to end.
+/// The sessions that a logout ends, relative to the session of its refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogoutScope {
     Current,
@@ -40,71 +41,92 @@ impl<C> Sessions<C>
 where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    /// Ends the session of this refresh token, whatever the token's generation or age; tells whether there
-    /// was one to end.
+    /// Ends the session of this refresh token, whatever the generation or age of the token. Returns whether a session
+    /// ended: `false` if it had ended before, or if the token is not valid.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Store`] when it is not certain that the session is over.
+    /// [`SessionError::Store`] if it is not certain that the session has ended.
     pub async fn end_presented(&self, refresh_token: &str) -> Result<bool, SessionError> {
-        match refresh_token::verify(&self.inner.secrets, self.inner.issuer.name(), refresh_token) {
-            Ok(verified) => Ok(self.end_verified(&verified, EndReason::Logout).await?),
+        match self.verify_token(refresh_token) {
+            Ok(token) => Ok(self.end_by_token(&token, EndReason::Logout).await?),
             Err(_) => Ok(false),
         }
     }
 
-    pub(super) async fn end_verified(
+    pub(super) async fn end_by_token(
         &self,
-        verified: &VerifiedRefreshToken,
+        token: &VerifiedRefreshToken,
         reason: EndReason,
     ) -> Result<bool, StoreError> {
-        let secret_hash = verified.secret.hash();
-        self.end_selected(
-            &SessionSelector::ByToken { id: verified.session_id, secret_hash },
-            reason,
-        )
-        .await
+        let selector =
+            SessionSelector::ByToken { id: token.session_id, secret_hash: token.secret.hash() };
+        self.end_selected(&selector, reason).await
     }
 
-    /// Ends this session of the subject; false when it is not theirs, or over already.
+    pub(super) async fn end_by_id(
+        &self,
+        id: SessionId,
+        reason: EndReason,
+    ) -> Result<bool, StoreError> {
+        self.end_selected(&SessionSelector::ById { id }, reason).await
+    }
+
+    /// Ends this session of the subject. Returns whether a session ended: `false` if it had ended before, or if it is a
+    /// session of another subject.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Store`] when it is not certain that the session is over.
+    /// [`SessionError::Store`] if it is not certain that the session has ended.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// # let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
+    /// let tokens = sessions.start(SignIn::new("alice")).await?;
+    /// let id = tokens.refresh().session_id();
+    /// assert!(!sessions.end("mallory", id).await?);
+    /// assert!(sessions.end("alice", id).await?);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn end(&self, subject: &str, id: SessionId) -> Result<bool, SessionError> {
         let selector = SessionSelector::Owned { issuer: self.inner.issuer.name(), subject, id };
         Ok(self.end_selected(&selector, EndReason::Logout).await?)
     }
 
-    /// Ends all sessions that the subject has when this is called, and returns how many.
+    /// Ends the sessions that the subject has at the time of the call, and returns their number.
     ///
-    /// They are ended in batches, the oldest first, so that others are served in between however many there
-    /// are. A session that starts meanwhile goes on.
+    /// They end in batches, the oldest first, with pauses for other requests. Sessions that start in the meantime are
+    /// not ended.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Store`] when it is not certain that all of them are over. Those of the batches before
-    /// the one that failed are; the same call ends the others.
+    /// [`SessionError::Store`] if it is not certain that all of them have ended. The batches before the failed one have
+    /// ended; a retry ends the others.
     pub async fn end_all(&self, subject: &str) -> Result<usize, SessionError> {
         Ok(self.end_many(subject, None).await?)
     }
 
-    /// Ends all sessions of the subject but this one, as after a change of password, and returns how many. It
-    /// goes about it as [`end_all`](Self::end_all) does.
+    /// Ends the sessions of the subject except this one, for example after a change of the password, and returns their
+    /// number. They end in batches, as in [`end_all`](Self::end_all).
     ///
     /// # Errors
     ///
-    /// As [`end_all`](Self::end_all).
+    /// The errors of [`end_all`](Self::end_all).
     pub async fn end_others(&self, subject: &str, keep: SessionId) -> Result<usize, SessionError> {
         Ok(self.end_many(subject, Some(keep)).await?)
     }
 
-    /// Returns the live sessions of the subject, the oldest first, a page of at most 100 at a time: from the
-    /// first one on, or after where the page before ended.
+    /// Returns a page of at most 100 live sessions of the subject, the oldest first. The first page is after `None`,
+    /// and each further one after the [`next`](SessionPage::next) of the page before.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Store`] when the store cannot be asked.
+    /// [`SessionError::Store`] if the store cannot be queried.
     ///
     /// # Examples
     ///
@@ -126,17 +148,17 @@ where
         subject: &str,
         after: Option<SessionPosition>,
     ) -> Result<SessionPage, SessionError> {
-        Ok(self.inner.store.list(self.inner.issuer.name(), subject, after, PAGE).await?)
+        Ok(self.inner.store.list(self.inner.issuer.name(), subject, after, PAGE_SIZE).await?)
     }
 
-    /// Revokes a token by its `jti`, a session by its `sid`, or the older tokens of a foreign subject. It holds
-    /// on this node when this returns, and on others as soon as they have read the log.
+    /// Revokes a token by its `jti`, a session by its `sid`, or the older tokens of a subject of another issuer. It
+    /// holds on this node once this returns, and on the other nodes once they have read the log.
     ///
-    /// To end a session of our own, use [`end`](Self::end): its refresh token goes with it.
+    /// To end a session of this issuer, use [`end`](Self::end), which also ends its refresh token.
     ///
     /// # Errors
     ///
-    /// [`SessionError::Store`] when it is not certain that the log has it.
+    /// [`SessionError::Store`] if it is not certain that the log contains the revocation.
     pub async fn revoke(&self, revocation: Revocation) -> Result<(), SessionError> {
         Ok(self.inner.revocations.revoke(revocation).await?)
     }
@@ -154,16 +176,15 @@ where
             tracing::debug!(session = %id, reason = reason.as_str(), "a session was ended");
             return Ok(true);
         }
-        // It may have been ended by another node, or by a call whose answer was lost: what is answered now must
-        // hold here, too.
+        // Another node may have ended it, or a call whose response was lost. Once this returns, the list of this node
+        // contains it as well.
         if let Some(snapshot) = self.inner.store.load(*id).await? {
-            self.note_if_ended(&snapshot.session);
+            self.record_if_ended(&snapshot.session);
         }
         Ok(false)
     }
 
-    /// Ends the subject's sessions, in a task of its own: what has been begun is brought to its end though nobody
-    /// waits for it any more.
+    /// Ends the sessions of the subject in a separate task, which completes even if the caller leaves.
     async fn end_many(&self, subject: &str, keep: Option<SessionId>) -> Result<usize, StoreError> {
         let (sessions, subject) = (self.clone(), subject.to_owned());
         let ending = async move { sessions.end_batches(&subject, keep).await };
@@ -171,23 +192,30 @@ where
         ended.unwrap_or_else(|error| Err(StoreError::unavailable(error)))
     }
 
-    /// Ends the subject's sessions a batch at a time.
+    /// Ends the sessions of the subject in batches.
     async fn end_batches(
         &self,
         subject: &str,
         keep: Option<SessionId>,
     ) -> Result<usize, StoreError> {
         let (issuer, reason) = (self.inner.issuer.name(), EndReason::Logout);
-        let mut batch =
-            EndBatch { issuer, subject, keep, after: None, through: None, limit: BATCH, reason };
+        let mut batch = EndBatch {
+            issuer,
+            subject,
+            keep,
+            after: None,
+            through: None,
+            limit: BATCH_SIZE,
+            reason,
+        };
         let mut count = 0;
         loop {
             let begun = Instant::now();
             let ended = match self.inner.store.end_batch(&batch).await {
                 Ok(ended) => ended,
                 Err(error) => {
-                    // It may have happened, and then only the log knows which sessions ended.
-                    self.inner.lost_endings.lost.fetch_add(1, Ordering::SeqCst);
+                    // The batch may have ended sessions. Only the log contains their ids.
+                    self.inner.lost_batches.lost.fetch_add(1, Ordering::SeqCst);
                     return Err(error);
                 }
             };
@@ -197,52 +225,52 @@ where
                 break;
             }
             (batch.after, batch.through) = (ended.next, Some(ended.through));
-            // Half of the store's time is for others.
-            sleep(begun.elapsed().min(MAX_PAUSE)).await;
+            // Leaves half of the store's time to other requests.
+            sleep(begun.elapsed().min(MAX_BATCH_BACKOFF)).await;
         }
-        let lost = self.inner.lost_endings.lost.load(Ordering::SeqCst);
-        if self.inner.lost_endings.in_list.load(Ordering::SeqCst) < lost {
+        let lost = self.inner.lost_batches.lost.load(Ordering::SeqCst);
+        if self.inner.lost_batches.in_list.load(Ordering::SeqCst) < lost {
             self.inner.revocations.catch_up(std::time::Instant::now()).await?;
-            self.inner.lost_endings.in_list.fetch_max(lost, Ordering::SeqCst);
+            self.inner.lost_batches.in_list.fetch_max(lost, Ordering::SeqCst);
         }
         tracing::debug!(count, reason = reason.as_str(), "sessions of a subject were ended");
         Ok(count)
     }
 
-    /// Takes note of a session that turns out to have been ended.
-    pub(super) fn note_if_ended(&self, session: &Session) {
-        let row = session.record();
-        if row.ended.is_some() {
-            self.inner.revocations.record(&[row.revocation()]);
+    /// Inserts a session into the revocation list if it has ended.
+    pub(super) fn record_if_ended(&self, session: &Session) {
+        let record = session.record();
+        if record.ended.is_some() {
+            self.inner.revocations.record(&[record.revocation()]);
         }
     }
 
-    /// Ends the sessions that the holder of these refresh tokens asks for.
+    /// Ends the sessions in this scope.
     ///
-    /// To end this session, each token ends its own. To end others, one token must count
-    /// ([`choose`](Self::choose)) and be good for a refresh.
+    /// With [`LogoutScope::Current`] each token ends its own session. The other scopes require one token that counts
+    /// ([`select_token`](Self::select_token)) and that a refresh would accept.
     pub(crate) async fn logout(
         &self,
-        verified: Vec<VerifiedRefreshToken>,
+        tokens: Vec<VerifiedRefreshToken>,
         scope: LogoutScope,
         client: &ClientInfo,
     ) -> Result<(), RefreshError> {
         if scope == LogoutScope::Current {
-            let verified = self.to_be_ended(verified);
-            if verified.len() > MAX_ENDED_BY_TOKEN {
+            let tokens = self.retain_endable(tokens);
+            if tokens.len() > MAX_ENDED_BY_TOKEN {
                 return Err(RefreshRejection::Ambiguous.into());
             }
-            for verified in &verified {
-                self.end_verified(verified, EndReason::Logout).await?;
+            for token in &tokens {
+                self.end_by_token(token, EndReason::Logout).await?;
             }
             return Ok(());
         }
-        let verified = self.choose(verified, client).await?;
-        let session = self.refreshable(&verified, client).await?;
-        // Its own session last: whoever is answered that the others may go on must be able to ask again.
+        let token = self.select_token(tokens, client).await?;
+        let session = self.refreshable_session(&token, client).await?;
+        // Its own session ends last: if ending the others fails, the client must be able to retry.
         self.end_many(session.subject(), Some(session.id())).await?;
         if scope == LogoutScope::All {
-            self.end_one(session.id(), EndReason::Logout).await?;
+            self.end_by_id(session.id(), EndReason::Logout).await?;
         }
         Ok(())
     }

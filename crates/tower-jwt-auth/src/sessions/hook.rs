@@ -6,12 +6,13 @@ use tower_jwt_auth_core::{ClientInfo, Session};
 
 use super::RefreshKind;
 
-/// Asked when a refresh token is answered: may the session go on, and with which claims. It is asked for replays and
-/// late retries too ([`RefreshContext::kind`]), and once for the requests of one client that bring the same token at
-/// the same time.
+/// Decides at each refresh whether the session continues, and with which claims.
 ///
-/// It is the place to notice that a user was disabled or changed the password, and to bring fresh claims into
-/// the next access token. Its answer concerns that token alone; the session keeps what it was started with.
+/// A hook can reject a user who was disabled, and put current claims into the next access token. The renewal applies to
+/// that token alone: the session keeps the claims and the scope of the sign-in.
+///
+/// Replays and late retries also call the hook ([`RefreshContext::kind`]). Requests of one client with the same token
+/// at the same time share one call.
 ///
 /// # Examples
 ///
@@ -40,12 +41,14 @@ use super::RefreshKind;
 /// ```
 #[async_trait]
 pub trait RefreshHook<C = ()>: Send + Sync + 'static {
-    /// Judges a refresh of a session whose claims were these at sign-in.
+    /// Decides about a refresh. The claims are those of the sign-in.
     ///
     /// # Errors
     ///
-    /// [`HookError::Refuse`] ends the session. [`HookError::Unavailable`] answers 503 with the successor of the
-    /// refresh token, so that the client can try again; so does a hook that takes longer than 5 seconds.
+    /// - [`HookError::Refuse`] ends the session. The response is 401.
+    /// - [`HookError::Unavailable`] does not end the session. The response is 503 with the successor of the refresh
+    ///   token, so that the client can retry. A hook that takes longer than
+    ///   [`STORE_TIMEOUT`](crate::store::STORE_TIMEOUT) has the same effect.
     async fn on_refresh(
         &self,
         refresh: &RefreshContext<'_>,
@@ -53,7 +56,19 @@ pub trait RefreshHook<C = ()>: Send + Sync + 'static {
     ) -> Result<Renewal<C>, HookError>;
 }
 
-/// What a [`RefreshHook`] knows of a refresh.
+/// A refresh, as a [`RefreshHook`] sees it.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::sessions::{RefreshContext, RefreshKind};
+///
+/// fn log(refresh: &RefreshContext<'_>) {
+///     if refresh.kind() == RefreshKind::RetriedLate {
+///         println!("{} retried from {:?}", refresh.session().subject(), refresh.client().address());
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct RefreshContext<'r> {
     pub(super) session: &'r Session,
@@ -62,24 +77,35 @@ pub struct RefreshContext<'r> {
 }
 
 impl RefreshContext<'_> {
-    /// Returns the session, as it is after the refresh.
+    /// Returns the session after the refresh.
     pub fn session(&self) -> &Session {
         self.session
     }
 
-    /// Returns how the refresh token came to be answered.
+    /// Returns how the refresh responds to the refresh token.
     pub fn kind(&self) -> RefreshKind {
         self.kind
     }
 
-    /// Returns the user agent and address of the client that refreshes, as far as they are known.
-    /// [`Session::client_info`] is where the session was started from.
+    /// Returns the user agent and the address of the client that refreshes, as far as they are known. Those of the
+    /// sign-in are in [`Session::client_info`].
     pub fn client(&self) -> &ClientInfo {
         self.client
     }
 }
 
-/// What the next access token is to say.
+/// The claims and the scope of the next access token.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::sessions::{RefreshContext, Renewal};
+///
+/// /// Renews a session without the scope `write`.
+/// fn read_only(refresh: &RefreshContext<'_>) -> Renewal {
+///     Renewal::of(refresh.session(), ()).with_scope("read")
+/// }
+/// ```
 #[must_use]
 pub struct Renewal<C = ()> {
     pub(super) claims: C,
@@ -87,12 +113,12 @@ pub struct Renewal<C = ()> {
 }
 
 impl<C> Renewal<C> {
-    /// The session's own scope, and these claims.
+    /// Creates a renewal with the scope of the session and these claims.
     pub fn of(session: &Session, claims: C) -> Self {
         Self { claims, scope: session.scope().to_owned() }
     }
 
-    /// Another scope, space-separated.
+    /// Sets another scope: words separated by spaces (RFC 6749 §3.3).
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = scope.into();
         self
@@ -105,26 +131,36 @@ impl<C> fmt::Debug for Renewal<C> {
     }
 }
 
-/// Why a session is not renewed.
+/// The reason for which a hook does not renew a session.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::sessions::HookError;
+///
+/// let error = HookError::unavailable("the user database does not respond");
+/// assert!(matches!(error, HookError::Unavailable(_)));
+/// assert!(error.to_string().ends_with("the user database does not respond"));
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HookError {
-    /// It must not go on: it ends.
-    #[error("the application refused to renew the session")]
+    /// The application refuses the renewal. The session ends.
+    #[error("the application refuses to renew the session")]
     Refuse,
-    /// It cannot be told just now.
-    #[error("the application cannot tell whether the session may be renewed")]
+    /// The application cannot decide at the moment. The session continues, and the client can retry.
+    #[error("the application cannot decide about the session at the moment: {0}")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
 }
 
 impl HookError {
-    /// It cannot be told just now, for this reason.
+    /// Creates the error of a hook that cannot decide at the moment, from its cause.
     pub fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Unavailable(source.into())
     }
 }
 
-/// The hook of those who set none: everything stays as it was at sign-in.
+/// The default hook, which keeps the claims and the scope of the sign-in.
 pub(super) struct KeepClaims;
 
 #[async_trait]

@@ -9,10 +9,11 @@ use tower_jwt_auth_core::{ClientInfo, Session, SessionId, Timestamp};
 use super::{RefreshError, RefreshKind, Tokens};
 use crate::refresh_token::VerifiedRefreshToken;
 
-/// How many requests may wait for one refresh: more than a browser has tabs, and few of the places that there are.
-const MAX_WAITING: usize = 256;
+/// The maximum number of requests that wait for one refresh: more than a browser has tabs, and a small part of the
+/// requests in flight.
+const MAX_WAITERS: usize = 256;
 
-/// What a refresh gave.
+/// The result of a successful refresh.
 #[derive(Clone)]
 pub(super) struct Refreshed {
     pub(super) tokens: Tokens,
@@ -20,21 +21,21 @@ pub(super) struct Refreshed {
     pub(super) kind: RefreshKind,
 }
 
-/// The answer of a refresh, for all who wait for it.
-pub(super) type Answer = Result<Refreshed, RefreshError>;
+/// The result of a refresh, shared by all requests that wait for it.
+pub(super) type SharedResult = Result<Refreshed, RefreshError>;
 
-/// The refreshes that are under way. Requests of one client that bring the same token while it is being refreshed
-/// wait for that refresh: the store and the hook are asked once for all of them.
+/// The refreshes in progress. Requests of one client with the same token wait for the refresh of that token, which
+/// calls the store and the hook once for all of them.
 ///
-/// They wait only for one that began less than a grace window ago, so that a spent token is answered no longer than
-/// the rule allows; without a window nobody waits. Clients that differ in user agent or address do not wait for each
-/// other: the hook may tell them apart.
+/// A request waits only for a refresh that began less than a grace window ago, so that a spent token is accepted no
+/// longer than the rotation rule allows. Without a grace window no request waits. Clients that differ in user agent or
+/// address do not share a refresh, because the hook may distinguish them.
 #[derive(Default)]
 pub(super) struct InFlight {
     refreshes: Mutex<HashMap<Key, Flight>>,
 }
 
-/// A refresh token and who brings it. The secret is a part of it: a token with another one is another token.
+/// A refresh token and its client. Tokens of one session id with different secrets are different tokens.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     session: SessionId,
@@ -45,57 +46,62 @@ struct Key {
 
 struct Flight {
     begun: Timestamp,
-    answer: Arc<OnceCell<Answer>>,
-    waiting: usize,
+    result: Arc<OnceCell<SharedResult>>,
+    waiters: usize,
 }
 
-/// More requests wait for this refresh than may.
-pub(super) struct TooMany;
+/// The maximum number of requests wait for this refresh.
+pub(super) struct TooManyWaiters;
 
 impl InFlight {
-    /// Waits for the refresh of this token that is under way, or does the work. Returns the answer, and whether
-    /// it is of the caller's own work.
+    /// Waits for the refresh of this token that is in progress, or does the work. Returns the result, and whether it is
+    /// that of the caller's own work.
     ///
-    /// Should the one who works be dropped, another one who waits works in its place.
+    /// If the future that does the work is dropped, one of those that wait does its own work instead.
     pub(super) async fn join(
         &self,
-        verified: &VerifiedRefreshToken,
+        token: &VerifiedRefreshToken,
         client: &ClientInfo,
         (now, grace): (Timestamp, Duration),
-        work: impl Future<Output = Answer>,
-    ) -> Result<(Answer, bool), TooMany> {
+        work: impl Future<Output = SharedResult>,
+    ) -> Result<(SharedResult, bool), TooManyWaiters> {
         let key = Key {
-            session: verified.session_id,
-            generation: verified.generation,
-            secret_hash: *verified.secret.hash().as_bytes(),
+            session: token.session_id,
+            generation: token.generation,
+            secret_hash: *token.secret.hash().as_bytes(),
             client: client.clone(),
         };
         let waiter = self.enter(key, now, grace)?;
         let mut is_own = false;
         let working = async {
             is_own = true;
-            let answer = work.await;
-            // Whoever comes from now on has not seen what came of it.
+            let result = work.await;
+            // A request that arrives from now on must not receive an older result.
             waiter.close();
-            answer
+            result
         };
-        let answer = waiter.answer.get_or_init(|| working).await.clone();
-        Ok((answer, is_own))
+        let result = waiter.result.get_or_init(|| working).await.clone();
+        Ok((result, is_own))
     }
 
-    fn enter(&self, key: Key, now: Timestamp, grace: Duration) -> Result<Waiter<'_>, TooMany> {
+    fn enter(
+        &self,
+        key: Key,
+        now: Timestamp,
+        grace: Duration,
+    ) -> Result<Waiter<'_>, TooManyWaiters> {
         let mut refreshes = self.refreshes();
-        let new = || Flight { begun: now, answer: Arc::default(), waiting: 0 };
+        let new = || Flight { begun: now, result: Arc::default(), waiters: 0 };
         let flight = refreshes.entry(key.clone()).or_insert_with(new);
-        if flight.waiting > 0 && now.since(flight.begun) >= grace {
-            // Those who wait for the older one go on to do so.
+        if flight.waiters > 0 && now.since(flight.begun) >= grace {
+            // The requests that wait for the older refresh still receive its result.
             *flight = new();
         }
-        if flight.waiting >= MAX_WAITING {
-            return Err(TooMany);
+        if flight.waiters >= MAX_WAITERS {
+            return Err(TooManyWaiters);
         }
-        flight.waiting += 1;
-        Ok(Waiter { in_flight: self, key, answer: Arc::clone(&flight.answer) })
+        flight.waiters += 1;
+        Ok(Waiter { in_flight: self, key, result: Arc::clone(&flight.result) })
     }
 
     fn refreshes(&self) -> MutexGuard<'_, HashMap<Key, Flight>> {
@@ -104,24 +110,25 @@ impl InFlight {
     }
 }
 
-/// One who waits for a refresh.
+/// A request that waits for a refresh.
 struct Waiter<'f> {
     in_flight: &'f InFlight,
     key: Key,
-    answer: Arc<OnceCell<Answer>>,
+    result: Arc<OnceCell<SharedResult>>,
 }
 
 impl Waiter<'_> {
+    /// Removes the flight, so that further requests begin another refresh.
     fn close(&self) {
         self.with_flight(|flight| {
             flight.remove();
         });
     }
 
-    /// Does this with the flight, unless it is closed.
+    /// Calls the function with the flight, unless it was removed or replaced.
     fn with_flight(&self, change: impl FnOnce(OccupiedEntry<'_, Key, Flight>)) {
         if let Entry::Occupied(flight) = self.in_flight.refreshes().entry(self.key.clone())
-            && Arc::ptr_eq(&flight.get().answer, &self.answer)
+            && Arc::ptr_eq(&flight.get().result, &self.result)
         {
             change(flight);
         }
@@ -131,8 +138,8 @@ impl Waiter<'_> {
 impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         self.with_flight(|mut flight| {
-            flight.get_mut().waiting -= 1;
-            if flight.get().waiting == 0 {
+            flight.get_mut().waiters -= 1;
+            if flight.get().waiters == 0 {
                 flight.remove();
             }
         });

@@ -1,4 +1,4 @@
-//! Sessions: start, refresh, end, list. The [endpoints](crate::endpoints) expose them over HTTP.
+//! Starts, refreshes, ends and lists sessions. The [endpoints](crate::endpoints) expose refresh and logout over HTTP.
 
 mod builder;
 mod end;
@@ -35,7 +35,7 @@ pub use self::rotate::RefreshKind;
 pub use self::sign_in::SignIn;
 pub use self::tokens::Tokens;
 
-use self::end::LostEndings;
+use self::end::LostBatches;
 use self::in_flight::InFlight;
 use self::sweeper::SessionSweeper;
 use self::tasks::Tasks;
@@ -77,16 +77,15 @@ struct SessionsInner<C> {
     rotation: RotationPolicy,
     limit: SessionLimit,
     hook: Arc<dyn RefreshHook<C>>,
-    /// Stops with the last clone.
+    /// Ends with the last clone.
     _sweeper: Option<SessionSweeper>,
     tasks: Tasks,
     in_flight: InFlight,
-    lost_endings: LostEndings,
+    lost_batches: LostBatches,
 }
 
 impl Sessions {
-    /// Returns a builder for sessions of this issuer, kept in this store, whose refresh tokens are signed with these
-    /// secrets.
+    /// Returns a builder of sessions of this issuer in this store. The secrets sign the refresh tokens.
     ///
     /// A store that takes longer than [`STORE_TIMEOUT`](crate::store::STORE_TIMEOUT) counts as unavailable.
     pub fn builder(
@@ -133,7 +132,7 @@ impl<C> Sessions<C> {
         self.inner.issuer.clock()
     }
 
-    /// Runs an operation in a task of its own, which completes it although nobody waits for it any more.
+    /// Runs an operation in a separate task, which completes even if the caller leaves.
     pub(crate) fn spawn<T: Send + 'static>(
         &self,
         operation: impl Future<Output = T> + Send + 'static,

@@ -5,193 +5,214 @@ use tower_jwt_auth_core::{
     Timestamp,
 };
 
-use super::rotate::report_reuse;
 use super::{RefreshError, RefreshRejection, Sessions};
 use crate::issuer::MAX_ACCESS_LIFETIME;
 use crate::refresh_token::{self, VerifiedRefreshToken};
 
-/// The most sessions among which one is looked for: each may cost the store a question.
-const MAX_SESSIONS: usize = 8;
-/// The most sessions that one request ends by their tokens: as many as browsers keep cookies for a domain at least
-/// (RFC 6265 §6.1).
+/// The maximum number of sessions among which one is selected. Each may cost a query of the store.
+const MAX_CANDIDATES: usize = 8;
+/// The maximum number of sessions that one request ends by their tokens: the number of cookies per domain that every
+/// browser keeps (RFC 6265 §6.1).
 pub(super) const MAX_ENDED_BY_TOKEN: usize = 50;
 
-/// The refresh tokens that a request brings: which of them counts, and what it is good for.
+/// How a refresh responds to a token that it accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum RefreshAction {
+    Rotate,
+    Replay,
+    LateRetry,
+}
+
+/// The checks of the refresh tokens in a request: which one counts, and what a refresh does with it.
 impl<C> Sessions<C>
 where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    /// The refresh tokens of ours among these, the youngest of each session; others are passed over.
-    pub(crate) fn verify_all<'t>(
+    /// Returns the valid refresh tokens among these, the latest of each session. The others are ignored.
+    pub(crate) fn verify_tokens<'t>(
         &self,
-        tokens: impl IntoIterator<Item = &'t [u8]>,
+        refresh_tokens: impl IntoIterator<Item = &'t [u8]>,
     ) -> Vec<VerifiedRefreshToken> {
-        let mut all: Vec<VerifiedRefreshToken> = Vec::new();
-        for token in tokens {
-            let Ok(token) = std::str::from_utf8(token) else { continue };
-            let verified =
-                refresh_token::verify(&self.inner.secrets, self.inner.issuer.name(), token);
-            let Ok(verified) = verified else { continue };
-            // The same session under two paths, or the same cookie over and over.
-            match all.iter_mut().find(|other| other.is_of_one_session_with(&verified)) {
-                Some(other) if other.generation >= verified.generation => {}
-                Some(other) => *other = verified,
-                None => all.push(verified),
+        let mut tokens: Vec<VerifiedRefreshToken> = Vec::new();
+        for refresh_token in refresh_tokens {
+            let Ok(refresh_token) = std::str::from_utf8(refresh_token) else { continue };
+            let Ok(token) = self.verify_token(refresh_token) else { continue };
+            // One session may have cookies under two paths, or the same cookie several times.
+            match tokens.iter_mut().find(|other| other.is_of_same_session_as(&token)) {
+                Some(other) if other.generation >= token.generation => {}
+                Some(other) => *other = token,
+                None => tokens.push(token),
             }
         }
-        all
+        tokens
     }
 
-    /// The one token that counts. Never simply the first: someone may have planted it.
-    ///
-    /// A single one is judged by whoever uses it. Of several, those are passed over whose session is over: a
-    /// browser keeps a cookie that was set for another path or domain, and sends it beside the new one.
-    pub(crate) async fn choose(
+    pub(super) fn verify_token(
         &self,
-        verified: Vec<VerifiedRefreshToken>,
+        refresh_token: &str,
+    ) -> Result<VerifiedRefreshToken, RefreshRejection> {
+        refresh_token::verify(&self.inner.secrets, self.inner.issuer.name(), refresh_token)
+            .map_err(|_| RefreshRejection::Invalid)
+    }
+
+    /// Returns the one token that counts. It is never simply the first one, which may be planted.
+    ///
+    /// A single token is returned unchecked, because the caller checks it. Of several tokens, those whose session has
+    /// ended are ignored: a browser keeps a cookie that was set for another path or domain, and sends it beside the new
+    /// one.
+    pub(crate) async fn select_token(
+        &self,
+        mut tokens: Vec<VerifiedRefreshToken>,
         client: &ClientInfo,
     ) -> Result<VerifiedRefreshToken, RefreshError> {
-        let mut left = verified;
-        let mut over = RefreshRejection::Invalid;
+        let mut rejection = RefreshRejection::Invalid;
         let now = self.clock().now();
-        if left.len() > 1 {
-            left.retain(|candidate| {
-                let is_over = match candidate {
-                    _ if now >= candidate.expires_at => Some(RefreshRejection::Expired),
-                    _ if self.is_known_to_be_over(candidate.session_id, now) => {
+        if tokens.len() > 1 {
+            tokens.retain(|token| {
+                let rejected = match token {
+                    _ if now >= token.expires_at => Some(RefreshRejection::Expired),
+                    _ if self.is_session_in_list(token.session_id, now) => {
                         Some(RefreshRejection::Revoked)
                     }
                     _ => None,
                 };
-                over = is_over.unwrap_or(over);
-                is_over.is_none()
+                rejection = rejected.unwrap_or(rejection);
+                rejected.is_none()
             });
         }
-        if left.len() > MAX_SESSIONS {
+        if tokens.len() > MAX_CANDIDATES {
             return Err(RefreshRejection::Ambiguous.into());
         }
-        if left.len() > 1 {
-            for candidate in std::mem::take(&mut left) {
-                match self.refuse_known(&candidate, now).await {
-                    Ok(()) => left.push(candidate),
-                    Err(RefreshError::Rejected(refusal)) => over = refusal,
-                    Err(unknown) => return Err(unknown),
+        if tokens.len() > 1 {
+            for token in std::mem::take(&mut tokens) {
+                match self.reject_expired_or_revoked(&token, now).await {
+                    Ok(()) => tokens.push(token),
+                    Err(RefreshError::Rejected(rejected)) => rejection = rejected,
+                    Err(error) => return Err(error),
                 }
             }
         }
-        if left.len() > 1 {
-            for candidate in std::mem::take(&mut left) {
-                match self.judge(&candidate).await {
-                    // As if it had come alone: it must not be possible to ask without consequences.
-                    Ok((session, RotationOutcome::Reuse)) => {
-                        over = self.end_for_reuse(&session, &candidate, client).await?;
-                    }
-                    // Ahead of the store, the session is there nevertheless.
+        if tokens.len() > 1 {
+            for token in std::mem::take(&mut tokens) {
+                // A spent token ends its session here as well. Otherwise a thief could find out without consequences
+                // whether it is spent.
+                match self.evaluate(&token, client).await {
+                    // A token ahead of the store is a candidate, because its session is live.
                     Ok(_) | Err(RefreshError::Rejected(RefreshRejection::Ahead)) => {
-                        left.push(candidate);
+                        tokens.push(token);
                     }
-                    Err(RefreshError::Rejected(refusal)) => over = refusal,
-                    Err(unknown) => return Err(unknown),
+                    Err(RefreshError::Rejected(rejected)) => rejection = rejected,
+                    Err(error) => return Err(error),
                 }
-                if left.len() > 1 {
+                if tokens.len() > 1 {
                     return Err(RefreshRejection::Ambiguous.into());
                 }
             }
         }
-        left.pop().ok_or(over.into())
+        tokens.pop().ok_or(rejection.into())
     }
 
-    /// The session of a token that is good for a refresh just now. Nothing is written for it, unless the token
-    /// was spent: then its session ends, as at a refresh.
-    pub(super) async fn refreshable(
+    /// Returns the session of a token that a refresh would accept now. Writes nothing, unless the token is spent: then
+    /// its session ends, as in a refresh.
+    pub(super) async fn refreshable_session(
         &self,
-        verified: &VerifiedRefreshToken,
+        token: &VerifiedRefreshToken,
         client: &ClientInfo,
     ) -> Result<Session, RefreshError> {
         let now = self.clock().now();
-        self.refuse_known(verified, now).await?;
-        let (session, verdict) = self.judge(verified).await?;
-        match verdict {
-            RotationOutcome::Rotate | RotationOutcome::Replay | RotationOutcome::LateRetry => {}
-            RotationOutcome::Reuse => {
-                return Err(self.end_for_reuse(&session, verified, client).await?.into());
-            }
-            RotationOutcome::Rejected(refusal) => {
-                return Err(self.refuse(&session, refusal).into());
-            }
-        }
-        if session.generation() != verified.generation {
-            // A refresh would hand out the successor, which may have been revoked.
-            let successor = verified.id_at(session.generation());
-            self.refuse_revoked(successor, session.id(), now).await?;
+        self.reject_expired_or_revoked(token, now).await?;
+        let (session, _) = self.evaluate(token, client).await?;
+        if session.generation() != token.generation {
+            // A refresh would return the successor, which may be revoked.
+            let successor = token.id_at(session.generation());
+            self.reject_revoked(successor, session.id(), now).await?;
         }
         Ok(session)
     }
 
-    /// Of these tokens those whose sessions may have to be ended: not where the list has the session already, nor
-    /// where its last access token is long over.
-    pub(super) fn to_be_ended(
+    /// Returns the tokens whose sessions may still have to be ended: the list does not contain the session, and an
+    /// access token of it may be valid.
+    pub(super) fn retain_endable(
         &self,
-        verified: Vec<VerifiedRefreshToken>,
+        mut tokens: Vec<VerifiedRefreshToken>,
     ) -> Vec<VerifiedRefreshToken> {
         let now = self.clock().now();
-        let may_matter = |verified: &VerifiedRefreshToken| {
-            now < verified.expires_at + MAX_ACCESS_LIFETIME
-                && !self.is_known_to_be_over(verified.session_id, now)
-        };
-        verified.into_iter().filter(may_matter).collect()
+        tokens.retain(|token| {
+            now < token.expires_at + MAX_ACCESS_LIFETIME
+                && !self.is_session_in_list(token.session_id, now)
+        });
+        tokens
     }
 
-    /// Refuses what is known to open nothing, without a question to the store.
-    pub(super) async fn refuse_known(
+    /// Rejects a token whose session has expired or that the list contains. Queries the store only if the list is stale
+    /// or incomplete.
+    pub(super) async fn reject_expired_or_revoked(
         &self,
-        verified: &VerifiedRefreshToken,
+        token: &VerifiedRefreshToken,
         now: Timestamp,
     ) -> Result<(), RefreshError> {
-        if now >= verified.expires_at {
+        if now >= token.expires_at {
             return Err(RefreshRejection::Expired.into());
         }
-        self.refuse_revoked(verified.id, verified.session_id, now).await
+        self.reject_revoked(token.id, token.session_id, now).await
     }
 
-    /// The session as the store has it, and what the rule says of this token. Nothing changes.
-    async fn judge(
+    /// Applies the rotation rule to a token and the session in the store. Writes nothing, unless the token is spent:
+    /// then its session ends (RFC 9700 §4.14.2).
+    pub(super) async fn evaluate(
         &self,
-        verified: &VerifiedRefreshToken,
-    ) -> Result<(Session, RotationOutcome), RefreshError> {
-        let Some(snapshot) = self.inner.store.load(verified.session_id).await? else {
+        token: &VerifiedRefreshToken,
+        client: &ClientInfo,
+    ) -> Result<(Session, RefreshAction), RefreshError> {
+        let Some(snapshot) = self.inner.store.load(token.session_id).await? else {
             return Err(RefreshRejection::Unknown.into());
         };
-        match snapshot.session.evaluate(&verified.presented(), snapshot.now, &self.inner.rotation) {
-            RotationOutcome::Rejected(refusal) => {
-                Err(self.refuse(&snapshot.session, refusal).into())
+        let session = snapshot.session;
+        let action = match session.evaluate(&token.presented(), snapshot.now, &self.inner.rotation)
+        {
+            RotationOutcome::Rotate => RefreshAction::Rotate,
+            RotationOutcome::Replay => RefreshAction::Replay,
+            RotationOutcome::LateRetry => RefreshAction::LateRetry,
+            RotationOutcome::Reuse => {
+                return Err(self.end_for_reuse(&session, token, client).await?.into());
             }
-            verdict => Ok((snapshot.session, verdict)),
-        }
+            RotationOutcome::Rejected(rejection) => {
+                return Err(self.reject(&session, rejection).into());
+            }
+        };
+        Ok((session, action))
     }
 
-    /// Takes note of a token that opens nothing.
-    pub(super) fn refuse(&self, session: &Session, refusal: RotationRejection) -> RefreshRejection {
-        self.note_if_ended(session);
-        if refusal == RotationRejection::WrongSecret {
+    /// Records an ended session in the list and logs a token that only a holder of the signing secret can issue.
+    fn reject(&self, session: &Session, rejection: RotationRejection) -> RefreshRejection {
+        self.record_if_ended(session);
+        if rejection == RotationRejection::WrongSecret {
             tracing::warn!(
                 session = %session.id(),
-                "a refresh token with a good signature has not the session's secret: \
-                 someone holds the signing secret"
+                "a refresh token has a valid signature but not the secret of its session: \
+                 the signing secret has leaked"
             );
         }
-        refusal.into()
+        rejection.into()
     }
 
-    /// Ends the session of a token that was spent.
-    pub(super) async fn end_for_reuse(
+    /// Ends the session of a spent token.
+    async fn end_for_reuse(
         &self,
         session: &Session,
-        presented: &VerifiedRefreshToken,
+        token: &VerifiedRefreshToken,
         client: &ClientInfo,
     ) -> Result<RefreshRejection, StoreError> {
-        self.end_one(session.id(), EndReason::Reuse).await?;
-        report_reuse(session, presented.generation, client);
+        self.end_by_id(session.id(), EndReason::Reuse).await?;
+        tracing::warn!(
+            session = %session.id(),
+            subject = session.subject(),
+            generation = token.generation,
+            current = session.generation(),
+            user_agent = client.user_agent(),
+            address = client.address(),
+            "a spent refresh token was presented: the session ends"
+        );
         Ok(RefreshRejection::Reuse)
     }
 }

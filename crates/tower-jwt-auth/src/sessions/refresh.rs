@@ -8,8 +8,8 @@ use tower_jwt_auth_core::{
     Timestamp, TokenId,
 };
 
-use super::in_flight::{Answer, Refreshed};
-use super::rotate::{RefreshKind, report};
+use super::in_flight::{Refreshed, SharedResult};
+use super::rotate::{RefreshKind, log_refresh};
 use super::{
     HookError, RefreshContext, RefreshError, RefreshRejection, Renewal, SessionError, Sessions,
     Tokens,
@@ -24,101 +24,118 @@ impl<C> Sessions<C>
 where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    /// Swaps a refresh token for a new access token and the session's current refresh token.
+    /// Exchanges a refresh token for a new access token and the session's current refresh token (RFC 6749 §6).
     ///
-    /// The session rotates first, unless it has rotated within the grace window: in that time the current token
-    /// and the one before are answered with the current one. Later, the one before is granted a late retry where
-    /// the [`RotationPolicy`](crate::RotationPolicy) allows one. Any other spent token ends the session (RFC 9700
+    /// The session rotates, unless it has rotated within the grace window: during that time the current and the
+    /// previous token both return the current one. After it, the previous token is granted a late retry if the
+    /// [`RotationPolicy`](crate::RotationPolicy) allows one. Any other spent token ends the session (RFC 9700
     /// §4.14.2).
     ///
     /// # Errors
     ///
-    /// [`RefreshError::Rejected`] when the session is over or the token is none of ours;
-    /// [`RefreshError::Unavailable`] when the store or the hook cannot be asked, and a later try may succeed;
-    /// [`RefreshError::Failed`] for a fault of the service that trying again does not mend.
+    /// - [`RefreshError::Rejected`] if the session has ended or the token is not a refresh token of this issuer.
+    /// - [`RefreshError::Unavailable`] if the store or the hook is unavailable. A retry may succeed.
+    /// - [`RefreshError::Failed`] for a fault of the service. A retry fails until the fault is fixed.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_jwt_auth::sessions::{RefreshError, RefreshRejection};
+    /// # use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// # let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
+    /// let first = sessions.start(SignIn::new("alice")).await?;
+    /// let second = sessions.refresh(first.refresh().as_str()).await?;
+    /// assert_eq!(second.refresh().generation(), 1);
+    ///
+    /// sessions.end_all("alice").await?;
+    /// let error = sessions.refresh(second.refresh().as_str()).await.unwrap_err();
+    /// assert!(matches!(error, RefreshError::Rejected(RefreshRejection::Revoked)));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn refresh(&self, refresh_token: &str) -> Result<Tokens, RefreshError> {
         self.refresh_from(refresh_token, &ClientInfo::default()).await
     }
 
-    /// As [`refresh`](Self::refresh), for a client whose user agent or address is known: a retry that comes from
-    /// another one than the session's is logged as a warning.
+    /// Exchanges a refresh token as [`refresh`](Self::refresh) does, for a client whose user agent or address is known.
+    /// A retry from another user agent or address than that of the sign-in is logged as a warning.
     ///
     /// # Errors
     ///
-    /// As [`refresh`](Self::refresh).
+    /// The errors of [`refresh`](Self::refresh).
     pub async fn refresh_from(
         &self,
         refresh_token: &str,
         client_info: &ClientInfo,
     ) -> Result<Tokens, RefreshError> {
-        let verified =
-            refresh_token::verify(&self.inner.secrets, self.inner.issuer.name(), refresh_token)
-                .map_err(|_| RefreshRejection::Invalid)?;
-        self.refresh_verified(&verified, client_info).await
+        let token = self.verify_token(refresh_token)?;
+        self.refresh_verified(&token, client_info).await
     }
 
-    /// As [`refresh_from`](Self::refresh_from), with the one of these tokens that counts.
+    /// Exchanges the one of these tokens that counts ([`select_token`](Self::select_token)).
     pub(crate) async fn refresh_one_of(
         &self,
-        verified: Vec<VerifiedRefreshToken>,
+        tokens: Vec<VerifiedRefreshToken>,
         client_info: &ClientInfo,
     ) -> Result<Tokens, RefreshError> {
-        let verified = self.choose(verified, client_info).await?;
-        self.refresh_verified(&verified, client_info).await
+        let token = self.select_token(tokens, client_info).await?;
+        self.refresh_verified(&token, client_info).await
     }
 
     async fn refresh_verified(
         &self,
-        verified: &VerifiedRefreshToken,
+        token: &VerifiedRefreshToken,
         client: &ClientInfo,
     ) -> Result<Tokens, RefreshError> {
         let now = self.clock().now();
-        self.refuse_known(verified, now).await?;
-        let work = self.rotate_and_renew(verified, client, now);
-        let Ok((answer, is_own)) = self
+        self.reject_expired_or_revoked(token, now).await?;
+        let work = self.rotate_and_renew(token, client, now);
+        let Ok((result, is_own)) = self
             .inner
             .in_flight
-            .join(verified, client, (now, self.inner.rotation.grace()), work)
+            .join(token, client, (now, self.inner.rotation.grace()), work)
             .await
         else {
             let source = StoreError::unavailable("too many requests wait for one refresh");
             return Err(source.into());
         };
-        if let Ok(refreshed) = &answer {
+        if let Ok(refreshed) = &result {
             let kind = if is_own { refreshed.kind } else { RefreshKind::Replayed };
-            report(&refreshed.session, kind, client);
+            log_refresh(&refreshed.session, kind, client);
         }
-        let brings_a_cookie = answer.as_ref().map_or_else(RefreshError::has_successor, |_| true);
-        if brings_a_cookie && self.is_known_to_be_over(verified.session_id, now) {
-            // It ended while the hook was asked: its cookie must not take the place of a newer login's.
+        let sets_cookie = result.as_ref().map_or_else(RefreshError::has_successor, |_| true);
+        if sets_cookie && self.is_session_in_list(token.session_id, now) {
+            // The session ended during the call of the hook: its cookie must not replace that of a newer login.
             return Err(RefreshRejection::Revoked.into());
         }
-        Ok(answer?.tokens)
+        Ok(result?.tokens)
     }
 
-    /// What is done once for all who bring this token at the same time.
+    /// Does the part of a refresh that runs once for all requests with the same token at the same time.
     async fn rotate_and_renew(
         &self,
-        verified: &VerifiedRefreshToken,
+        token: &VerifiedRefreshToken,
         client: &ClientInfo,
         now: Timestamp,
-    ) -> Answer {
+    ) -> SharedResult {
         let access_until = self.inner.issuer.access_expiry(now);
-        let (session, kind) = self.rotate_or_replay(verified, access_until, client).await?;
-        // A replay writes nothing, so its access token must not outlive what the row says.
+        let (session, kind) = self.rotate_or_replay(token, access_until, client).await?;
+        // A replay writes nothing, so its access token must not outlive the time in the record.
         let expires_at = access_until.min(session.record().access_until);
-        let refresh = refresh_token::issue(&self.inner.secrets, &session, &verified.secret, now)?;
+        let refresh = refresh_token::issue(&self.inner.secrets, &session, &token.secret, now)?;
         if kind != RefreshKind::Rotated {
-            // The successor was handed out before, and may have been revoked since.
-            self.refuse_revoked(refresh.id(), session.id(), now).await?;
+            // The successor was issued before and may be revoked by now.
+            self.reject_revoked(refresh.id(), session.id(), now).await?;
         }
         let context = RefreshContext { session: &session, kind, client };
         let tokens = self.renew(&context, refresh, now, expires_at).await?;
         Ok(Refreshed { tokens, session: Arc::new(session), kind })
     }
 
-    /// What is known to be revoked costs no question to the store.
-    pub(super) async fn refuse_revoked(
+    /// Rejects a token if it or its session is revoked. Queries the store only if the list is stale or incomplete.
+    pub(super) async fn reject_revoked(
         &self,
         token: TokenId,
         session: SessionId,
@@ -130,18 +147,19 @@ where
             RevocationKey::Token { issuer, jti: &jti },
             RevocationKey::Session { issuer, sid: &sid },
         ];
-        let revoked = self.inner.revocations.is_any_revoked(&keys, now).await?;
-        if revoked { Err(RefreshRejection::Revoked.into()) } else { Ok(()) }
+        let is_revoked = self.inner.revocations.is_any_revoked(&keys, now).await?;
+        if is_revoked { Err(RefreshRejection::Revoked.into()) } else { Ok(()) }
     }
 
-    pub(super) fn is_known_to_be_over(&self, session: SessionId, now: Timestamp) -> bool {
+    /// Returns whether the list contains the session. Never queries the store.
+    pub(super) fn is_session_in_list(&self, session: SessionId, now: Timestamp) -> bool {
         let sid = session.to_string();
         let key = RevocationKey::Session { issuer: self.inner.issuer.name(), sid: &sid };
         self.inner.revocations.lookup([key].into_iter(), DEFAULT_MAX_STALENESS, now)
             == RevocationStatus::Revoked
     }
 
-    /// Asks the hook and makes the access token. Whatever happens here, the client gets its successor.
+    /// Calls the hook and issues the access token. Its errors contain the successor, unless the hook refuses.
     async fn renew(
         &self,
         context: &RefreshContext<'_>,
@@ -162,8 +180,8 @@ where
                 return Err(RefreshError::Unavailable { source, successor: Some(refresh) });
             }
             Err(HookError::Refuse) => {
-                if let Err(error) = self.end_one(session.id(), EndReason::Refused).await {
-                    // Not ended for certain: the client must come back and be refused again.
+                if let Err(error) = self.end_by_id(session.id(), EndReason::Refused).await {
+                    // The session may not have ended: the client must retry and be refused again.
                     let source = Arc::new(error);
                     return Err(RefreshError::Unavailable { source, successor: Some(refresh) });
                 }
@@ -173,23 +191,24 @@ where
         if !is_scope_or_none(&renewal.scope) {
             return Err(RefreshError::failed(SessionError::Scope, refresh));
         }
-        let access = ApplicationClaims::new(&renewal.claims)
-            .map_err(IssueError::from)
-            .and_then(|claims| self.mint(session, &renewal.scope, &claims, now, expires_at));
+        let access =
+            ApplicationClaims::new(&renewal.claims).map_err(IssueError::from).and_then(|claims| {
+                self.issue_access_token(session, &renewal.scope, &claims, now, expires_at)
+            });
         match access {
             Ok(access) => Ok(Tokens { access, refresh }),
             Err(error) => Err(RefreshError::failed(error, refresh)),
         }
     }
 
-    /// A hook that hangs cannot tell, as a store that hangs.
+    /// Calls the hook with the timeout of a store.
     async fn call_hook(
         &self,
         context: &RefreshContext<'_>,
         claims: C,
     ) -> Result<Renewal<C>, HookError> {
         match timeout(STORE_TIMEOUT, self.inner.hook.on_refresh(context, claims)).await {
-            Ok(answer) => answer,
+            Ok(result) => result,
             Err(elapsed) => Err(HookError::unavailable(elapsed)),
         }
     }

@@ -6,41 +6,58 @@ use tower_jwt_auth_core::{RotationRejection, StoreError};
 use crate::issuer::IssueError;
 use crate::refresh_token::RefreshToken;
 
-/// Why a refresh gave no access token.
+/// The reason for which a refresh returned no access token.
 ///
-/// Requests that waited for one refresh share its error, so it can be cloned.
+/// It can be cloned, because requests that wait for one refresh share its error.
 ///
-/// With the feature `axum` it is a response of a handler: 401, 503 or 500. The response does not carry the successor;
-/// [`RefreshService`](crate::RefreshService) sends it.
+/// With the feature `axum` it is a response of a handler: 401, 503 or 500. That response does not contain the
+/// successor; the one of [`RefreshService`](crate::RefreshService) does.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::sessions::RefreshError;
+/// # use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SigningKey};
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// # let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
+/// match sessions.refresh("not a refresh token").await {
+///     Ok(tokens) => println!("{}", tokens.access().as_str()),
+///     Err(RefreshError::Rejected(rejection)) => println!("Sign in again: {rejection}."),
+///     Err(error @ (RefreshError::Unavailable { .. } | RefreshError::Failed { .. })) => return Err(error.into()),
+/// }
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum RefreshError {
-    /// The session is over, or the token is none of ours. Trying again is no use.
+    /// The session has ended, or the token is not a refresh token of this issuer. A retry fails.
     #[error(transparent)]
     Rejected(#[from] RefreshRejection),
-    /// It cannot be told just now. Trying again may help.
-    #[error("the session cannot be refreshed just now")]
+    /// The store or the hook is unavailable. A retry may succeed.
+    #[error("the session cannot be refreshed at the moment: {source}")]
     Unavailable {
-        /// What is out of reach.
+        /// The cause.
         #[source]
         source: Arc<dyn StdError + Send + Sync>,
-        /// The refresh token to try again with, when the session has moved on already.
+        /// The refresh token for the retry, if the session has already rotated.
         successor: Option<RefreshToken>,
     },
-    /// Something is wrong with the service: what the store kept does not fit the claims' type, or a hook's
-    /// answer makes no token. Trying again is no use until that is mended; the session goes on.
-    #[error("the session cannot be refreshed, for a fault of the service")]
+    /// The service has a fault: the stored claims do not fit the type of the claims, or no token can be issued from the
+    /// renewal of the hook. A retry fails until the fault is fixed. The session continues.
+    #[error("the session cannot be refreshed because of a fault of the service: {source}")]
     Failed {
-        /// What is wrong.
+        /// The cause.
         #[source]
         source: Arc<dyn StdError + Send + Sync>,
-        /// The refresh token to try again with, when the session has moved on already.
+        /// The refresh token for the retry, if the session has already rotated.
         successor: Option<RefreshToken>,
     },
 }
 
 impl RefreshError {
-    /// Whether the answer brings a refresh token.
+    /// Returns whether the response contains a refresh token.
     pub(super) fn has_successor(&self) -> bool {
         match self {
             Self::Rejected(_) => false,
@@ -73,19 +90,34 @@ impl From<IssueError> for RefreshError {
     }
 }
 
-/// Why a refresh token opens nothing. For logs; the client is told only that it does not.
+/// The reason for which a refresh token is not accepted, for logs and metrics. The client receives only a 401.
+///
+/// The responses of [`RefreshService`](crate::RefreshService) and [`LogoutService`](crate::LogoutService) contain it in
+/// their extensions.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::sessions::RefreshRejection;
+///
+/// /// Returns whether an endpoint detected the reuse of a token, for a layer that counts thefts.
+/// fn is_theft<B>(response: &http::Response<B>) -> bool {
+///     response.extensions().get() == Some(&RefreshRejection::Reuse)
+/// }
+/// assert!(!is_theft(&http::Response::new(())));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RefreshRejection {
-    /// It is malformed, of another type or issuer, or its signature does not match.
-    #[error("the token is no refresh token of this issuer")]
+    /// The token is malformed, has another type or issuer, or its signature does not match.
+    #[error("the token is not a refresh token of this issuer")]
     Invalid,
-    /// The request carries refresh tokens of several live sessions, of more than 8 sessions, or, to log out of, of
-    /// more than 50.
+    /// The request carries refresh tokens of several live sessions, or of more than 8 sessions. A logout of this
+    /// session accepts up to 50.
     #[error("the request carries refresh tokens of several sessions")]
     Ambiguous,
-    /// The session has reached its absolute end.
-    #[error("the session has reached its end")]
+    /// The session has reached its absolute lifetime.
+    #[error("the session has reached its absolute lifetime")]
     Expired,
     /// The session was not refreshed for too long.
     #[error("the session was idle for too long")]
@@ -93,29 +125,29 @@ pub enum RefreshRejection {
     /// The token or the session has been revoked.
     #[error("the token or its session has been revoked")]
     Revoked,
-    /// There is no such session.
-    #[error("there is no such session")]
+    /// The session does not exist.
+    #[error("the session does not exist")]
     Unknown,
     /// The session was ended.
     #[error("the session was ended")]
     Ended,
-    /// The token's secret is not the session's.
-    #[error("the token was not made for this session")]
+    /// The secret of the token is not that of the session.
+    #[error("the token does not have the secret of its session")]
     WrongSecret,
-    /// The token is of a generation that the store does not know yet: it was restored from a backup.
+    /// The token has a later generation than the session in the store, which was restored from a backup.
     #[error("the token is ahead of the store")]
     Ahead,
-    /// The token was spent before. The session has been ended for it.
-    #[error("the token was spent before")]
+    /// The token was spent. Its session has been ended.
+    #[error("the token was spent")]
     Reuse,
-    /// The application's hook refused. The session has been ended for it.
+    /// The hook of the application refused the renewal. The session has been ended.
     #[error("the application refused to renew the session")]
     ByApplication,
 }
 
 impl From<RotationRejection> for RefreshRejection {
-    fn from(refusal: RotationRejection) -> Self {
-        match refusal {
+    fn from(rejection: RotationRejection) -> Self {
+        match rejection {
             RotationRejection::Ended => Self::Ended,
             RotationRejection::Idle => Self::Idle,
             RotationRejection::Expired => Self::Expired,

@@ -1,23 +1,39 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{
-    AdvanceRequest, ClientInfo, LateRetryRequest, RotationOutcome, Session, StoreError, Timestamp,
+    AdvanceRequest, ClientInfo, LateRetryRequest, Session, StoreError, Timestamp,
 };
 
-use super::{RefreshError, RefreshRejection, Sessions};
+use super::presented::RefreshAction;
+use super::{RefreshError, Sessions};
 use crate::refresh_token::VerifiedRefreshToken;
 
-/// How often a step is tried that others keep overtaking.
+/// The maximum number of attempts while other requests change the session at the same time.
 const MAX_ATTEMPTS: usize = 3;
 
-/// How a refresh token came to be answered.
+/// How a refresh responded to a refresh token.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::sessions::{RefreshContext, RefreshKind};
+///
+/// /// Returns whether a refresh counts as activity of the user.
+/// fn is_activity(refresh: &RefreshContext<'_>) -> bool {
+///     match refresh.kind() {
+///         RefreshKind::Rotated => true,
+///         RefreshKind::Replayed | RefreshKind::RetriedLate => false,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RefreshKind {
-    /// It was the current one: the session moved to the next generation.
+    /// The token was the current one: the session advanced to the next generation.
     Rotated,
-    /// The session had rotated within the grace window: the answer is the current token, once more.
+    /// The session had rotated within the grace window: the response contains the current token again.
     Replayed,
-    /// It was the one before, and the grace window was over: a client that lost an answer, or a second client.
+    /// The token was the previous one, and the grace window had passed: the client had lost a response, or two clients
+    /// use the session.
     RetriedLate,
 }
 
@@ -25,15 +41,15 @@ impl<C> Sessions<C>
 where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    /// Moves the session on, or finds out why it does not move and what the answer is then.
+    /// Advances the session, or returns it as it is for a replay or a late retry.
     pub(super) async fn rotate_or_replay(
         &self,
-        verified: &VerifiedRefreshToken,
+        token: &VerifiedRefreshToken,
         access_until: Timestamp,
         client: &ClientInfo,
     ) -> Result<(Session, RefreshKind), RefreshError> {
-        let presented = verified.presented();
-        let id = verified.session_id;
+        let presented = token.presented();
+        let id = token.session_id;
         let advance = AdvanceRequest {
             id,
             secret_hash: presented.secret_hash,
@@ -46,15 +62,12 @@ where
             if let Some(session) = self.inner.store.advance(&advance).await? {
                 return Ok((session, RefreshKind::Rotated));
             }
-            let Some(snapshot) = self.inner.store.load(id).await? else {
-                return Err(RefreshRejection::Unknown.into());
-            };
-            match snapshot.session.evaluate(&presented, snapshot.now, &self.inner.rotation) {
-                // Something changed in between; once more.
-                RotationOutcome::Rotate => {}
-                RotationOutcome::Replay => return Ok((snapshot.session, RefreshKind::Replayed)),
-                RotationOutcome::LateRetry => {
-                    let retry = LateRetryRequest {
+            match self.evaluate(token, client).await? {
+                // The session has changed between the two calls.
+                (_, RefreshAction::Rotate) => {}
+                (session, RefreshAction::Replay) => return Ok((session, RefreshKind::Replayed)),
+                (_, RefreshAction::LateRetry) => {
+                    let late_retry = LateRetryRequest {
                         id,
                         secret_hash: presented.secret_hash,
                         generation: presented.generation,
@@ -62,34 +75,25 @@ where
                         max_running: self.inner.rotation.late_retries(),
                         access_until,
                     };
-                    if let Some(session) = self.inner.store.late_retry(&retry).await? {
+                    if let Some(session) = self.inner.store.late_retry(&late_retry).await? {
                         return Ok((session, RefreshKind::RetriedLate));
                     }
                 }
-                RotationOutcome::Reuse => {
-                    return Err(self
-                        .end_for_reuse(&snapshot.session, verified, client)
-                        .await?
-                        .into());
-                }
-                RotationOutcome::Rejected(refusal) => {
-                    return Err(self.refuse(&snapshot.session, refusal).into());
-                }
             }
         }
-        Err(StoreError::unavailable("the session keeps changing").into())
+        Err(StoreError::unavailable("other requests kept changing the session").into())
     }
 }
 
-/// Logs how a refresh token came to be answered. Replays happen to honest clients, and to thieves who shadow
-/// them: one that comes from another user agent or address than the session's is worth a warning.
-pub(super) fn report(session: &Session, kind: RefreshKind, client: &ClientInfo) {
-    let known = session.client_info();
+/// Logs how a refresh responded to a token. Honest clients cause replays, and so do thieves who follow them: a replay
+/// from another user agent or address than that of the sign-in is a warning.
+pub(super) fn log_refresh(session: &Session, kind: RefreshKind, client: &ClientInfo) {
+    let origin = session.client_info();
     let differs = |now: Option<&str>, then: Option<&str>| {
         now.zip(then).is_some_and(|(now, then)| now != then)
     };
-    let is_elsewhere = differs(client.user_agent(), known.user_agent())
-        || differs(client.address(), known.address());
+    let is_elsewhere = differs(client.user_agent(), origin.user_agent())
+        || differs(client.address(), origin.address());
     macro_rules! event {
         ($level:ident, $message:literal) => {
             tracing::$level!(
@@ -111,17 +115,4 @@ pub(super) fn report(session: &Session, kind: RefreshKind, client: &ClientInfo) 
         (RefreshKind::Replayed, false) => event!(debug, "a refresh was replayed"),
         (RefreshKind::RetriedLate, false) => event!(info, "a refresh was retried late"),
     }
-}
-
-/// Logs that a spent token was presented, for which the session ends.
-pub(super) fn report_reuse(session: &Session, presented: u64, client: &ClientInfo) {
-    tracing::warn!(
-        session = %session.id(),
-        subject = session.subject(),
-        generation = presented,
-        current = session.generation(),
-        user_agent = client.user_agent(),
-        address = client.address(),
-        "a spent refresh token was presented: the session ends"
-    );
 }

@@ -2,15 +2,15 @@ use std::fmt;
 
 use tower_jwt_auth_core::{ClientInfo, Timestamp};
 
-/// Someone who has proved who they are: what a session is started with.
+/// A user who has authenticated. [`Sessions::start`](super::Sessions::start) starts a session for them.
 ///
 /// # Examples
 ///
 /// ```
-/// use tower_jwt_auth::sessions::ClientInfo;
 /// use tower_jwt_auth::SignIn;
+/// use tower_jwt_auth::sessions::ClientInfo;
 ///
-/// let who = SignIn::new("alice")
+/// let sign_in = SignIn::new("alice")
 ///     .with_scope("read write")
 ///     .with_client_info(ClientInfo::default().with_user_agent("Mozilla/5.0"));
 /// ```
@@ -54,34 +54,37 @@ impl<C> SignIn<C> {
         }
     }
 
-    /// The scope, space-separated; none, unless set.
+    /// Sets the scope: words separated by spaces (RFC 6749 §3.3). The default is an empty scope.
     pub fn with_scope(mut self, scope: impl Into<String>) -> Self {
         self.scope = scope.into();
         self
     }
 
-    /// The client that signs in; the issuer's default, unless set.
+    /// Sets the id of the OAuth client that signs in, the `client_id` claim (RFC 9068 §2.2). The default is that of the
+    /// issuer.
     pub fn with_client_id(mut self, client_id: impl Into<String>) -> Self {
         self.client_id = Some(client_id.into());
         self
     }
 
-    /// Where the session is started from, for its owner to recognise it by.
+    /// Sets the user agent and the address of the client, by which the user can recognise the session.
     pub fn with_client_info(mut self, client_info: ClientInfo) -> Self {
         self.client_info = client_info;
         self
     }
 
-    /// When the user proved who they are; now, unless set. A login elsewhere may have been earlier.
-    /// A time in the future, as of a clock that is ahead, counts as now.
+    /// Sets the time at which the user authenticated, the `auth_time` claim (RFC 9068 §2.2.1). The default is now. An
+    /// authentication by another service may have been earlier. A time in the future, from a clock that is ahead,
+    /// counts as now.
     pub fn with_auth_time(mut self, auth_time: Timestamp) -> Self {
         self.auth_time = Some(auth_time);
         self
     }
 
-    /// A refresh token that came along; [`with_request`](Self::with_request) finds them. Its session ends, so that
-    /// no session is left whose token nobody holds. One that is not valid is passed over. Several may be given, of
-    /// which 50 at most are looked at.
+    /// Adds a refresh token that the new session replaces. Its session ends, because the client loses that token.
+    /// [`with_request`](Self::with_request) adds the tokens of a request.
+    ///
+    /// A token that is not valid is ignored. At most 50 sessions end.
     pub fn replacing_token(mut self, refresh_token: &str) -> Self {
         self.replaced_tokens.push(refresh_token.to_owned());
         self

@@ -1,9 +1,6 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::{
-    Clock as _, EndReason, Session, SessionId, SessionRecord, SessionSelector, StoreError,
-    Timestamp,
-};
+use tower_jwt_auth_core::{Clock as _, EndReason, Session, SessionId, SessionRecord, Timestamp};
 
 use super::presented::MAX_ENDED_BY_TOKEN;
 use super::{SessionError, Sessions, SignIn, Tokens};
@@ -16,34 +13,53 @@ impl<C> Sessions<C>
 where
     C: Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    /// Starts a session for someone who has just proved who they are.
+    /// Starts a session for a user who has just authenticated.
     ///
-    /// The session that it replaces ends first: should the rest fail, nobody is left with a session whose
-    /// token is lost.
+    /// The sessions of the [replaced tokens](SignIn::replacing_token) end first, so that a failure leaves no session
+    /// whose token is lost.
     ///
     /// # Errors
     ///
-    /// [`SessionError`] for an empty subject, a malformed scope, claims that cannot be put into a token, too
-    /// many sessions, or a store out of reach.
-    pub async fn start(&self, who: SignIn<C>) -> Result<Tokens, SessionError> {
+    /// - [`SessionError::NoSubject`], [`SessionError::NoClientId`] and [`SessionError::Scope`] for an invalid sign-in.
+    /// - [`SessionError::Issue`] if the claims do not fit into a token.
+    /// - [`SessionError::Limit`] if the subject has the maximum number of sessions and the limit rejects new ones.
+    /// - [`SessionError::Store`] if the store does not confirm the session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
+    /// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// # let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
+    /// let first = sessions.start(SignIn::new("alice").with_scope("read")).await?;
+    /// // The same browser signs in again: its first session ends.
+    /// let sign_in = SignIn::new("alice").replacing_token(first.refresh().as_str());
+    /// let second = sessions.start(sign_in).await?;
+    /// assert!(sessions.refresh(first.refresh().as_str()).await.is_err());
+    /// # let _ = second;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn start(&self, sign_in: SignIn<C>) -> Result<Tokens, SessionError> {
         let now = self.clock().now();
-        if who.subject.is_empty() {
+        if sign_in.subject.is_empty() {
             return Err(SessionError::NoSubject);
         }
-        if !is_scope_or_none(&who.scope) {
+        if !is_scope_or_none(&sign_in.scope) {
             return Err(SessionError::Scope);
         }
-        if who.client_id.as_deref() == Some("") {
+        if sign_in.client_id.as_deref() == Some("") {
             return Err(SessionError::NoClientId);
         }
-        let claims = ApplicationClaims::new(&who.claims).map_err(IssueError::from)?;
+        let claims = ApplicationClaims::new(&sign_in.claims).map_err(IssueError::from)?;
         let secret = SessionSecret::random()?;
         let expires_at = now + self.inner.rotation.absolute();
         let access_until = self.inner.issuer.access_expiry(now);
         let session = Session::from_record(SessionRecord {
             id: SessionId::random().map_err(|_| IssueError::Entropy)?,
             issuer: self.inner.issuer.name().to_owned(),
-            subject: who.subject,
+            subject: sign_in.subject,
             secret_hash: secret.hash(),
             generation: 0,
             created_at: now,
@@ -53,21 +69,23 @@ where
             access_until,
             late_retry: None,
             ended: None,
-            // One in the future would make a login look fresh at every refresh until then.
-            auth_time: who.auth_time.map_or(now, |auth_time| auth_time.min(now)),
-            client_id: who.client_id.unwrap_or_else(|| self.inner.issuer.client_id().to_owned()),
-            scope: who.scope,
+            // A time in the future would make the login look recent at each refresh until then.
+            auth_time: sign_in.auth_time.map_or(now, |auth_time| auth_time.min(now)),
+            client_id: sign_in
+                .client_id
+                .unwrap_or_else(|| self.inner.issuer.client_id().to_owned()),
+            scope: sign_in.scope,
             claims: claims.to_json(),
-            client_info: who.client_info,
+            client_info: sign_in.client_info,
         });
-        // Made before anything is written: what cannot be made leaves nothing behind.
-        let access = self.mint(&session, session.scope(), &claims, now, access_until)?;
+        // Issued before anything is written: an error changes nothing.
+        let access =
+            self.issue_access_token(&session, session.scope(), &claims, now, access_until)?;
         let refresh = refresh_token::issue(&self.inner.secrets, &session, &secret, now)?;
-        let replaced =
-            self.to_be_ended(self.verify_all(who.replaced_tokens.iter().map(String::as_bytes)));
-        // A bound on the work of one request; the rest ends when it has been idle for too long.
-        for verified in replaced.iter().take(MAX_ENDED_BY_TOKEN) {
-            self.end_verified(verified, EndReason::Replaced).await?;
+        let replaced = self.verify_tokens(sign_in.replaced_tokens.iter().map(String::as_bytes));
+        // Bounds the work of one request. Further sessions end by their idle lifetime.
+        for token in self.retain_endable(replaced).iter().take(MAX_ENDED_BY_TOKEN) {
+            self.end_by_token(token, EndReason::Replaced).await?;
         }
         let displaced = self.inner.store.insert(&session, self.inner.limit).await?;
         self.inner.revocations.record(&displaced);
@@ -76,13 +94,13 @@ where
             tracing::info!(
                 session = displaced,
                 subject = session.subject(),
-                "a session was ended for a new one: the subject had as many as allowed"
+                "a session was ended for a new one: the subject had the maximum number of sessions"
             );
         }
         Ok(Tokens { access, refresh })
     }
 
-    pub(super) fn mint(
+    pub(super) fn issue_access_token(
         &self,
         session: &Session,
         scope: &str,
@@ -90,24 +108,16 @@ where
         issued_at: Timestamp,
         expires_at: Timestamp,
     ) -> Result<AccessToken, IssueError> {
-        let row = session.record();
+        let record = session.record();
         self.inner.issuer.mint::<C>(&AccessGrant {
-            subject: &row.subject,
-            session_id: row.id,
-            client_id: &row.client_id,
-            auth_time: row.auth_time,
+            subject: &record.subject,
+            session_id: record.id,
+            client_id: &record.client_id,
+            auth_time: record.auth_time,
             scope,
             claims,
             issued_at,
             expires_at,
         })
-    }
-
-    pub(super) async fn end_one(
-        &self,
-        id: SessionId,
-        reason: EndReason,
-    ) -> Result<bool, StoreError> {
-        self.end_selected(&SessionSelector::ById { id }, reason).await
     }
 }

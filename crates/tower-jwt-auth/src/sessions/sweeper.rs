@@ -8,14 +8,14 @@ use tower_jwt_auth_core::{SessionStore, StoreError};
 
 use crate::background::Background;
 
-/// How often the store is looked through.
+/// The interval between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
-/// How many rows are removed at a time: while a store removes them, others may have to wait.
-const BATCH: usize = 200;
-/// How long a session must have been over, with its last access token, before it is removed.
+/// The maximum number of sessions that one call removes. Other calls may have to wait while a store removes sessions.
+const BATCH_SIZE: usize = 200;
+/// How long ago a session and its last access token must have expired before the session is removed.
 const PURGE_AFTER: Duration = Duration::from_secs(3600);
 
-/// The task that removes sessions that ended or expired long ago; it stops when this is dropped.
+/// The task that removes sessions that ended or expired long ago. It ends when this is dropped.
 pub(super) struct SessionSweeper {
     _task: Background,
 }
@@ -35,15 +35,15 @@ async fn run(store: Arc<dyn SessionStore>) {
         if let Err(error) = sweep(&*store).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "sessions that are over could not be removed"
+                "expired sessions cannot be removed"
             );
         }
     }
 }
 
-/// Removes all that is long over, a batch at a time.
+/// Removes the sessions that ended or expired long ago, in batches.
 async fn sweep(store: &dyn SessionStore) -> Result<(), StoreError> {
-    while store.purge_sessions(PURGE_AFTER, BATCH).await? == BATCH {
+    while store.purge_sessions(PURGE_AFTER, BATCH_SIZE).await? == BATCH_SIZE {
         yield_now().await;
     }
     Ok(())
@@ -57,7 +57,7 @@ mod tests {
     use crate::{Issuer, RefreshSecrets, RotationPolicy, Sessions, SignIn, SigningKey};
 
     #[tokio::test]
-    async fn only_sessions_that_are_long_over_are_swept() {
+    async fn only_sessions_that_expired_long_ago_are_swept() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_unix_seconds(1_700_000_000)));
         let store = Arc::new(MemoryStore::with_clock(clock.clone()));
         let key = SigningKey::generate().unwrap();
@@ -71,7 +71,7 @@ mod tests {
                 .build()
                 .unwrap();
         let mut ids = Vec::new();
-        for _ in 0..BATCH + 1 {
+        for _ in 0..BATCH_SIZE + 1 {
             ids.push(sessions.start(SignIn::new("a")).await.unwrap().refresh().session_id());
         }
         clock.advance(idle + PURGE_AFTER);

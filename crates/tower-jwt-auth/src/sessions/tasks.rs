@@ -6,7 +6,7 @@ use tracing::Instrument as _;
 use crate::background;
 use crate::error::ConfigError;
 
-/// Tasks that complete an operation although its caller leaves.
+/// The tasks of operations that complete even if their caller leaves.
 #[derive(Debug)]
 pub(super) struct Tasks {
     runtime: Handle,
@@ -22,7 +22,7 @@ impl Tasks {
         &self.runtime
     }
 
-    /// Runs an operation in the caller's runtime, or in the one in which the sessions were built.
+    /// Runs an operation in the runtime of the caller, or else in the runtime in which the sessions were built.
     pub(super) fn spawn<T: Send + 'static>(
         &self,
         operation: impl Future<Output = T> + Send + 'static,
@@ -31,7 +31,7 @@ impl Tasks {
         self.running.spawn_on(operation.in_current_span(), &runtime)
     }
 
-    /// Waits until no operation runs.
+    /// Waits until all operations are complete.
     pub(super) async fn completed(&self) {
         self.running.close();
         self.running.wait().await;

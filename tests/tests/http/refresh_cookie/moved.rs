@@ -16,9 +16,9 @@ fn moved() -> Harness {
         .unwrap()
         .with_domain("shop.example")
         .unwrap()
-        .also_clear("/auth", None)
+        .with_former_scope("/auth", None)
         .unwrap()
-        .also_clear("/auth", Some("login.shop.example"))
+        .with_former_scope("/auth", Some("login.shop.example"))
         .unwrap();
     harness
 }
@@ -117,30 +117,32 @@ fn former_scopes_that_cannot_be_meant_are_refused_at_build_time() {
     let with_domain = || secure().with_domain("shop.example").unwrap();
     let bad = [
         // Where the cookie is now: it would be cleared as soon as it is set.
-        secure().also_clear("/", None),
-        with_domain().also_clear("/", Some("shop.example")),
-        with_domain().also_clear("/", Some(".Shop.example")),
+        secure().with_former_scope("/", None),
+        with_domain().with_former_scope("/", Some("shop.example")),
+        with_domain().with_former_scope("/", Some(".Shop.example")),
         secure()
-            .also_clear("/", Some("shop.example"))
+            .with_former_scope("/", Some("shop.example"))
             .and_then(|cookie| cookie.with_domain("shop.example")),
         // Where no cookie of the name can have been.
-        RefreshCookie::host().also_clear("/auth", None),
-        RefreshCookie::host().also_clear("/", Some("shop.example")),
-        secure().also_clear("/auth", None).and_then(|cookie| cookie.with_name("__Host-x")),
+        RefreshCookie::host().with_former_scope("/auth", None),
+        RefreshCookie::host().with_former_scope("/", Some("shop.example")),
+        secure().with_former_scope("/auth", None).and_then(|cookie| cookie.with_name("__Host-x")),
         // Twice.
-        secure().also_clear("/auth", None).and_then(|cookie| cookie.also_clear("/auth", None)),
-        secure().also_clear("", None),
-        secure().also_clear("auth", None),
-        secure().also_clear("/a;b", None),
-        secure().also_clear("/a\r\n", None),
-        secure().also_clear("/auth", Some("")),
-        secure().also_clear("/auth", Some("a;b")),
+        secure()
+            .with_former_scope("/auth", None)
+            .and_then(|cookie| cookie.with_former_scope("/auth", None)),
+        secure().with_former_scope("", None),
+        secure().with_former_scope("auth", None),
+        secure().with_former_scope("/a;b", None),
+        secure().with_former_scope("/a\r\n", None),
+        secure().with_former_scope("/auth", Some("")),
+        secure().with_former_scope("/auth", Some("a;b")),
     ];
     for (n, result) in bad.into_iter().enumerate() {
         assert!(matches!(result, Err(ConfigError::Cookie { .. })), "{n}: {result:?}");
     }
-    assert!(secure().also_clear("/", Some("shop.example")).is_ok());
-    assert!(with_domain().also_clear("/", None).is_ok());
-    assert!(with_domain().also_clear("/", Some("login.shop.example")).is_ok());
-    assert!(RefreshCookie::development().also_clear("/auth", None).is_ok());
+    assert!(secure().with_former_scope("/", Some("shop.example")).is_ok());
+    assert!(with_domain().with_former_scope("/", None).is_ok());
+    assert!(with_domain().with_former_scope("/", Some("login.shop.example")).is_ok());
+    assert!(RefreshCookie::development().with_former_scope("/auth", None).is_ok());
 }

@@ -128,7 +128,7 @@ async fn a_token_of_another_secret_does_not_hide_the_sessions_own() {
     let response = refresh(&harness, &[&planted, own]).await;
     assert_eq!(response.status, StatusCode::OK);
     let events =
-        tower_jwt_auth_tests::log_capture::lines_containing("someone holds the signing secret");
+        tower_jwt_auth_tests::log_capture::lines_containing("the signing secret has leaked");
     let session = tokens.refresh().session_id().to_string();
     assert!(events.iter().any(|line| line.contains(&session) && line.contains("WARN")));
     let header = cookies(&harness, &[&planted, own]);

@@ -1,58 +1,58 @@
-//! The cache by itself.
+//! The cache alone.
 
 use moka::Expiry as _;
 use tower_jwt_auth_core::ManualClock;
 
-use super::super::cache::{ExpireAtUntil, Subject};
+use super::super::cache::{ExpireAtUntil, SubjectEntry};
 use super::*;
 use crate::claims;
 
-fn entries(most: u64) -> (RevocationCache, Arc<ManualClock>) {
+fn cache(max_entries: u64) -> (RevocationCache, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(NOW));
-    (RevocationCache::new(most, clock.clone()).unwrap(), clock)
+    (RevocationCache::new(max_entries, clock.clone()).unwrap(), clock)
 }
 
 #[test]
-fn nothing_is_evicted_however_many_there_are() {
-    let (entries, _) = entries(10);
-    let names: Vec<_> = (0..20_000).map(|n| format!("token-{n}")).collect();
-    for name in &names {
-        entries.insert(&token(name, NOW + MINUTE));
+fn no_entry_is_evicted_beyond_the_maximum() {
+    let (cache, _) = cache(10);
+    let ids: Vec<_> = (0..20_000).map(|n| format!("token-{n}")).collect();
+    for id in &ids {
+        cache.insert(&token(id, NOW + MINUTE));
     }
-    entries.run_maintenance();
-    assert!(names.iter().all(|name| entries.covers(&key(name))));
+    cache.run_maintenance();
+    assert!(ids.iter().all(|id| cache.contains(&key(id))));
 }
 
 #[test]
-fn names_of_different_kinds_and_issuers_are_apart() {
-    let (entries, _) = entries(10);
-    entries.insert(&token("x", NOW + MINUTE));
-    assert!(entries.covers(&key("x")));
-    assert!(!entries.covers(&key("y")));
-    assert!(!entries.covers(&RevocationKey::Token { issuer: "ix", jti: "" }));
-    assert!(!entries.covers(&RevocationKey::Token { issuer: "", jti: "ix" }));
-    assert!(!entries.covers(&RevocationKey::Token { issuer: "j", jti: "x" }));
-    assert!(!entries.covers(&RevocationKey::Session { issuer: "i", sid: "x" }));
+fn ids_of_different_kinds_and_issuers_are_distinct() {
+    let (cache, _) = cache(10);
+    cache.insert(&token("x", NOW + MINUTE));
+    assert!(cache.contains(&key("x")));
+    assert!(!cache.contains(&key("y")));
+    assert!(!cache.contains(&RevocationKey::Token { issuer: "ix", jti: "" }));
+    assert!(!cache.contains(&RevocationKey::Token { issuer: "", jti: "ix" }));
+    assert!(!cache.contains(&RevocationKey::Token { issuer: "j", jti: "x" }));
+    assert!(!cache.contains(&RevocationKey::Session { issuer: "i", sid: "x" }));
 }
 
 #[test]
 fn an_entry_is_kept_beyond_the_last_token_by_leeway_and_margin() {
-    assert_eq!(RETENTION, Duration::from_secs(5 * 60 + 60), "the most leeway, and a minute");
-    let (entries, clock) = entries(10);
-    let lasting = ExpireAtUntil { clock: clock.clone() };
-    let left = || lasting.expire_after_create(&0, &NOW, std::time::Instant::now()).unwrap();
+    assert_eq!(RETENTION, Duration::from_secs(5 * 60 + 60), "the maximum leeway and a minute");
+    let (cache, clock) = cache(10);
+    let expiry = ExpireAtUntil { clock: clock.clone() };
+    let time_to_live = || expiry.expire_after_create(&0, &NOW, std::time::Instant::now()).unwrap();
     clock.set(NOW + RETENTION - Duration::from_millis(1));
-    assert!(left() >= Duration::from_millis(1));
+    assert!(time_to_live() >= Duration::from_millis(1));
     clock.set(NOW + RETENTION);
-    assert_eq!(left(), Duration::ZERO);
-    entries.insert(&token("over", NOW));
-    assert!(!entries.covers(&key("over")));
+    assert_eq!(time_to_live(), Duration::ZERO);
+    cache.insert(&token("expired", NOW));
+    assert!(!cache.contains(&key("expired")));
 }
 
-/// A session that nobody has used for long has no token left when it is ended.
+/// A session that was idle for long may end after its last access token has expired.
 #[test]
-fn what_concerns_no_token_any_more_is_not_added() {
-    let (entries, clock) = entries(10);
+fn a_revocation_whose_tokens_have_expired_is_not_inserted() {
+    let (cache, clock) = cache(10);
     clock.set(NOW + RETENTION);
     let subject = |until| Revocation::Subject {
         issuer: "i".into(),
@@ -61,69 +61,68 @@ fn what_concerns_no_token_any_more_is_not_added() {
         until,
     };
     let later = NOW + Duration::from_millis(1);
-    assert!(!entries.insert(&token("over", NOW)));
-    assert!(entries.insert(&token("lasting", later)));
-    assert!(!entries.insert(&subject(NOW)));
-    assert!(entries.insert(&subject(later)));
+    assert!(!cache.insert(&token("expired", NOW)));
+    assert!(cache.insert(&token("current", later)));
+    assert!(!cache.insert(&subject(NOW)));
+    assert!(cache.insert(&subject(later)));
 }
 
-/// The system's clock may go back by a second unnoticed, and lose one part in 2000 of the monotonic one's time.
+/// `SystemClock` may go back by a second, and run slower than the monotonic clock by one part in 2000.
 #[test]
-fn entries_of_long_lived_tokens_outlast_them_by_a_clock_that_is_slow() {
+fn entries_outlast_long_lived_tokens_by_a_slow_clock() {
     const DAY: Duration = Duration::from_secs(24 * 3600);
-    let lasting = ExpireAtUntil { clock: Arc::new(ManualClock::at(NOW)) };
-    let subject = |until| Subject { issued_before: NOW, until };
+    let expiry = ExpireAtUntil { clock: Arc::new(ManualClock::at(NOW)) };
+    let subject = |until| SubjectEntry { issued_before: NOW, until };
     let instant = std::time::Instant::now();
     for life in [Duration::ZERO, 5 * MINUTE, DAY, 30 * DAY, 3660 * DAY] {
         let until = NOW + life;
         for kept in [
-            lasting.expire_after_create(&0, &until, instant),
-            lasting.expire_after_update(&0, &until, instant, None),
-            lasting.expire_after_create(&0, &subject(until), instant),
-            lasting.expire_after_update(&0, &subject(until), instant, None),
+            expiry.expire_after_create(&0, &until, instant),
+            expiry.expire_after_update(&0, &until, instant, None),
+            expiry.expire_after_create(&0, &subject(until), instant),
+            expiry.expire_after_update(&0, &subject(until), instant, None),
         ] {
             let kept = kept.unwrap();
             let shown = NOW + (kept - kept / 2000) - Duration::from_secs(1);
             let needed = until + claims::MAX_LEEWAY;
-            assert!(shown >= needed, "{life:?}: over when the clock shows {shown} of {needed}");
+            assert!(shown >= needed, "{life:?}: expires at {shown}, before {needed}");
         }
     }
 }
 
-/// What names a time that never comes is kept.
 #[test]
-fn an_entry_may_last_as_long_as_time_can_tell() {
-    let (entries, _) = entries(10);
-    entries.insert(&token("kept", Timestamp::MAX));
-    entries.run_maintenance();
-    assert!(entries.covers(&key("kept")));
+fn an_entry_may_last_until_the_maximum_timestamp() {
+    let (cache, _) = cache(10);
+    cache.insert(&token("kept", Timestamp::MAX));
+    cache.run_maintenance();
+    assert!(cache.contains(&key("kept")));
 }
 
-/// In real time, since moka's clock is its own.
+/// In real time, because moka uses the monotonic clock.
 #[test]
 fn an_update_extends_and_never_shortens() {
-    let (entries, _) = entries(10);
+    let (cache, _) = cache(10);
     let soon = NOW - RETENTION + Duration::from_millis(300);
-    entries.insert(&token("extended", soon));
-    entries.insert(&token("extended", NOW + MINUTE));
-    entries.insert(&token("not shortened", NOW + MINUTE));
-    entries.insert(&token("not shortened", soon));
-    entries.insert(&token("gone", soon));
+    cache.insert(&token("extended", soon));
+    cache.insert(&token("extended", NOW + MINUTE));
+    cache.insert(&token("not shortened", NOW + MINUTE));
+    cache.insert(&token("not shortened", soon));
+    cache.insert(&token("gone", soon));
     for _ in 0..2000 {
-        entries.run_maintenance();
-        if !entries.covers(&key("gone")) {
+        cache.run_maintenance();
+        if !cache.contains(&key("gone")) {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert!(entries.covers(&key("extended")));
-    assert!(entries.covers(&key("not shortened")));
-    assert!(!entries.covers(&key("gone")), "what is over makes room");
+    assert!(cache.contains(&key("extended")));
+    assert!(cache.contains(&key("not shortened")));
+    assert!(!cache.contains(&key("gone")), "an expired entry is removed");
 }
 
 #[test]
-fn a_subjects_later_revocation_counts_and_later_tokens_live() {
-    let (entries, _) = entries(10);
+fn the_later_revocation_of_a_subject_counts_and_later_tokens_are_not_revoked() {
+    let (cache, _) = cache(10);
     let subject = |issued_before, until| Revocation::Subject {
         issuer: "i".into(),
         sub: "bob".into(),
@@ -131,9 +130,9 @@ fn a_subjects_later_revocation_counts_and_later_tokens_live() {
         until,
     };
     let bob = |issued_at| RevocationKey::Subject { issuer: "i", sub: "bob", issued_at };
-    assert!(!entries.covers(&bob(NOW - MINUTE)));
-    entries.insert(&subject(NOW, NOW + MINUTE));
-    entries.insert(&subject(NOW - MINUTE, NOW + 2 * MINUTE));
-    assert!(entries.covers(&bob(NOW - Duration::from_millis(1))));
-    assert!(!entries.covers(&bob(NOW)));
+    assert!(!cache.contains(&bob(NOW - MINUTE)));
+    cache.insert(&subject(NOW, NOW + MINUTE));
+    cache.insert(&subject(NOW - MINUTE, NOW + 2 * MINUTE));
+    assert!(cache.contains(&bob(NOW - Duration::from_millis(1))));
+    assert!(!cache.contains(&bob(NOW)));
 }

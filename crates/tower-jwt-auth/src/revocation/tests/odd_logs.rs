@@ -1,10 +1,10 @@
-//! Logs that are slow, lose pages, or lose their place.
+//! Logs that are slow, fail to read pages, or lose cursors.
 
 use super::*;
 
-/// Two logs behind one address, each of which loses the other's cursors.
+/// As two logs that alternate behind one address.
 #[tokio::test]
-async fn a_log_that_always_loses_its_cursor_does_not_keep_everything_else_waiting() {
+async fn a_log_that_always_loses_its_cursor_does_not_block_other_tasks() {
     struct Forgetful(MemoryStore, std::sync::atomic::AtomicUsize);
     #[async_trait]
     impl RevocationLog for Forgetful {
@@ -15,7 +15,7 @@ async fn a_log_that_always_loses_its_cursor_does_not_keep_everything_else_waitin
             self.1.fetch_add(1, Ordering::SeqCst);
             match after {
                 Some(_) => Ok(LogPage::CursorLost),
-                // There always seems to be more.
+                // It always claims to have more entries.
                 None => match self.0.read(None, 1).await? {
                     LogPage::Entries { entries, next, .. } => {
                         Ok(LogPage::Entries { entries, next, more: true })
@@ -42,24 +42,24 @@ async fn a_log_that_always_loses_its_cursor_does_not_keep_everything_else_waitin
     assert_eq!(lookup(&list, "x"), RevocationStatus::Unknown);
 }
 
-/// A log of many pages, each of which takes its time, and of which every so manieth cannot be read.
+/// A log of many pages, each of which is read slowly, and some of which cannot be read.
 struct Slow {
     inner: MemoryStore,
     page: usize,
     pause: Duration,
-    fails_every: usize,
+    failure_interval: usize,
     reads: std::sync::atomic::AtomicUsize,
 }
 
 impl Slow {
-    async fn with_entries(entries: usize, pause: Duration, fails_every: usize) -> Arc<Self> {
+    async fn with_entries(entries: usize, pause: Duration, failure_interval: usize) -> Arc<Self> {
         let inner = MemoryStore::new();
         let until = now() + MINUTE;
         let log: Vec<_> = (0..entries)
             .map(|n| LogEntry::Revocation(token(&format!("slow-{n}"), until)))
             .collect();
         inner.append(&log).await.unwrap();
-        Arc::new(Self { inner, page: 10, pause, fails_every, reads: Default::default() })
+        Arc::new(Self { inner, page: 10, pause, failure_interval, reads: Default::default() })
     }
 }
 
@@ -71,7 +71,7 @@ impl RevocationLog for Slow {
     async fn read(&self, after: Option<&Cursor>, _: usize) -> Result<LogPage, StoreError> {
         tokio::time::sleep(self.pause).await;
         let number = self.reads.fetch_add(1, Ordering::SeqCst) + 1;
-        if number.is_multiple_of(self.fails_every) {
+        if number.is_multiple_of(self.failure_interval) {
             return Err(StoreError::unavailable("a page was lost"));
         }
         self.inner.read(after, self.page).await
@@ -88,30 +88,32 @@ impl RevocationLog for Slow {
 }
 
 #[tokio::test]
-async fn pages_that_were_read_before_an_error_stay_read() {
+async fn an_error_does_not_discard_the_pages_before_it() {
     let log = Slow::with_entries(400, Duration::ZERO, 15).await;
     let list = follow(log, SyncOptions::default());
-    tokio::time::timeout(Duration::from_secs(20), list.ready()).await.expect("it gets there");
+    tokio::time::timeout(Duration::from_secs(20), list.ready())
+        .await
+        .expect("the list becomes ready");
     assert_eq!(lookup(&list, "slow-399"), RevocationStatus::Revoked);
 }
 
 #[tokio::test]
-async fn the_end_of_the_log_is_followed_while_the_whole_is_read_again() {
+async fn the_end_of_the_log_is_followed_during_a_full_resync() {
     let log = Slow::with_entries(3000, Duration::from_millis(5), usize::MAX).await;
     let clock = Arc::new(ManualClock::at(now()));
-    // Some 300 pages, again and again.
-    let policy =
+    // About 300 pages in each full resync, one after the other.
+    let options =
         SyncOptions::default().with_full_resync_interval(Duration::from_millis(10)).unwrap();
-    let list = follow(log.clone(), policy.with_clock(clock.clone()));
+    let list = follow(log.clone(), options.with_clock(clock.clone()));
     list.ready().await;
     for n in 0..3 {
-        let name = format!("new-{n}");
+        let jti = format!("new-{n}");
         let before = log.reads.load(Ordering::SeqCst);
-        log.append(&[LogEntry::Revocation(token(&name, now() + MINUTE))]).await.unwrap();
+        log.append(&[LogEntry::Revocation(token(&jti, now() + MINUTE))]).await.unwrap();
         clock.advance(MINUTE);
-        until("the entry is followed", || lookup(&list, &name) == RevocationStatus::Revoked).await;
+        until("the entry is followed", || lookup(&list, &jti) == RevocationStatus::Revoked).await;
         until("the list is fresh", || list.staleness().unwrap() < MINUTE).await;
         let reads = log.reads.load(Ordering::SeqCst) - before;
-        assert!(reads < 100, "{reads} reads: not once in a whole reading");
+        assert!(reads < 100, "{reads} reads, as many as in a full resync");
     }
 }

@@ -1,17 +1,15 @@
-//! What has become of an identity.
-
-use tower_jwt_auth_core::ManualClock;
+//! The status of a token after it was accepted.
 
 use super::*;
 use crate::claims;
 use crate::identity::Identity;
 
 const LEEWAY: Duration = Duration::from_secs(30);
-/// When the tokens expire.
+/// The expiry of the tokens.
 const EXP: Timestamp = Timestamp::from_unix_seconds(1_700_000_300);
 const INSTANT: Duration = Duration::from_millis(1);
 
-/// An identity of second [`NOW`] with these further claims.
+/// Returns an identity as of [`NOW`] with these additional claims.
 fn identity(more: &str, leeway: Duration) -> Identity {
     let json = format!(
         r#"{{"iss":"i","sub":"alice","iat":{},"exp":{}{more}}}"#,
@@ -40,15 +38,15 @@ async fn following(log: impl RevocationLog, clock: &Arc<ManualClock>) -> Revocat
     list
 }
 
-/// A log that nobody can follow, whose answer takes until a time.
-struct Answering {
+/// A log that cannot be followed, and that responds to a query at a given time.
+struct Responding {
     clock: Arc<ManualClock>,
     until: Timestamp,
-    answer: fn() -> Result<bool, StoreError>,
+    response: fn() -> Result<bool, StoreError>,
 }
 
 #[async_trait]
-impl RevocationLog for Answering {
+impl RevocationLog for Responding {
     async fn append(&self, _: &[LogEntry]) -> Result<(), StoreError> {
         Err(StoreError::unavailable("closed"))
     }
@@ -60,23 +58,26 @@ impl RevocationLog for Answering {
     }
     async fn is_revoked(&self, _: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
         self.clock.set(self.until);
-        (self.answer)()
+        (self.response)()
     }
     async fn purge_log(&self, _: Duration, _: usize) -> Result<usize, StoreError> {
         Err(StoreError::unavailable("closed"))
     }
 }
 
-/// The status by a list that has to ask, where the answer comes at this time.
-async fn asked(until: Timestamp, answer: fn() -> Result<bool, StoreError>) -> Option<TokenStatus> {
+/// Returns the status by a list that must query the store, which responds at this time.
+async fn queried(
+    until: Timestamp,
+    response: fn() -> Result<bool, StoreError>,
+) -> Option<TokenStatus> {
     let clock = clock();
-    let log = Answering { clock: clock.clone(), until, answer };
+    let log = Responding { clock: clock.clone(), until, response };
     let list = follow(log, SyncOptions::default().with_clock(clock));
     list.status(&of_session()).await.ok()
 }
 
 #[tokio::test]
-async fn a_session_that_was_ended_is_not_valid_again_once_its_entry_is_gone() {
+async fn an_ended_session_is_not_valid_again_once_its_entry_is_removed() {
     let clock = clock();
     let store = Arc::new(MemoryStore::with_clock(clock.clone()));
     let list = following(store.clone(), &clock).await;
@@ -84,7 +85,11 @@ async fn a_session_that_was_ended_is_not_valid_again_once_its_entry_is_gone() {
     list.revoke(session_ended()).await.unwrap();
     assert_eq!(list.status(&of_session()).await.unwrap(), TokenStatus::Revoked);
     clock.set(EXP + LEEWAY);
-    assert_eq!(list.status(&of_session()).await.unwrap(), TokenStatus::Revoked, "as long as known");
+    assert_eq!(
+        list.status(&of_session()).await.unwrap(),
+        TokenStatus::Revoked,
+        "as long as the list has the entry"
+    );
     clock.set(EXP + 20 * MINUTE);
     store.purge_log(Duration::ZERO, 100).await.unwrap();
     let list = following(store, &clock).await;
@@ -92,7 +97,7 @@ async fn a_session_that_was_ended_is_not_valid_again_once_its_entry_is_gone() {
 }
 
 #[tokio::test]
-async fn an_identity_is_valid_until_its_expiry_and_the_leeway_of_its_issuer() {
+async fn a_token_is_valid_until_its_expiry_plus_the_leeway_of_its_issuer() {
     let clock = clock();
     let store = Arc::new(MemoryStore::with_clock(clock.clone()));
     let lists =
@@ -111,13 +116,13 @@ async fn an_identity_is_valid_until_its_expiry_and_the_leeway_of_its_issuer() {
 }
 
 #[tokio::test]
-async fn without_a_log_expiry_goes_by_the_system_clock() {
+async fn without_a_log_the_system_clock_determines_the_expiry() {
     let list = RevocationList::none();
     assert_eq!(list.status(&of_session()).await.unwrap(), TokenStatus::Expired);
 }
 
 #[tokio::test]
-async fn an_identity_that_has_no_names_is_revoked_with_its_subject() {
+async fn a_token_without_ids_is_revoked_with_its_subject() {
     let clock = clock();
     let list = following(MemoryStore::with_clock(clock.clone()), &clock).await;
     let issued_before = NOW + Duration::from_secs(1);
@@ -127,15 +132,15 @@ async fn an_identity_that_has_no_names_is_revoked_with_its_subject() {
 }
 
 #[tokio::test]
-async fn an_answer_that_waited_for_the_store_is_judged_by_the_time_after_it() {
-    assert_eq!(asked(NOW, || Ok(false)).await, Some(TokenStatus::Valid));
-    assert_eq!(asked(EXP + LEEWAY, || Ok(false)).await, Some(TokenStatus::Expired));
-    assert_eq!(asked(EXP + LEEWAY, || Ok(true)).await, Some(TokenStatus::Revoked));
+async fn the_expiry_is_checked_after_the_query() {
+    assert_eq!(queried(NOW, || Ok(false)).await, Some(TokenStatus::Valid));
+    assert_eq!(queried(EXP + LEEWAY, || Ok(false)).await, Some(TokenStatus::Expired));
+    assert_eq!(queried(EXP + LEEWAY, || Ok(true)).await, Some(TokenStatus::Revoked));
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_answer_hides_no_expiry() {
+async fn a_failed_query_does_not_hide_the_expiry() {
     let lost = || Err(StoreError::unavailable("closed"));
-    assert_eq!(asked(EXP + LEEWAY - INSTANT, lost).await, None, "what cannot be told is an error");
-    assert_eq!(asked(EXP + LEEWAY, lost).await, Some(TokenStatus::Expired));
+    assert_eq!(queried(EXP + LEEWAY - INSTANT, lost).await, None, "an unknown status is an error");
+    assert_eq!(queried(EXP + LEEWAY, lost).await, Some(TokenStatus::Expired));
 }
