@@ -10,7 +10,7 @@ use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, nam
 use crate::error::{ConfigError, TokenError};
 use crate::jws::MAX_TOKEN_LENGTH;
 use crate::keys::crypto::CryptoError;
-use crate::keys::{KeySet, SigningKey, encode_base64url};
+use crate::keys::{KeySet, SigningKey, append_base64url};
 
 /// The longest life of an access token that can be set.
 pub(crate) const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -213,17 +213,25 @@ struct HeaderOut<'h> {
     kid: &'h str,
 }
 
-/// Puts header, claims and signature together (RFC 7515 §7.1).
+/// Returns header, claims and signature in the compact serialization (RFC 7515 §7.1).
 pub(crate) fn sign(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String, IssueError> {
     let header = HeaderOut { typ, alg: key.algorithm().as_str(), kid: key.key_id() };
     let header = serde_json::to_vec(&header).map_err(ClaimsError::Serialize)?;
-    let mut token = encode_base64url(&header);
+    // The capacity is enough for the whole token: a string that grows leaves copies of a refresh token behind.
+    let length = base64_length(header.len()) + base64_length(claims.len());
+    let mut token = String::with_capacity(length + base64_length(key.signature_length()) + 2);
+    append_base64url(&header, &mut token);
     token.push('.');
-    token.push_str(&encode_base64url(claims));
+    append_base64url(claims, &mut token);
     let signature = key.sign(token.as_bytes()).map_err(|CryptoError| IssueError::Signature)?;
     token.push('.');
-    token.push_str(&encode_base64url(&signature));
+    append_base64url(&signature, &mut token);
     Ok(token)
+}
+
+/// Returns an upper bound of the length of so many bytes in base64url, in bytes.
+fn base64_length(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
 }
 
 /// Why a token could not be made.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use zeroize::Zeroize;
 
 use crate::algorithm::Algorithm;
 use crate::error::{TokenError, TokenPart};
@@ -59,6 +60,12 @@ impl DecodeBuffer {
             claims: text(decode(segments.claims, claims)?, TokenPart::Claims)?,
             signature: decode(segments.signature, signature)?,
         })
+    }
+}
+
+impl Zeroize for DecodeBuffer {
+    fn zeroize(&mut self) {
+        self.bytes.zeroize();
     }
 }
 

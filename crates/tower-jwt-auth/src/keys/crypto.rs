@@ -12,6 +12,7 @@ use aws_lc_rs::signature::{
     RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaParameters, RsaPublicKeyComponents,
 };
 use aws_lc_rs::{digest, hmac};
+use zeroize::Zeroizing;
 
 use super::Algorithm;
 use crate::algorithm::Family;
@@ -122,10 +123,10 @@ impl Signer {
         }
     }
 
-    /// Makes a new Ed25519 key in DER: PKCS#8 of version 1, which everyone reads (RFC 8410 §7).
-    pub(crate) fn generate_pkcs8() -> Result<Vec<u8>, CryptoError> {
-        let document = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new());
-        Ok(document.map_err(|_| CryptoError)?.as_ref().to_vec())
+    /// Generates an Ed25519 key in DER: PKCS#8 of version 1, which every library reads (RFC 8410 §7). The document is
+    /// wiped on drop.
+    pub(crate) fn generate_pkcs8() -> Result<impl AsRef<[u8]>, CryptoError> {
+        Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(|_| CryptoError)
     }
 
     /// The part that may be published; none of a secret may.
@@ -243,18 +244,18 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     hash
 }
 
-/// HMAC with SHA-256, to derive keys and names of keys from a secret.
-pub(crate) fn hmac_sha256(secret: &[u8], label: &[u8]) -> [u8; 32] {
+/// Returns the HMAC with SHA-256 of a label, to derive keys and key ids from a secret.
+pub(crate) fn hmac_sha256(secret: &[u8], label: &[u8]) -> Zeroizing<[u8; 32]> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let mut hash = [0; 32];
+    let mut hash = Zeroizing::new([0; 32]);
     // Both are 32 bytes: SHA-256.
     hash.copy_from_slice(hmac::sign(&key, label).as_ref());
     hash
 }
 
-/// Random bytes from the operating system's seed.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], CryptoError> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| CryptoError)?;
+/// Returns random bytes of a generator that the operating system seeds.
+pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, CryptoError> {
+    let mut bytes = Zeroizing::new([0; N]);
+    SystemRandom::new().fill(bytes.as_mut_slice()).map_err(|_| CryptoError)?;
     Ok(bytes)
 }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jsonwebtoken::EncodingKey;
+use zeroize::Zeroizing;
 
 use super::crypto::{self, CryptoError, Signer};
 use super::{Algorithm, VerifyingKey, check_secret_length, encode_base64url};
@@ -56,9 +57,10 @@ impl SigningKey {
         }
     }
 
-    /// A new Ed25519 private key as PKCS#8 in PEM, to keep in a file; [`from_pem`](Self::from_pem) reads it.
+    /// Generates an Ed25519 private key as PKCS#8 in PEM (RFC 7468 §10, RFC 8410 §7), to be stored in a file.
+    /// [`from_pem`](Self::from_pem) reads it.
     ///
-    /// Whoever can read that file can make tokens: let nobody but the service read it.
+    /// Anyone who can read that file can issue tokens: make it readable by the service alone. The text is wiped on drop.
     ///
     /// # Examples
     ///
@@ -75,11 +77,15 @@ impl SigningKey {
     /// # Errors
     ///
     /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
-    pub fn generate_pem() -> Result<String, ConfigError> {
+    pub fn generate_pem() -> Result<Zeroizing<String>, ConfigError> {
         let der = Signer::generate_pkcs8().map_err(|CryptoError| ConfigError::Entropy)?;
+        // The capacity is that of the whole text: a string that grows leaves copies behind.
+        let mut pem = Zeroizing::new(String::with_capacity(128));
+        pem.push_str("-----BEGIN PRIVATE KEY-----\n");
         // 48 bytes are 64 characters: one full line (RFC 7468 §2).
-        let text = base64_simd::STANDARD.encode_to_string(der);
-        Ok(format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"))
+        base64_simd::STANDARD.encode_append(der, &mut *pem);
+        pem.push_str("\n-----END PRIVATE KEY-----\n");
+        Ok(pem)
     }
 
     /// A private key in PEM: PKCS#8 (`PRIVATE KEY`), for RSA also PKCS#1 (`RSA PRIVATE KEY`).
@@ -153,6 +159,10 @@ impl SigningKey {
         &self.verifying
     }
 
+    pub(crate) fn signature_length(&self) -> usize {
+        self.verifying.signature_length()
+    }
+
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
         self.signer.sign(message)
     }
@@ -210,7 +220,7 @@ impl RefreshSecrets {
     /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
     pub fn generate() -> Result<Self, ConfigError> {
         let secret = crypto::random::<32>().map_err(|CryptoError| ConfigError::Entropy)?;
-        Self::new(&secret)
+        Self::new(secret.as_slice())
     }
 
     /// The secret to sign with: at least 32 random bytes, the same on every node.
@@ -252,7 +262,7 @@ impl RefreshSecrets {
 fn derive(secret: &[u8]) -> Result<SigningKey, ConfigError> {
     check_secret_length(Algorithm::HS256, secret)?;
     let key = crypto::hmac_sha256(secret, b"tower-jwt-auth refresh token v1");
-    SigningKey::from_secret(Algorithm::HS256, &key)
+    SigningKey::from_secret(Algorithm::HS256, key.as_slice())
 }
 
 /// A name for a secret that tells nothing of it.

@@ -149,6 +149,11 @@ impl VerifyingKey {
         self.public.as_deref()
     }
 
+    /// Returns the length of a signature in bytes.
+    pub(super) fn signature_length(&self) -> usize {
+        self.signature_length
+    }
+
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
         if signature.len() != self.signature_length {
             return Err(TokenError::Signature);
