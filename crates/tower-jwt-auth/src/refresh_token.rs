@@ -87,7 +87,7 @@ pub(crate) fn issue(
     serde_json::to_writer(&mut *json, &claims).map_err(ClaimsError::Serialize)?;
     let text = Zeroizing::new(sign(secrets.current(), TYPE, &json)?);
     if text.len() > MAX_LENGTH {
-        return Err(IssueError::TooLong { length: text.len(), most: MAX_LENGTH });
+        return Err(IssueError::TooLong { length: text.len(), max: MAX_LENGTH });
     }
     let valid_for = session.valid_until().since(now);
     Ok(RefreshToken { text, id, session_id: record.id, generation: record.generation, valid_for })
@@ -144,7 +144,7 @@ pub(crate) fn verify(
         return Err(InvalidRefreshToken);
     }
     key.verifying_key()
-        .verify(segments.signed.as_bytes(), decoded.signature)
+        .verify(segments.signing_input.as_bytes(), decoded.signature)
         .map_err(|_| InvalidRefreshToken)?;
     let claims: RefreshClaims<'_> =
         serde_json::from_str(decoded.claims).map_err(|_| InvalidRefreshToken)?;

@@ -1,4 +1,4 @@
-//! All that touches the cryptographic library: keys are prepared and checked once, when they are configured.
+//! The interface to the cryptographic library. Keys are parsed and checked once, at configuration.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use aws_lc_rs::rsa::KeySize;
@@ -17,11 +17,11 @@ use zeroize::Zeroizing;
 use super::Algorithm;
 use crate::algorithm::Family;
 
-/// The library did not take the key, or failed at its work.
+/// The library rejected the key, or an operation failed.
 #[derive(Debug)]
 pub(crate) struct CryptoError;
 
-/// The part of a key that is not secret, as a JWK shows it (RFC 7518 §6, RFC 8037 §2).
+/// The public components of a key, as a JWK contains them (RFC 7518 §6, RFC 8037 §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PublicComponents {
     Rsa { n: Vec<u8>, e: Vec<u8> },
@@ -30,7 +30,7 @@ pub(crate) enum PublicComponents {
 }
 
 /// A private key or secret, ready to sign.
-#[expect(clippy::large_enum_variant, reason = "there is one for a key, behind an Arc")]
+#[expect(clippy::large_enum_variant, reason = "each key has one, behind an Arc")]
 pub(crate) enum Signer {
     Hmac(hmac::Key),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
@@ -39,7 +39,7 @@ pub(crate) enum Signer {
 }
 
 /// A public key or secret, ready to verify.
-#[expect(clippy::large_enum_variant, reason = "there is one for a key, behind an Arc")]
+#[expect(clippy::large_enum_variant, reason = "each key has one, behind an Arc")]
 pub(crate) enum VerifierKey {
     Hmac(hmac::Key),
     Public(ParsedPublicKey),
@@ -78,7 +78,7 @@ fn ec_algorithms(
     }
 }
 
-/// The length of one coordinate of a point on the algorithm's curve, in bytes.
+/// Returns the length in bytes of one coordinate of a point on the algorithm's curve, or `None` if it is not ECDSA.
 pub(crate) fn coordinate_length(algorithm: Algorithm) -> Option<usize> {
     match algorithm {
         Algorithm::ES256 => Some(32),
@@ -88,12 +88,12 @@ pub(crate) fn coordinate_length(algorithm: Algorithm) -> Option<usize> {
 }
 
 impl Signer {
-    /// Takes a shared secret, whose length has been checked.
+    /// Creates a key from a shared secret whose length has been checked.
     pub(crate) fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, CryptoError> {
         Ok(Self::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
     }
 
-    /// Takes a private key: PKCS#8, for RSA also PKCS#1.
+    /// Parses a private key: PKCS#8, for RSA also PKCS#1.
     pub(crate) fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, CryptoError> {
         match algorithm.family() {
             Family::Hmac => Err(CryptoError),
@@ -108,7 +108,7 @@ impl Signer {
         }
     }
 
-    /// Makes a new key pair, of 2048 bits for RSA.
+    /// Generates a key pair; for RSA one of 2048 bits.
     pub(crate) fn generate(algorithm: Algorithm) -> Result<Self, CryptoError> {
         match algorithm.family() {
             Family::Hmac => Err(CryptoError),
@@ -129,8 +129,8 @@ impl Signer {
         Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(|_| CryptoError)
     }
 
-    /// The part that may be published; none of a secret may.
-    pub(crate) fn public_part(&self) -> Option<PublicComponents> {
+    /// Returns the components that may be published, or `None` for a shared secret.
+    pub(crate) fn public_components(&self) -> Option<PublicComponents> {
         match self {
             Self::Hmac(_) => None,
             Self::Rsa(pair, _) => {
@@ -165,17 +165,17 @@ impl Signer {
 }
 
 impl VerifierKey {
-    /// Takes a shared secret, whose length has been checked.
+    /// Creates a key from a shared secret whose length has been checked.
     pub(crate) fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, CryptoError> {
         Ok(Self::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
     }
 
-    /// Takes the public part of a key; one that lies on no curve or is of another kind is rejected.
+    /// Creates a key from public components. A point that is not on the curve, or a key of another kind, is rejected.
     pub(crate) fn from_public(
         algorithm: Algorithm,
-        part: &PublicComponents,
+        components: &PublicComponents,
     ) -> Result<Self, CryptoError> {
-        let key = match part {
+        let key = match components {
             PublicComponents::Rsa { n, e } => {
                 let key = RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() };
                 key.to_parsed_public_key(rsa_algorithms(algorithm)?.1)
@@ -196,7 +196,7 @@ impl VerifierKey {
         key.map(Self::Public).map_err(|_| CryptoError)
     }
 
-    /// Whether this is a public key for the algorithm in DER, and nothing else.
+    /// Checks that this is a public key for the algorithm in DER and nothing else.
     pub(crate) fn check_der(algorithm: Algorithm, der: &[u8]) -> Result<(), CryptoError> {
         let key = match algorithm.family() {
             Family::Hmac => return Err(CryptoError),
@@ -217,14 +217,14 @@ impl VerifierKey {
 }
 
 impl PublicComponents {
-    /// Takes an uncompressed point (SEC 1 §2.3.3).
+    /// Parses an uncompressed point (SEC 1 §2.3.4).
     pub(crate) fn from_point(point: &[u8]) -> Option<Self> {
         let coordinates = point.strip_prefix(&[4])?;
         let (x, y) = coordinates.split_at(coordinates.len() / 2);
         Some(Self::Ec { x: x.to_vec(), y: y.to_vec() })
     }
 
-    /// Takes an RSA public key: PKCS#1.
+    /// Parses an RSA public key: SPKI or PKCS#1.
     pub(crate) fn from_rsa_der(der: &[u8]) -> Result<Self, CryptoError> {
         let key = aws_lc_rs::rsa::PublicKey::from_der(der).map_err(|_| CryptoError)?;
         let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(&key);
@@ -232,14 +232,14 @@ impl PublicComponents {
     }
 }
 
-/// SHA-256.
+/// Returns the SHA-256 hash of the concatenated parts.
 pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
         context.update(part);
     }
     let mut hash = [0; 32];
-    // Both are 32 bytes: SHA-256.
+    // Both have 32 bytes, the length of SHA-256.
     hash.copy_from_slice(context.finish().as_ref());
     hash
 }
@@ -248,7 +248,7 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 pub(crate) fn hmac_sha256(secret: &[u8], label: &[u8]) -> Zeroizing<[u8; 32]> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     let mut hash = Zeroizing::new([0; 32]);
-    // Both are 32 bytes: SHA-256.
+    // Both have 32 bytes, the length of SHA-256.
     hash.copy_from_slice(hmac::sign(&key, label).as_ref());
     hash
 }

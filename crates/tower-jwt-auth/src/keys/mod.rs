@@ -30,16 +30,16 @@ pub use crate::algorithm::Algorithm;
 
 use crate::error::ConfigError;
 
-/// The length of the HMAC's hash, when the secret is at least as long (RFC 7518 §3.2).
+/// Returns the length of the HMAC's hash in bytes if the secret is at least as long (RFC 7518 §3.2).
 fn check_secret_length(algorithm: Algorithm, secret: &[u8]) -> Result<usize, ConfigError> {
-    let least = algorithm.hmac_length().ok_or(ConfigError::Key {
+    let min = algorithm.hmac_length().ok_or(ConfigError::Key {
         algorithm,
         expected: "a key pair: only HS256, HS384 and HS512 take a secret",
     })?;
-    if secret.len() < least {
-        return Err(ConfigError::SecretTooShort { algorithm, least, length: secret.len() });
+    if secret.len() < min {
+        return Err(ConfigError::SecretTooShort { algorithm, min, length: secret.len() });
     }
-    Ok(least)
+    Ok(min)
 }
 
 pub(crate) fn encode_base64url(bytes: &[u8]) -> String {
