@@ -7,8 +7,8 @@ use tower_jwt_auth_core::ParseNameError;
 ///
 /// There is no variant for `none`, so that a token without a signature cannot be accepted.
 ///
-/// `FromStr` and `Display` read and write the name in the `alg` header parameter. With the feature `serde` the algorithm
-/// is serialized as that name.
+/// `FromStr` and `Display` read and write the name in the `alg` header parameter. With the feature `serde` the
+/// algorithm is serialized as that name.
 ///
 /// # Examples
 ///

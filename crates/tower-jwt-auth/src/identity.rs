@@ -148,8 +148,8 @@ impl Identity {
         !scope.is_empty() && self.scope().split(' ').any(|granted| granted == scope)
     }
 
-    /// Returns the time at which the user last authenticated: the `auth_time` claim (RFC 9068 §2.2.1). A refresh does not
-    /// change it.
+    /// Returns the time at which the user last authenticated: the `auth_time` claim (RFC 9068 §2.2.1). A refresh does
+    /// not change it.
     pub fn auth_time(&self) -> Option<Timestamp> {
         self.verified.auth_time
     }
@@ -188,8 +188,8 @@ impl Identity {
         &self.realm
     }
 
-    /// Returns the keys whose revocation revokes this token: its own, that of its session, and that of the older tokens of
-    /// its subject.
+    /// Returns the keys whose revocation revokes this token: its own, that of its session, and that of the older tokens
+    /// of its subject.
     pub(crate) fn revocation_keys(&self) -> impl Iterator<Item = RevocationKey<'_>> {
         let issuer = self.issuer();
         let token = self.token_id().map(|jti| RevocationKey::Token { issuer, jti });

@@ -66,8 +66,8 @@ impl Issuer {
         })
     }
 
-    /// Sets the lifetime of an access token, in whole seconds; 300 seconds, unless set. A logout takes effect before the
-    /// token expires. A change of scope takes effect with the next token.
+    /// Sets the lifetime of an access token, in whole seconds; 300 seconds, unless set. A logout takes effect before
+    /// the token expires. A change of scope takes effect with the next token.
     ///
     /// # Errors
     ///

@@ -95,8 +95,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
         self
     }
 
-    /// Sets which origins may cause requests with an unsafe method that carry the token in a cookie; the same origin alone,
-    /// unless set.
+    /// Sets which origins may cause requests with an unsafe method that carry the token in a cookie; the same origin
+    /// alone, unless set.
     pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
         self.config.origins = origins;
         self
@@ -121,14 +121,15 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
 
     /// Accepts the decision of the revocation list even if the list is older than the maximum age or incomplete.
     ///
-    /// Dangerous: while the store is unavailable, tokens that were revoked on other nodes are accepted until they expire.
+    /// Dangerous: while the store is unavailable, tokens that were revoked on other nodes are accepted until they
+    /// expire.
     pub fn dangerous_accept_stale_revocations(mut self) -> Self {
         self.config.on_unknown = OnUnknown::Accept;
         self
     }
 
-    /// Accepts CORS preflights without a check, for services that answer them inside of this layer. Usually a CORS layer
-    /// outside of this one answers them.
+    /// Accepts CORS preflights without a check, for services that answer them inside of this layer. Usually a CORS
+    /// layer outside of this one answers them.
     pub fn allow_preflights(mut self) -> Self {
         self.config.preflights = PreflightMode::Pass;
         self
@@ -140,8 +141,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
         self
     }
 
-    /// Accepts requests without credentials, and marks them as [`Anonymous`](super::Anonymous). Requests with an invalid
-    /// token are still rejected.
+    /// Accepts requests without credentials, and marks them as [`Anonymous`](super::Anonymous). Requests with an
+    /// invalid token are still rejected.
     pub fn optional(mut self) -> Self {
         self.config.mode = Mode::Optional;
         self

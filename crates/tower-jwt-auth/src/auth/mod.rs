@@ -1,5 +1,5 @@
-//! Access token checks: [`JwtAuthLayer`] authenticates requests, the `Require…Layer`s check scope, login time or a predicate,
-//! and [`TokenSource`] and [`OriginPolicy`] set which requests they accept.
+//! Access token checks: [`JwtAuthLayer`] authenticates requests, the `Require…Layer`s check scope, login time or a
+//! predicate, and [`TokenSource`] and [`OriginPolicy`] set which requests they accept.
 
 mod body;
 mod caching;

@@ -256,7 +256,8 @@ impl<'s> Visitor<'s> for IgnoreAll<'s> {
     }
 }
 
-/// Seconds since the epoch, with or without a fraction (RFC 7519 §2). Values beyond the range of a timestamp are clamped.
+/// Seconds since the epoch, with or without a fraction (RFC 7519 §2). Values beyond the range of a timestamp are
+/// clamped.
 struct NumericDate(Timestamp);
 
 impl<'s> Deserialize<'s> for NumericDate {

@@ -18,8 +18,8 @@ pub(crate) struct ValidationRules {
     pub(crate) requires_session_id: bool,
 }
 
-/// Validates audience, times and presence of the registered claims (RFC 7519 §4.1, RFC 9068 §2.2 and §4). The issuer and
-/// the type have been checked before.
+/// Validates audience, times and presence of the registered claims (RFC 7519 §4.1, RFC 9068 §2.2 and §4). The issuer
+/// and the type have been checked before.
 ///
 /// A pure function of the claims and the time.
 pub(crate) fn validate(

@@ -14,8 +14,8 @@ use crate::http::origin::CrossSite;
 
 /// The reason why a request is rejected.
 ///
-/// The response carries it in its extensions, so that outer layers can log and count it. The client receives only the error
-/// code of the RFC and a fixed sentence.
+/// The response carries it in its extensions, so that outer layers can log and count it. The client receives only the
+/// error code of the RFC and a fixed sentence.
 ///
 /// # Examples
 ///
@@ -159,8 +159,8 @@ impl AuthError {
         response
     }
 
-    /// Returns the response, with this error in its extensions. A response to gRPC has no body, since gRPC clients report
-    /// a body as an internal error.
+    /// Returns the response, with this error in its extensions. A response to gRPC has no body, since gRPC clients
+    /// report a body as an internal error.
     pub(crate) fn response(self, realm: &Realm, with_body: bool) -> Response<Option<Bytes>> {
         let mut response = Response::new(None);
         *response.status_mut() = self.status();

@@ -10,8 +10,8 @@ use crate::jws::MAX_TOKEN_LENGTH;
 /// The locations of the access token in a request: the `Authorization` header, and optionally a cookie or a query
 /// parameter (RFC 6750 §2).
 ///
-/// Locations that are not enabled are ignored. A token in the header takes precedence over one in a cookie. A request with
-/// a token in both the header and the query is rejected (RFC 6750 §2).
+/// Locations that are not enabled are ignored. A token in the header takes precedence over one in a cookie. A request
+/// with a token in both the header and the query is rejected (RFC 6750 §2).
 ///
 /// # Examples
 ///
@@ -39,8 +39,8 @@ pub(crate) enum TokenLocation {
     Cookie,
 }
 
-/// The result of the search for a token: the token, or none, or an error, and its location. Without a token it is the last
-/// location searched.
+/// The result of the search for a token: the token, or none, or an error, and its location. Without a token it is the
+/// last location searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenSearch<'r> {
     pub(crate) location: TokenLocation,
@@ -55,12 +55,13 @@ impl TokenSource {
 
     /// Also accepts a token in the cookie `name` if the header has no bearer token.
     ///
-    /// Browsers send cookies with requests that other sites cause. Requests with an unsafe method, and WebSocket upgrades,
-    /// are therefore rejected unless they come from the same origin or a [trusted](crate::OriginPolicy) one.
+    /// Browsers send cookies with requests that other sites cause. Requests with an unsafe method, and WebSocket
+    /// upgrades, are therefore rejected unless they come from the same origin or a [trusted](crate::OriginPolicy) one.
     ///
-    /// Shared caches do not store the response to a request with `Authorization` (RFC 9111 §3.5), but do not know that a
-    /// cookie carries a token. If cookies were searched, the response carries `Vary: Cookie`. If one contained a token, it
-    /// also carries `Cache-Control: private`, unless the inner service sets `public`, `s-maxage`, `private` or `no-store`.
+    /// Shared caches do not store the response to a request with `Authorization` (RFC 9111 §3.5), but do not know that
+    /// a cookie carries a token. If cookies were searched, the response carries `Vary: Cookie`. If one contained a
+    /// token, it also carries `Cache-Control: private`, unless the inner service sets `public`, `s-maxage`, `private`
+    /// or `no-store`.
     ///
     /// # Errors
     ///
@@ -76,9 +77,9 @@ impl TokenSource {
 
     /// Also accepts a token in the query parameter `access_token` (RFC 6750 §2.3).
     ///
-    /// Dangerous: URLs are recorded in logs, browser histories and `Referer` headers, and the token with them. Responses
-    /// to such requests carry `Cache-Control: private`, unless the inner service sets `public`, `s-maxage`, `private` or
-    /// `no-store`.
+    /// Dangerous: URLs are recorded in logs, browser histories and `Referer` headers, and the token with them.
+    /// Responses to such requests carry `Cache-Control: private`, unless the inner service sets `public`, `s-maxage`,
+    /// `private` or `no-store`.
     pub fn dangerous_or_query(mut self) -> Self {
         self.query = true;
         self

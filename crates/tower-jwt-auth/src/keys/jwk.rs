@@ -91,8 +91,8 @@ pub(crate) fn to_jwks<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> Strin
     serde_json::to_string(&set).unwrap_or_else(|_| r#"{"keys":[]}"#.to_owned())
 }
 
-/// Returns the keys of a JWK set that are for signatures and of a supported kind. Others, and malformed ones, are ignored
-/// (RFC 7517 §5), so that one of them does not make the others unusable.
+/// Returns the keys of a JWK set that are for signatures and of a supported kind. Others, and malformed ones, are
+/// ignored (RFC 7517 §5), so that one of them does not make the others unusable.
 pub(super) fn from_jwks(json: &str) -> Result<Vec<VerifyingKey>, ConfigError> {
     #[derive(Deserialize)]
     struct Set {

@@ -27,8 +27,8 @@ impl KeySet {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::NoKey`] for an empty set, and [`ConfigError::DuplicateKeyId`] if two keys have the same `kid`
-    /// and algorithm.
+    /// Returns [`ConfigError::NoKey`] for an empty set, and [`ConfigError::DuplicateKeyId`] if two keys have the same
+    /// `kid` and algorithm.
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let keys: Arc<[_]> = keys.into_iter().collect();
         if keys.is_empty() {

@@ -11,8 +11,8 @@ use crate::error::ConfigError;
 
 /// A key to sign tokens with: a private key or a shared secret, for one algorithm (RFC 8725 §3.1).
 ///
-/// Unless set, its key id is the thumbprint of the public key (RFC 7638), or a hash that does not reveal the shared secret.
-/// The [module documentation](crate::keys) lists the copies of a key that are wiped.
+/// Unless set, its key id is the thumbprint of the public key (RFC 7638), or a hash that does not reveal the shared
+/// secret. The [module documentation](crate::keys) lists the copies of a key that are wiped.
 ///
 /// # Examples
 ///
@@ -60,7 +60,8 @@ impl SigningKey {
     /// Generates an Ed25519 private key as PKCS#8 in PEM (RFC 7468 §10, RFC 8410 §7), to be stored in a file.
     /// [`from_pem`](Self::from_pem) reads it.
     ///
-    /// Anyone who can read that file can issue tokens: make it readable by the service alone. The text is wiped on drop.
+    /// Anyone who can read that file can issue tokens: make it readable by the service alone. The text is wiped on
+    /// drop.
     ///
     /// # Examples
     ///
@@ -92,8 +93,8 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Key`] if this is not a private key for the algorithm, also for an RSA key outside of 2048 to
-    /// 8192 bits.
+    /// Returns [`ConfigError::Key`] if this is not a private key for the algorithm, also for an RSA key outside of 2048
+    /// to 8192 bits.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
         let key = match algorithm.family() {
             Family::Hmac => return Err(mismatch(algorithm)),
@@ -119,8 +120,8 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Key`] if the algorithm is not HS256, HS384 or HS512, and [`ConfigError::SecretTooShort`] if
-    /// the secret is shorter than its hash: 32 bytes for HS256, 48 for HS384, 64 for HS512 (RFC 7518 §3.2).
+    /// Returns [`ConfigError::Key`] if the algorithm is not HS256, HS384 or HS512, and [`ConfigError::SecretTooShort`]
+    /// if the secret is shorter than its hash: 32 bytes for HS256, 48 for HS384, 64 for HS512 (RFC 7518 §3.2).
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         let verifying = VerifyingKey::from_secret(algorithm, secret)?;
         let signer =
@@ -192,10 +193,11 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The secrets of refresh tokens, which only issuers hold: the current secret signs, and previous ones are still accepted.
+/// The secrets of refresh tokens, which only issuers hold: the current secret signs, and previous ones are still
+/// accepted.
 ///
-/// The signing key is derived from the secret. A token that another component signs with the same secret is therefore not
-/// accepted as a refresh token.
+/// The signing key is derived from the secret. A token that another component signs with the same secret is therefore
+/// not accepted as a refresh token.
 ///
 /// # Examples
 ///
@@ -233,13 +235,13 @@ impl RefreshSecrets {
         Ok(Self { keys: vec![derive(current)?] })
     }
 
-    /// Adds a previous secret, whose tokens are still accepted. Keep it until all sessions that were started with it have
-    /// ended.
+    /// Adds a previous secret, whose tokens are still accepted. Keep it until all sessions that were started with it
+    /// have ended.
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::SecretTooShort`] below 32 bytes, and [`ConfigError::DuplicateKeyId`] if the secret is already
-    /// present.
+    /// Returns [`ConfigError::SecretTooShort`] below 32 bytes, and [`ConfigError::DuplicateKeyId`] if the secret is
+    /// already present.
     pub fn with_previous(mut self, secret: &[u8]) -> Result<Self, ConfigError> {
         let key = derive(secret)?;
         if self.find(key.key_id()).is_some() {

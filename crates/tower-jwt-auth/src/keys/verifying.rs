@@ -40,8 +40,8 @@ impl VerifyingKey {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Key`] if this is not a public key for the algorithm, and [`ConfigError::RsaKeySize`] for an
-    /// RSA key outside of 2048 to 8192 bits.
+    /// Returns [`ConfigError::Key`] if this is not a public key for the algorithm, and [`ConfigError::RsaKeySize`] for
+    /// an RSA key outside of 2048 to 8192 bits.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
         // The first block counts. jsonwebtoken would accept certificates and private keys in part.
         let label =

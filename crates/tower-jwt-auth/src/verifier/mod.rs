@@ -43,8 +43,8 @@ pub struct Verifier<C = ()> {
 }
 
 impl Verifier {
-    /// Creates a verifier that trusts this issuer and reads no claims of the application. It also takes a reference to an
-    /// [`Issuer`](crate::Issuer).
+    /// Creates a verifier that trusts this issuer and reads no claims of the application. It also takes a reference to
+    /// an [`Issuer`](crate::Issuer).
     pub fn new(trusted: impl Into<TrustedIssuer>) -> Self {
         Self { trusted: vec![trusted.into()], claims: PhantomData }
     }
@@ -76,8 +76,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     ///
     /// # Errors
     ///
-    /// Returns the [`TokenError`] of the first rule that the token breaks. Cheap rules are checked before the signature, so
-    /// the error may be based on claims that the issuer has not signed.
+    /// Returns the [`TokenError`] of the first rule that the token breaks. Cheap rules are checked before the
+    /// signature, so the error may be based on claims that the issuer has not signed.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
         thread_local! {
             static BUFFER: Cell<DecodeBuffer> = Cell::default();

@@ -33,11 +33,11 @@ pub struct TrustedIssuer {
 }
 
 impl TrustedIssuer {
-    /// Creates a trusted issuer named `iss`, whose tokens are accepted if their `aud` is or contains `aud` and one of these
-    /// keys has signed them.
+    /// Creates a trusted issuer named `iss`, whose tokens are accepted if their `aud` is or contains `aud` and one of
+    /// these keys has signed them.
     ///
-    /// Clocks may differ by 30 seconds, unless set. The claims of RFC 9068 §2.2 are required: `iss`, `exp`, `aud`, `sub`,
-    /// `client_id`, `iat`, `jti`.
+    /// Clocks may differ by 30 seconds, unless set. The claims of RFC 9068 §2.2 are required: `iss`, `exp`, `aud`,
+    /// `sub`, `client_id`, `iat`, `jti`.
     ///
     /// # Errors
     ///
@@ -79,7 +79,8 @@ impl TrustedIssuer {
         Ok(self)
     }
 
-    /// Accepts tokens without `jti`. Such a token can only be revoked with its session or with all tokens of its subject.
+    /// Accepts tokens without `jti`. Such a token can only be revoked with its session or with all tokens of its
+    /// subject.
     pub fn allow_missing_token_id(mut self) -> Self {
         self.rules.requires_token_id = false;
         self

@@ -10,8 +10,8 @@ use crate::scope;
 
 /// Requires at least one of several scopes.
 ///
-/// Otherwise the response is 403 `insufficient_scope` (RFC 6750 §3.1). Its challenge contains the first scope alone, since
-/// the `scope` attribute lists scopes that are required together.
+/// Otherwise the response is 403 `insufficient_scope` (RFC 6750 §3.1). Its challenge contains the first scope alone,
+/// since the `scope` attribute lists scopes that are required together.
 ///
 /// # Examples
 ///

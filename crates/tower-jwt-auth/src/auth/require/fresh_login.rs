@@ -9,8 +9,8 @@ use crate::identity::Identity;
 
 /// Requires that the user authenticated recently (RFC 9470). A refresh does not count as authentication.
 ///
-/// Otherwise, and for a token without `auth_time`, the response is 401 `insufficient_user_authentication` with `max_age`
-/// (RFC 9470 §3).
+/// Otherwise, and for a token without `auth_time`, the response is 401 `insufficient_user_authentication` with
+/// `max_age` (RFC 9470 §3).
 ///
 /// # Examples
 ///

@@ -1,5 +1,5 @@
-//! Layers inside of a [`JwtAuthLayer`](super::JwtAuthLayer) that require more than a valid token: a scope, a recent login
-//! or a predicate.
+//! Layers inside of a [`JwtAuthLayer`](super::JwtAuthLayer) that require more than a valid token: a scope, a recent
+//! login or a predicate.
 
 mod any_scope;
 mod fresh_login;
@@ -35,9 +35,9 @@ trait Requirement {
 /// The service that a requirement layer `R` creates around the service `S`.
 ///
 /// Without an identity the response is 401 for an anonymous request. It is 500 if there is no
-/// [`JwtAuthLayer`](super::JwtAuthLayer) around the layer, so that an unprotected route is noticed. A CORS preflight that
-/// [`allow_preflights`](super::JwtAuthLayer::allow_preflights) accepts has no identity either, and its response is 401: put
-/// the layer that answers preflights outside of the requirement.
+/// [`JwtAuthLayer`](super::JwtAuthLayer) around the layer, so that an unprotected route is noticed. A CORS preflight
+/// that [`allow_preflights`](super::JwtAuthLayer::allow_preflights) accepts has no identity either, and its response is
+/// 401: put the layer that answers preflights outside of the requirement.
 ///
 /// # Examples
 ///

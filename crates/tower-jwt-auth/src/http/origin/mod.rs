@@ -18,8 +18,8 @@ use crate::error::ConfigError;
 /// 4. A request with neither header does not come from a browser and is accepted.
 ///
 /// On a loopback host (`localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`) rule 3 also accepts `http`. On other hosts the
-/// network can change a page that is served over `http`, so it is not accepted as the service's own. A development server
-/// that browsers reach over `http` at an address of the local network needs its origin
+/// network can change a page that is served over `http`, so it is not accepted as the service's own. A development
+/// server that browsers reach over `http` at an address of the local network needs its origin
 /// [set](Self::with_public_origin).
 ///
 /// # Examples
@@ -61,13 +61,13 @@ impl OriginPolicy {
         Ok(self)
     }
 
-    /// Adds a trusted origin: of the web, or of an application or a browser extension, such as `capacitor://localhost` or
-    /// `chrome-extension://` and the id of the extension. The whole origin is compared: wildcards are not supported.
+    /// Adds a trusted origin: of the web, or of an application or a browser extension, such as `capacitor://localhost`
+    /// or `chrome-extension://` and the id of the extension. The whole origin is compared: wildcards are not supported.
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Origin`] if it does not consist of a scheme, a host, and optionally a port, or if browsers do
-    /// not send its scheme in an origin, such as `file`.
+    /// Returns [`ConfigError::Origin`] if it does not consist of a scheme, a host, and optionally a port, or if
+    /// browsers do not send its scheme in an origin, such as `file`.
     pub fn with_trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         self.trusted.push(form::normalize_any(origin)?);
         Ok(self)
