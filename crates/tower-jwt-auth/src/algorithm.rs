@@ -5,7 +5,22 @@ use tower_jwt_auth_core::ParseNameError;
 
 /// A signature algorithm for JWTs (RFC 7518 §3.1, RFC 8037 §3.1).
 ///
-/// `none` is not among them.
+/// There is no variant for `none`, so that a token without a signature cannot be accepted.
+///
+/// `FromStr` and `Display` read and write the name in the `alg` header parameter. With the feature `serde` the
+/// algorithm is serialized as that name.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::Algorithm;
+///
+/// let algorithm: Algorithm = "ES256".parse()?;
+/// assert_eq!(algorithm, Algorithm::ES256);
+/// assert_eq!(algorithm.to_string(), "ES256");
+/// assert!("none".parse::<Algorithm>().is_err());
+/// # Ok::<(), tower_jwt_auth_core::ParseNameError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -35,7 +50,7 @@ pub enum Algorithm {
     EdDSA,
 }
 
-/// What kind of key an algorithm takes.
+/// The kind of key that an algorithm takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Hmac,
@@ -45,7 +60,7 @@ pub(crate) enum Family {
 }
 
 impl Algorithm {
-    /// All of them.
+    /// All algorithms.
     pub const ALL: &'static [Self] = &[
         Self::HS256,
         Self::HS384,
@@ -61,7 +76,7 @@ impl Algorithm {
         Self::EdDSA,
     ];
 
-    /// The name in the `alg` header parameter.
+    /// Returns the name in the `alg` header parameter (RFC 7515 §4.1.1).
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::HS256 => "HS256",
@@ -79,6 +94,7 @@ impl Algorithm {
         }
     }
 
+    /// Returns the kind of key.
     pub(crate) const fn family(self) -> Family {
         match self {
             Self::HS256 | Self::HS384 | Self::HS512 => Family::Hmac,
@@ -90,7 +106,8 @@ impl Algorithm {
         }
     }
 
-    /// The length of a hash by this HMAC: the least that its secret may have (RFC 7518 §3.2).
+    /// Returns the length of this HMAC's hash in bytes, which is the minimum length of its secret (RFC 7518 §3.2), or
+    /// `None` for another algorithm.
     pub(crate) const fn hmac_length(self) -> Option<usize> {
         match self {
             Self::HS256 => Some(32),
@@ -104,7 +121,11 @@ impl Algorithm {
 impl FromStr for Algorithm {
     type Err = ParseNameError;
 
-    /// Reads the name in the `alg` header parameter. Names are case-sensitive (RFC 7515 §4.1.1).
+    /// Parses the name in the `alg` header parameter. Names are case-sensitive (RFC 7515 §4.1.1).
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ParseNameError`] for any other name, also for `none`.
     fn from_str(name: &str) -> Result<Self, ParseNameError> {
         Self::ALL.iter().copied().find(|algorithm| algorithm.as_str() == name).ok_or(ParseNameError)
     }
@@ -116,12 +137,71 @@ impl fmt::Display for Algorithm {
     }
 }
 
+/// Serializes the algorithm as its name in the `alg` header parameter, such as `"EdDSA"`.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Algorithm {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// Deserializes the name in the `alg` header parameter.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::Algorithm;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Config { algorithm: Algorithm }
+///
+/// let config: Config = serde_json::from_str(r#"{"algorithm":"ES384"}"#)?;
+/// assert_eq!(config.algorithm, Algorithm::ES384);
+/// assert!(serde_json::from_str::<Config>(r#"{"algorithm":"none"}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[cfg(feature = "serde")]
+impl<'de> serde::Deserialize<'de> for Algorithm {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AlgorithmVisitor;
+
+        impl serde::de::Visitor<'_> for AlgorithmVisitor {
+            type Value = Algorithm;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the name of a signature algorithm, such as EdDSA")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Algorithm, E> {
+                name.parse().map_err(|_| E::invalid_value(serde::de::Unexpected::Str(name), &self))
+            }
+        }
+
+        deserializer.deserialize_str(AlgorithmVisitor)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[cfg(feature = "serde")]
     #[test]
-    fn names_lead_back_and_none_is_unknown() {
+    fn serde_reads_and_writes_the_name() {
+        for algorithm in Algorithm::ALL {
+            let json = serde_json::to_string(algorithm).unwrap();
+            assert_eq!(json, format!("\"{algorithm}\""));
+            assert_eq!(serde_json::from_str::<Algorithm>(&json).unwrap(), *algorithm);
+            let reader = json.as_bytes();
+            assert_eq!(serde_json::from_reader::<_, Algorithm>(reader).unwrap(), *algorithm);
+        }
+        for json in [r#""none""#, r#""hs256""#, r#""""#, "0", "null", "[]"] {
+            assert!(serde_json::from_str::<Algorithm>(json).is_err(), "{json}");
+        }
+    }
+
+    #[test]
+    fn names_parse_back_and_none_is_unknown() {
         for algorithm in Algorithm::ALL.iter().copied() {
             assert_eq!(algorithm.as_str().parse(), Ok(algorithm));
         }

@@ -1,176 +1,210 @@
+use std::fmt;
 use std::time::Duration;
 
 use crate::algorithm::Algorithm;
 
-/// A configuration that cannot be meant, found when it is built.
+/// An invalid configuration, detected at build time.
 ///
-/// The message says what to change.
+/// The message names the value and the change that makes it valid. It never contains a secret.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::{ConfigError, RefreshSecrets};
+///
+/// let error = RefreshSecrets::new(b"short").unwrap_err();
+/// assert!(matches!(error, ConfigError::SecretTooShort { min: 32, length: 5, .. }));
+/// assert_eq!(error.to_string(), "a secret for HS256 needs at least 32 bytes, this one has 5");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// The secret is shorter than the hash (RFC 7518 §3.2).
-    #[error("a secret for {algorithm} needs at least {least} bytes, this one has {length}")]
+    #[error("a secret for {algorithm} needs at least {min} bytes, this one has {length}")]
     SecretTooShort {
         /// The algorithm.
         algorithm: Algorithm,
-        /// The least number of bytes.
-        least: usize,
-        /// The number of bytes of the secret given.
+        /// The minimum number of bytes.
+        min: usize,
+        /// The number of bytes of the given secret.
         length: usize,
     },
-    /// The RSA key is shorter than 2048 bits (RFC 7518 §3.3) or longer than 8192.
+    /// The RSA key is shorter than 2048 bits (RFC 7518 §3.3) or longer than 8192 bits.
     #[error("an RSA key needs 2048 to 8192 bits, this one has {bits}")]
     RsaKeySize {
-        /// The number of bits of the key given.
+        /// The number of bits of the given key.
         bits: usize,
     },
-    /// The key is not of the kind that the algorithm takes, or cannot be read.
-    #[error("this is no usable key for {algorithm}: give {expected}")]
+    /// The key does not fit the algorithm, or cannot be parsed.
+    #[error("the key is not valid for {algorithm}: give {expected}")]
     Key {
         /// The algorithm.
         algorithm: Algorithm,
-        /// What is expected instead.
+        /// The kind of key to give instead.
         expected: &'static str,
     },
-    /// Two keys of a set go by the same `kid` and algorithm.
-    #[error("two keys for {algorithm} go by the key id {key_id:?}: give each an id of its own")]
+    /// Two keys of a set have the same `kid` and algorithm.
+    #[error("two keys for {algorithm} have the key id {key_id:?}: give each key its own id")]
     DuplicateKeyId {
         /// The key id.
         key_id: String,
         /// The algorithm.
         algorithm: Algorithm,
     },
-    /// A JWK set cannot be read.
-    #[error("this is no JWK set: {problem}")]
+    /// The JWK set cannot be parsed.
+    #[error("the JWK set is invalid: {problem}")]
     Jwks {
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
-    /// A set of keys is empty.
-    #[error("no key is given: nothing could be verified with an empty set")]
+    /// The set of keys is empty.
+    #[error("the set of keys is empty: give at least one key to verify with")]
     NoKey,
-    /// A name that must not be empty is empty, or has characters that cannot be sent.
-    #[error("the {what} is empty or has characters that cannot be sent: {hint}")]
+    /// A name is empty, or contains characters that cannot be sent.
+    #[error("the {what} is empty or contains characters that cannot be sent: {hint}")]
     Name {
-        /// What it names.
+        /// The setting.
         what: &'static str,
-        /// What to give instead.
+        /// The value to give instead.
         hint: &'static str,
     },
     /// A duration is outside its bounds.
     #[error("the {what} is {given:?}: {hint}")]
     Duration {
-        /// What lasts.
+        /// The setting.
         what: &'static str,
-        /// The duration given.
+        /// The given duration.
         given: Duration,
-        /// What to give instead.
+        /// The value to give instead.
         hint: &'static str,
     },
-    /// The same issuer is trusted twice.
+    /// Two trusted issuers have the same name.
     #[error("the issuer {issuer:?} is trusted twice: put its keys into one set")]
     DuplicateIssuer {
         /// The issuer.
         issuer: String,
     },
-    /// A scope has characters that RFC 6749 §3.3 does not allow, or is empty.
-    #[error("{scope:?} is no scope: one or more words of visible ASCII without quote or backslash")]
+    /// The scope is empty, or contains characters that RFC 6749 §3.3 does not allow.
+    #[error(
+        "{scope:?} is not a valid scope: give words of visible ASCII without quotes or backslashes, separated by \
+         single spaces"
+    )]
     Scope {
-        /// The scope given.
+        /// The given scope.
         scope: String,
     },
     /// Browsers would drop the cookie.
-    #[error("browsers would drop this cookie: {problem}")]
+    #[error("browsers would drop the cookie: {problem}")]
     Cookie {
-        /// What is wrong with it.
+        /// The reason.
         problem: &'static str,
     },
-    /// An origin is not of the form that browsers send.
+    /// The origin does not have the form that browsers send (RFC 6454 §6.2).
     #[error(
-        "{origin:?} is no origin that browsers send: give one scheme, host and port, as in \
+        "{origin:?} is not an origin that browsers send: give one scheme, host and port, as in \
          https://app.example:8443, without wildcards"
     )]
     Origin {
-        /// The origin given.
+        /// The given origin.
         origin: String,
     },
-    /// The type of claims was set after the refresh hook, which is a hook for claims of another type.
+    /// The type of claims was set after the refresh hook, whose claims have another type.
     #[error("the refresh hook is for claims of another type: call claims before refresh_hook")]
     ClaimsAfterHook,
     /// There is no tokio runtime for the task that follows the revocation log.
-    #[error("there is no tokio runtime here: build this inside #[tokio::main] or Runtime::enter")]
+    #[error("there is no tokio runtime: build this inside #[tokio::main] or Runtime::enter")]
     NoRuntime,
-    /// The operating system gave no random numbers.
-    #[error("the operating system gave no random numbers")]
+    /// The operating system returned no random bytes.
+    #[error("the operating system returned no random bytes")]
     Entropy,
 }
 
-/// Why a token is not accepted.
+/// The reason why an access token is rejected.
 ///
-/// It is meant for logs and metrics. Clients are told no more than RFC 6750 provides for. Nothing of the
-/// token is in it but the names of claims.
+/// It is for logs and metrics. Clients receive only the error code of RFC 6750 §3.1. The error contains names of claims
+/// but no other part of the token.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::tokens::TokenError;
+/// use tower_jwt_auth::{Issuer, SigningKey, Timestamp, Verifier};
+///
+/// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// let error = Verifier::new(&issuer).verify("a.b", Timestamp::UNIX_EPOCH).unwrap_err();
+/// assert_eq!(error, TokenError::Encoding);
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// It has not three segments of canonical base64url (RFC 7515 §7.1).
-    #[error("the token is not three segments of base64url")]
+    /// The token does not consist of three segments of canonical base64url (RFC 7515 §7.1), or exceeds 8 KiB.
+    #[error("the token does not consist of three canonical base64url segments")]
     Encoding,
-    /// A part is no JSON object, or names a member twice (RFC 7515 §4, RFC 7519 §4).
-    #[error("the token's {0} is no JSON object with distinct member names")]
+    /// A part is not a JSON object with distinct member names (RFC 7515 §4, RFC 7519 §4).
+    #[error("the token's {0} is not a JSON object with distinct member names")]
     Json(TokenPart),
-    /// The header has `crit` (RFC 7515 §4.1.11); no extension is understood here.
+    /// The header has `crit` (RFC 7515 §4.1.11). No extension is supported.
     #[error("the token's header has critical extensions")]
     Critical,
-    /// The header has no `alg`, or one that is unknown; `none` is.
+    /// The header has no `alg`, or an unknown one. `none` is unknown.
     #[error("the token's algorithm is missing or unknown")]
     Algorithm,
     /// The `typ` is not that of an access token (RFC 9068 §2.1).
-    #[error("the token is of another type")]
+    #[error("the token's type is not that of an access token")]
     Type,
-    /// The `iss` is none of those trusted.
+    /// The `iss` is not a trusted issuer.
     #[error("the token's issuer is not trusted")]
     Issuer,
-    /// None of the `aud` is the expected one.
+    /// The `aud` does not contain the expected audience (RFC 7519 §4.1.3).
     #[error("the token is for another audience")]
     Audience,
-    /// A claim that must be there is missing.
+    /// A required claim is missing.
     #[error("the token's claim {0} is missing")]
     Missing(&'static str),
-    /// A claim is of the wrong type, or empty.
+    /// A claim has the wrong type, or is empty.
     #[error("the token's claim {0} is malformed")]
     Mistyped(&'static str),
-    /// The application's own claims are not as it expects them.
+    /// The claims of the application do not deserialize into its type.
     #[error("the token's application claims are malformed")]
     Claims,
-    /// The `exp` has passed.
+    /// The `exp` has passed (RFC 7519 §4.1.4).
     #[error("the token has expired")]
     Expired,
     /// The `nbf`, `iat` or `auth_time` is in the future.
     #[error("the token's claim {0} is in the future")]
     Early(&'static str),
-    /// No key of the issuer has this `kid` and `alg`, or there is no `kid` and several keys fit.
+    /// No key of the issuer has this `kid` and `alg`, or the header has no `kid` and not exactly one key fits.
     #[error("the token is signed with an unknown key")]
     UnknownKey,
     /// The signature does not match.
     #[error("the token's signature does not match")]
     Signature,
-    /// The token, its session, or the older tokens of its subject have been revoked.
+    /// The token, its session, or all older tokens of its subject are revoked.
     #[error("the token has been revoked")]
     Revoked,
 }
 
-/// A part of a token.
+/// A part of a token that is JSON.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::tokens::{TokenError, TokenPart};
+///
+/// let error = TokenError::Json(TokenPart::Header);
+/// assert_eq!(error.to_string(), "the token's header is not a JSON object with distinct member names");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum TokenPart {
-    /// The first.
+    /// The header, which is the first segment (RFC 7515 §4).
     Header,
-    /// The second.
+    /// The claims set, which is the second segment (RFC 7519 §4).
     Claims,
 }
 
-impl std::fmt::Display for TokenPart {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for TokenPart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Header => "header",
             Self::Claims => "claims set",
@@ -178,15 +212,25 @@ impl std::fmt::Display for TokenPart {
     }
 }
 
-/// Why a request's credentials cannot even be read.
+/// The reason why the credentials of a request cannot be read.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::AuthError;
+/// use tower_jwt_auth::tokens::RequestError;
+///
+/// let error = AuthError::from(RequestError::SeveralTokens);
+/// assert_eq!((error.status().as_u16(), error.code()), (400, Some("invalid_request")));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// There are several tokens, or several places for them (RFC 6750 §2).
+    /// The request carries several tokens, or carries them in several places (RFC 6750 §2).
     #[error("the request carries more than one token")]
     SeveralTokens,
-    /// The credentials are not one token (RFC 6750 §2.1).
-    #[error("the request's credentials are not of the form Bearer and one token")]
+    /// The credentials are not a single bearer token (RFC 6750 §2.1).
+    #[error("the request's credentials do not have the form Bearer and one token")]
     Malformed,
     /// The token is longer than 8 KiB.
     #[error("the request's token is too long")]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::{RevocationKey, Timestamp};
 
-use crate::claims::Registered;
+use crate::claims::RegisteredClaims;
 use crate::http::challenge::Realm;
 
 /// The caller that a verified access token identifies.
@@ -39,7 +39,7 @@ pub struct Identity {
 
 struct Verified<C: ?Sized> {
     issuer: Arc<str>,
-    text: Packed,
+    text: PackedStrings,
     issued_at: Option<Timestamp>,
     expires_at: Timestamp,
     /// The leeway that the verifier grants beyond `expires_at`.
@@ -49,10 +49,10 @@ struct Verified<C: ?Sized> {
     claims: C,
 }
 
-/// The token's strings end to end in one allocation.
-struct Packed {
+/// The strings of a token, concatenated in one allocation.
+struct PackedStrings {
     text: Box<str>,
-    /// Where each field ends; `None` for one that is missing.
+    /// The end of each field; `None` for a missing field.
     ends: [Option<u16>; FIELDS],
 }
 
@@ -63,12 +63,12 @@ const SESSION_ID: usize = 2;
 const CLIENT_ID: usize = 3;
 const SCOPE: usize = 4;
 
-impl Packed {
+impl PackedStrings {
     fn new(fields: [Option<&str>; FIELDS]) -> Self {
         let mut text = String::with_capacity(fields.iter().flatten().map(|f| f.len()).sum());
         let ends = fields.map(|field| {
             text.push_str(field?);
-            // A token has 8 KiB at most.
+            // A token has at most 8 KiB.
             u16::try_from(text.len()).ok()
         });
         Self { text: text.into(), ends }
@@ -85,12 +85,12 @@ impl Identity {
     /// Creates the identity of claims that have passed all checks, so that `sub` and `exp` are present.
     pub(crate) fn new<C: Send + Sync + 'static>(
         issuer: Arc<str>,
-        registered: &Registered<'_>,
+        registered: &RegisteredClaims<'_>,
         claims: C,
         leeway: Duration,
         verified_at: Timestamp,
     ) -> Self {
-        let text = Packed::new([
+        let text = PackedStrings::new([
             registered.sub.as_deref(),
             registered.jti.as_deref(),
             registered.sid.as_deref(),
@@ -113,57 +113,58 @@ impl Identity {
         self.verified.text.field(field)
     }
 
-    /// The user or client, unique at the issuer: the `sub` claim (RFC 7519 §4.1.2).
+    /// Returns the user or client, unique at the issuer: the `sub` claim (RFC 7519 §4.1.2).
     pub fn subject(&self) -> &str {
         self.field(SUBJECT).unwrap_or_default()
     }
 
-    /// Who issued the token: the `iss` claim (RFC 7519 §4.1.1).
+    /// Returns the issuer of the token: the `iss` claim (RFC 7519 §4.1.1).
     pub fn issuer(&self) -> &str {
         &self.verified.issuer
     }
 
-    /// The session that the token was made for: the `sid` claim. Tokens of our own always have one.
+    /// Returns the session of the token: the `sid` claim. Tokens of this library always have one.
     pub fn session_id(&self) -> Option<&str> {
         self.field(SESSION_ID)
     }
 
-    /// The name of the token: the `jti` claim (RFC 7519 §4.1.7). Tokens of our own always have one.
+    /// Returns the id of the token: the `jti` claim (RFC 7519 §4.1.7). Tokens of this library always have one.
     pub fn token_id(&self) -> Option<&str> {
         self.field(TOKEN_ID)
     }
 
-    /// The client that the token was issued to (RFC 8693 §4.3).
+    /// Returns the client that the token was issued to: the `client_id` claim (RFC 8693 §4.3).
     pub fn client_id(&self) -> Option<&str> {
         self.field(CLIENT_ID)
     }
 
-    /// The scope, space-separated (RFC 8693 §4.2); empty for none.
+    /// Returns the granted scopes, separated by spaces: the `scope` claim (RFC 8693 §4.2). Empty if the token has none.
     pub fn scope(&self) -> &str {
         self.field(SCOPE).unwrap_or_default()
     }
 
-    /// Whether this scope is among those granted. Scopes are compared with regard to case (RFC 6749 §3.3).
+    /// Returns whether this scope is granted. Scopes are case-sensitive (RFC 6749 §3.3).
     pub fn has_scope(&self, scope: &str) -> bool {
         !scope.is_empty() && self.scope().split(' ').any(|granted| granted == scope)
     }
 
-    /// When the user last proved who they are: the `auth_time` claim. Refreshing does not change it.
+    /// Returns the time at which the user last authenticated: the `auth_time` claim (RFC 9068 §2.2.1). A refresh does
+    /// not change it.
     pub fn auth_time(&self) -> Option<Timestamp> {
         self.verified.auth_time
     }
 
-    /// When the token was issued.
+    /// Returns the time at which the token was issued: the `iat` claim (RFC 7519 §4.1.6).
     pub fn issued_at(&self) -> Option<Timestamp> {
         self.verified.issued_at
     }
 
-    /// When the token expires.
+    /// Returns the time at which the token expires: the `exp` claim (RFC 7519 §4.1.4).
     pub fn expires_at(&self) -> Timestamp {
         self.verified.expires_at
     }
 
-    /// Whether the token is expired at this time, by the leeway with which it was accepted.
+    /// Returns whether the token is expired at this time, with the leeway of the verifier that accepted it.
     pub(crate) fn is_expired(&self, now: Timestamp) -> bool {
         now >= self.expires_at() + self.verified.leeway
     }
@@ -178,7 +179,7 @@ impl Identity {
         self.verified.claims.downcast_ref()
     }
 
-    /// Sets the realm of the layer that has verified the token, for the challenges of what stands inside of it.
+    /// Sets the realm of the layer that has verified the token, for the challenges of the layers inside of it.
     pub(crate) fn set_realm(&mut self, realm: &Realm) {
         self.realm.clone_from(realm);
     }
@@ -187,8 +188,8 @@ impl Identity {
         &self.realm
     }
 
-    /// What would have to be revoked for this token to be dead: it, its session, or the older tokens of its
-    /// subject.
+    /// Returns the keys whose revocation revokes this token: its own, that of its session, and that of the older tokens
+    /// of its subject.
     pub(crate) fn revocation_keys(&self) -> impl Iterator<Item = RevocationKey<'_>> {
         let issuer = self.issuer();
         let token = self.token_id().map(|jti| RevocationKey::Token { issuer, jti });
@@ -196,7 +197,7 @@ impl Identity {
         let subject = RevocationKey::Subject {
             issuer,
             sub: self.subject(),
-            // A token that hides its age is as old as can be.
+            // A token without `iat` counts as older than any revocation.
             issued_at: self.issued_at().unwrap_or(Timestamp::UNIX_EPOCH),
         };
         token.into_iter().chain(session).chain([subject])
@@ -236,7 +237,7 @@ pub struct Claims<C> {
 }
 
 impl<C: Send + Sync + 'static> Claims<C> {
-    /// Creates the claims of an identity, or returns `None` where the verifier reads claims of another type.
+    /// Creates the claims of an identity, or returns `None` if its verifier reads claims of another type.
     pub fn of(identity: &Identity) -> Option<Self> {
         identity.claims::<C>()?;
         Some(Self { identity: identity.clone(), claims: PhantomData })
@@ -276,15 +277,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packed_fields_come_out_as_they_went_in() {
-        let all = Packed::new([Some("alice"), Some("j"), Some(""), Some("web"), Some("a b")]);
-        let out = |packed: &Packed| {
+    fn packed_fields_are_returned_unchanged() {
+        let all =
+            PackedStrings::new([Some("alice"), Some("j"), Some(""), Some("web"), Some("a b")]);
+        let out = |packed: &PackedStrings| {
             (0..FIELDS).map(|n| packed.field(n).map(str::to_owned)).collect::<Vec<_>>()
         };
         let some = |text: &str| Some(text.to_owned());
         assert_eq!(out(&all), [some("alice"), some("j"), some(""), some("web"), some("a b")]);
-        let few = Packed::new([Some("älice"), None, None, None, Some("x")]);
+        let few = PackedStrings::new([Some("älice"), None, None, None, Some("x")]);
         assert_eq!(out(&few), [some("älice"), None, None, None, some("x")]);
-        assert_eq!(out(&Packed::new([None; FIELDS])), [None, None, None, None, None]);
+        assert_eq!(out(&PackedStrings::new([None; FIELDS])), [None, None, None, None, None]);
     }
 }

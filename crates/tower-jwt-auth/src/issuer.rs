@@ -6,16 +6,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, SessionId, SystemClock, Timestamp, TokenId};
 
-use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, name};
+use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, check_name};
 use crate::error::{ConfigError, TokenError};
 use crate::jws::MAX_TOKEN_LENGTH;
 use crate::keys::crypto::CryptoError;
-use crate::keys::{KeySet, SigningKey, encode_base64url};
+use crate::keys::{KeySet, SigningKey, append_base64url};
 
-/// The longest life of an access token that can be set.
+/// The maximum lifetime of an access token.
 pub(crate) const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Issues access tokens (RFC 9068): `typ: at+jwt`, good for five minutes unless set otherwise.
+/// Issues access tokens (RFC 9068) with `typ: at+jwt` and a lifetime of five minutes, unless set.
 ///
 /// # Examples
 ///
@@ -42,18 +42,18 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// An issuer of this name (`iss`), for this audience (`aud`), which signs with this key.
+    /// Creates an issuer named `iss` that signs tokens for the audience `aud` with this key (RFC 7519 §4.1.1, §4.1.3).
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] when a name is empty.
+    /// Returns [`ConfigError::Name`] if a name is empty or contains control characters.
     pub fn new(
         iss: impl Into<String>,
         aud: impl Into<String>,
         signing_key: SigningKey,
     ) -> Result<Self, ConfigError> {
-        let issuer = name(iss.into(), "issuer", "give the address of the service")?;
-        let audience = name(aud.into(), "audience", "give the address of the API")?;
+        let issuer = check_name(iss.into(), "issuer", "give the URL of the service")?;
+        let audience = check_name(aud.into(), "audience", "give the URL of the API")?;
         Ok(Self {
             client_id: Arc::clone(&audience),
             name: issuer,
@@ -66,51 +66,52 @@ impl Issuer {
         })
     }
 
-    /// How long an access token lives, in whole seconds. A logout does not wait for it; a change of scope does.
+    /// Sets the lifetime of an access token, in whole seconds; 300 seconds, unless set. A logout takes effect before
+    /// the token expires. A change of scope takes effect with the next token.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Duration`] below a second, above a day, or with a fraction.
+    /// Returns [`ConfigError::Duration`] below one second, above one day, or with a fraction of a second.
     pub fn with_access_lifetime(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
         let allowed = Duration::from_secs(1)..=MAX_ACCESS_LIFETIME;
         if !allowed.contains(&lifetime) || lifetime.subsec_nanos() != 0 {
             let hint = "give whole seconds, from one second to one day";
-            let what = "life of access tokens";
+            let what = "lifetime of access tokens";
             return Err(ConfigError::Duration { what, given: lifetime, hint });
         }
         self.access_lifetime = lifetime;
         Ok(self)
     }
 
-    /// How far the clocks of the service's nodes may be apart; 5 seconds, unless set. Layers of
-    /// [`for_sessions`](crate::JwtAuthLayer::for_sessions) and verifiers of this issuer accept its tokens so
-    /// long before `iat` and after `exp` (RFC 7519 §4.1.4).
+    /// Sets by how much the clocks of the service's nodes may differ; 5 seconds, unless set. Layers created by
+    /// [`for_sessions`](crate::JwtAuthLayer::for_sessions) and verifiers of this issuer accept its tokens that much
+    /// before `iat` and after `exp` (RFC 7519 §4.1.4).
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Duration`] above five minutes.
+    /// Returns [`ConfigError::Duration`] above five minutes.
     pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, ConfigError> {
-        self.leeway = claims::leeway(leeway)?;
+        self.leeway = claims::check_leeway(leeway)?;
         Ok(self)
     }
 
-    /// The `client_id` of sessions that name none of their own (RFC 9068 §2.2); the audience, unless set.
+    /// Sets the `client_id` of sessions that do not set their own (RFC 9068 §2.2); the audience, unless set.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] when it is empty.
+    /// Returns [`ConfigError::Name`] if it is empty or contains control characters.
     pub fn with_client_id(mut self, client_id: impl Into<String>) -> Result<Self, ConfigError> {
-        self.client_id = name(client_id.into(), "client id", "give a name for the client")?;
+        self.client_id = check_name(client_id.into(), "client id", "give a name for the client")?;
         Ok(self)
     }
 
-    /// Another clock, for tests.
+    /// Sets the clock, for tests; the system clock, unless set.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self
     }
 
-    /// The `iss` of its tokens.
+    /// Returns the `iss` of its tokens.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -143,18 +144,22 @@ impl Issuer {
         &self.clock
     }
 
-    /// When an access token that is made now expires.
+    /// Returns the time at which an access token that is issued now expires.
     pub(crate) fn access_expiry(&self, now: Timestamp) -> Timestamp {
         now.floor_to_second() + self.access_lifetime
     }
 
-    /// Makes an access token, unless it is one that verifiers with claims `C` would not accept.
+    /// Issues an access token.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IssueError`] if verifiers with claims `C` would reject the token, or it cannot be signed.
     pub(crate) fn mint<C: DeserializeOwned>(
         &self,
         grant: &AccessGrant<'_>,
     ) -> Result<AccessToken, IssueError> {
         let id = TokenId::random().map_err(|_| IssueError::Entropy)?;
-        let registered = AccessClaims {
+        let registered = SerializedClaims {
             iss: &self.name,
             sub: grant.subject,
             aud: &self.audience,
@@ -163,7 +168,7 @@ impl Issuer {
             jti: id.to_string(),
             client_id: grant.client_id,
             sid: grant.session_id.to_string(),
-            // The node of the login may have had a clock that is ahead of this one.
+            // The clock of the node that served the login may be ahead of this one.
             auth_time: grant.auth_time.min(grant.issued_at).unix_seconds(),
             scope: Some(grant.scope).filter(|scope| !scope.is_empty()),
         };
@@ -171,15 +176,15 @@ impl Issuer {
         claims::parse::<C>(&claims).map_err(IssueError::Unreadable)?;
         let text = sign(&self.signing_key, ACCESS_TOKEN_TYPE, claims.as_bytes())?;
         if text.len() > MAX_TOKEN_LENGTH {
-            return Err(IssueError::TooLong { length: text.len(), most: MAX_TOKEN_LENGTH });
+            return Err(IssueError::TooLong { length: text.len(), max: MAX_TOKEN_LENGTH });
         }
-        // From now: a hook may have taken its time.
+        // Counted from now: the refresh hook may have taken a while.
         let expires_in = grant.expires_at.since(self.clock.now().floor_to_second());
         Ok(AccessToken { text, id, expires_at: grant.expires_at, expires_in })
     }
 }
 
-/// What an access token is made from.
+/// The content of an access token.
 pub(crate) struct AccessGrant<'g> {
     pub(crate) subject: &'g str,
     pub(crate) session_id: SessionId,
@@ -192,7 +197,7 @@ pub(crate) struct AccessGrant<'g> {
 }
 
 #[derive(Serialize)]
-struct AccessClaims<'g> {
+struct SerializedClaims<'g> {
     iss: &'g str,
     sub: &'g str,
     aud: &'g str,
@@ -207,53 +212,89 @@ struct AccessClaims<'g> {
 }
 
 #[derive(Serialize)]
-struct HeaderOut<'h> {
+struct SerializedHeader<'h> {
     typ: &'h str,
     alg: &'h str,
     kid: &'h str,
 }
 
-/// Puts header, claims and signature together (RFC 7515 §7.1).
+/// Returns header, claims and signature in the compact serialization (RFC 7515 §7.1).
 pub(crate) fn sign(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String, IssueError> {
-    let header = HeaderOut { typ, alg: key.algorithm().as_str(), kid: key.key_id() };
+    let header = SerializedHeader { typ, alg: key.algorithm().as_str(), kid: key.key_id() };
     let header = serde_json::to_vec(&header).map_err(ClaimsError::Serialize)?;
-    let mut token = encode_base64url(&header);
+    // The capacity is enough for the whole token: a string that grows leaves copies of a refresh token behind.
+    let length = base64_length(header.len()) + base64_length(claims.len());
+    let mut token = String::with_capacity(length + base64_length(key.signature_length()) + 2);
+    append_base64url(&header, &mut token);
     token.push('.');
-    token.push_str(&encode_base64url(claims));
+    append_base64url(claims, &mut token);
     let signature = key.sign(token.as_bytes()).map_err(|CryptoError| IssueError::Signature)?;
     token.push('.');
-    token.push_str(&encode_base64url(&signature));
+    append_base64url(&signature, &mut token);
     Ok(token)
 }
 
-/// Why a token could not be made.
+/// Returns an upper bound of the length in base64url of a number of bytes.
+fn base64_length(bytes: usize) -> usize {
+    bytes.div_ceil(3) * 4
+}
+
+/// The reason why a token could not be issued.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::tokens::{ClaimsError, IssueError};
+///
+/// let error = IssueError::from(ClaimsError::Registered("sub"));
+/// assert_eq!(error.to_string(), "the claim sub is written by the library: give your claim another name");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum IssueError {
-    /// The application's claims cannot be put into a token.
+    /// The claims of the application are not valid in a token.
     #[error(transparent)]
     Claims(#[from] ClaimsError),
-    /// Verifiers would not read the claims back: the application's type does not take what it gave, as an enum
-    /// with its variant's name outside, or there are more than 128.
-    #[error("the claims cannot be read back from a token: use a struct or map of at most 128")]
+    /// Verifiers would reject the claims: the application's type does not deserialize from its own output, as an
+    /// externally tagged enum does not, or has more than 128 members.
+    #[error(
+        "the claims cannot be read back from a token ({0}): use a struct or map of at most 128 members"
+    )]
     Unreadable(#[source] TokenError),
-    /// The token would be longer than verifiers and browsers take.
-    #[error("the token would have {length} bytes, {most} are the most: keep less in its claims")]
+    /// The token would be longer than verifiers and browsers accept.
+    #[error("the token would have {length} bytes, the maximum is {max}: keep less in its claims")]
     TooLong {
-        /// Its length in bytes.
+        /// The length of the token in bytes.
         length: usize,
-        /// The most that is taken.
-        most: usize,
+        /// The maximum length in bytes.
+        max: usize,
     },
-    /// The operating system gave no random numbers.
-    #[error("the operating system gave no random numbers")]
+    /// The operating system returned no random bytes.
+    #[error("the operating system returned no random bytes")]
     Entropy,
-    /// The key did not sign.
-    #[error("the key did not sign")]
+    /// The cryptographic library could not sign with the key.
+    #[error("the cryptographic library could not sign with the key")]
     Signature,
 }
 
-/// An access token: a secret. `Debug` does not show it.
+/// An access token, which is a secret: `Debug` does not show it.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new()).build()?;
+/// let tokens = sessions.start(SignIn::new("alice")).await?;
+/// let access = tokens.access();
+/// let header = format!("Bearer {}", access.as_str());
+/// assert!(access.expires_in() <= Duration::from_secs(300));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct AccessToken {
     text: String,
@@ -263,22 +304,22 @@ pub struct AccessToken {
 }
 
 impl AccessToken {
-    /// The token itself, for the client and nobody else.
+    /// Returns the token itself, for the client alone.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Its name: the `jti` claim.
+    /// Returns its id: the `jti` claim (RFC 7519 §4.1.7).
     pub fn id(&self) -> TokenId {
         self.id
     }
 
-    /// When it expires: the `exp` claim.
+    /// Returns the time at which it expires: the `exp` claim (RFC 7519 §4.1.4).
     pub fn expires_at(&self) -> Timestamp {
         self.expires_at
     }
 
-    /// How long it lives, in whole seconds.
+    /// Returns the time until it expires, from when it was issued, in whole seconds.
     pub fn expires_in(&self) -> Duration {
         self.expires_in
     }

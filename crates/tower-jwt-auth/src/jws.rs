@@ -1,16 +1,17 @@
-//! The compact serialization (RFC 7515 §3.1) and the header.
+//! The compact serialization (RFC 7515 §3.1) and the header (RFC 7515 §4).
 
 use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use zeroize::Zeroize;
 
 use crate::algorithm::Algorithm;
 use crate::error::{TokenError, TokenPart};
 
-/// The longest token that is looked at, in bytes.
+/// The maximum length of a token in bytes. Longer ones are rejected unread.
 pub(crate) const MAX_TOKEN_LENGTH: usize = 8 * 1024;
-/// The most members of one object: no honest token comes near it, and comparing names stays cheap.
+/// The maximum number of members of an object that have no field of their own. It bounds the comparisons of names.
 const MAX_MEMBERS: usize = 128;
 
 /// The three segments of a token.
@@ -19,21 +20,21 @@ pub(crate) struct Segments<'t> {
     pub(crate) header: &'t str,
     pub(crate) claims: &'t str,
     pub(crate) signature: &'t str,
-    /// The first two and the dot between them: what is signed.
-    pub(crate) signed: &'t str,
+    /// The signing input: the first two segments and the dot between them (RFC 7515 §5.1).
+    pub(crate) signing_input: &'t str,
 }
 
-/// Takes a token apart; there must be exactly three segments.
+/// Splits a token into its segments, of which there must be exactly three.
 pub(crate) fn split(token: &str) -> Result<Segments<'_>, TokenError> {
-    let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Encoding)?;
-    let (header, claims) = signed.split_once('.').ok_or(TokenError::Encoding)?;
+    let (signing_input, signature) = token.rsplit_once('.').ok_or(TokenError::Encoding)?;
+    let (header, claims) = signing_input.split_once('.').ok_or(TokenError::Encoding)?;
     if claims.contains('.') {
         return Err(TokenError::Encoding);
     }
-    Ok(Segments { header, claims, signature, signed })
+    Ok(Segments { header, claims, signature, signing_input })
 }
 
-/// Room for what is decoded, used again and again so that checking a token allocates nothing for it.
+/// A reusable buffer for decoded segments, so that verifying a token does not allocate one.
 #[derive(Default)]
 pub(crate) struct DecodeBuffer {
     bytes: Vec<u8>,
@@ -47,7 +48,7 @@ pub(crate) struct Decoded<'s> {
 }
 
 impl DecodeBuffer {
-    /// Decodes base64url without padding, strictly: no other alphabet, no non-zero trailing bits.
+    /// Decodes base64url without padding (RFC 7515 §2). Other alphabets and non-zero trailing bits are rejected.
     pub(crate) fn decode(&mut self, segments: Segments<'_>) -> Result<Decoded<'_>, TokenError> {
         let length = |text: &str| text.len() / 4 * 3 + 3;
         let (header, claims) = (length(segments.header), length(segments.claims));
@@ -59,6 +60,12 @@ impl DecodeBuffer {
             claims: text(decode(segments.claims, claims)?, TokenPart::Claims)?,
             signature: decode(segments.signature, signature)?,
         })
+    }
+}
+
+impl Zeroize for DecodeBuffer {
+    fn zeroize(&mut self) {
+        self.bytes.zeroize();
     }
 }
 
@@ -74,7 +81,7 @@ fn text(bytes: &[u8], part: TokenPart) -> Result<&str, TokenError> {
     std::str::from_utf8(bytes).map_err(|_| TokenError::Json(part))
 }
 
-/// What matters of a header. Keys and certificates that it brings along are never looked at.
+/// The header parameters that are used. Keys and certificates in the header are ignored.
 #[derive(Debug)]
 pub(crate) struct Header<'s> {
     pub(crate) algorithm: Algorithm,
@@ -99,7 +106,7 @@ impl<'s> Header<'s> {
         })
     }
 
-    /// Whether the `typ` is this media type, with or without `application/`, in any case (RFC 7515 §4.1.9).
+    /// Returns whether the `typ` is this media type, with or without `application/`, in any case (RFC 7515 §4.1.9).
     pub(crate) fn has_type(&self, expected: &str) -> bool {
         const PREFIX: &str = "application/";
         let Some(typ) = self.typ.as_deref() else { return false };
@@ -144,13 +151,17 @@ impl<'s> Visitor<'s> for RawHeader<'s> {
     }
 }
 
-/// A member that may be there once.
+/// Sets a member, and returns an error for a second value.
 pub(crate) fn set_once<T, E: serde::de::Error>(member: &mut Option<T>, value: T) -> Result<(), E> {
-    if member.replace(value).is_some() { Err(E::custom("two members of one name")) } else { Ok(()) }
+    if member.replace(value).is_some() {
+        Err(E::custom("two members have the same name"))
+    } else {
+        Ok(())
+    }
 }
 
-/// The names of those members of an object that have no place of their own, so that a second one of a name is
-/// found. Empty, and without allocation, for most headers.
+/// The names of the members of an object that have no field of their own, to find duplicates. For most headers it is
+/// empty and does not allocate.
 #[derive(Default)]
 pub(crate) struct SeenNames<'s> {
     seen: Vec<Cow<'s, str>>,
@@ -159,14 +170,14 @@ pub(crate) struct SeenNames<'s> {
 impl<'s> SeenNames<'s> {
     pub(crate) fn add<E: serde::de::Error>(&mut self, name: Cow<'s, str>) -> Result<(), E> {
         if self.seen.len() == MAX_MEMBERS || self.seen.contains(&name) {
-            return Err(E::custom("too many members, or two of one name"));
+            return Err(E::custom("there are too many members, or two have the same name"));
         }
         self.seen.push(name);
         Ok(())
     }
 }
 
-/// A JSON string, borrowed where it has no escapes.
+/// A JSON string, borrowed if it has no escapes.
 pub(crate) struct Text<'s>(pub(crate) Cow<'s, str>);
 
 impl<'s> serde::Deserialize<'s> for Text<'s> {
@@ -220,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn a_segment_of_any_length_fits_the_scratch() {
+    fn a_segment_of_any_length_fits_the_buffer() {
         let mut buffer = DecodeBuffer::default();
         for length in 0..200 {
             let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(vec![b'{'; length]);
@@ -266,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn too_many_members_are_refused() {
+    fn too_many_members_are_rejected() {
         let members: Vec<_> = (0..=MAX_MEMBERS).map(|n| format!(r#""m{n}":0"#)).collect();
         let json = format!(r#"{{"alg":"ES256",{}}}"#, members.join(","));
         assert!(Header::parse(&json).is_err());

@@ -65,7 +65,10 @@
 //!
 //! # Features
 //!
-//! - `axum`: extractors for axum handlers.
+//! No feature is enabled by default.
+//!
+//! - `axum`: extractors for axum handlers, and the errors as responses of handlers.
+//! - `serde`: `Serialize` and `Deserialize` for [`Algorithm`], ids and times, and `Serialize` for lists of sessions.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod algorithm;

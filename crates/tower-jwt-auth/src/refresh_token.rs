@@ -1,10 +1,12 @@
 //! Refresh tokens: their claims, how they are issued and verified.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tower_jwt_auth_core::{PresentedToken, SecretHash, Session, SessionId, Timestamp, TokenId};
+use zeroize::Zeroizing;
 
 use crate::claims::ClaimsError;
 use crate::issuer::{IssueError, sign};
@@ -18,9 +20,10 @@ const TYPE: &str = "refresh+jwt";
 /// 6265bis §5.6), and a name has at most 64.
 pub(crate) const MAX_LENGTH: usize = 4096 - 64;
 
-/// The 128 random bits of a session. Its refresh tokens contain them; the store has only their hash.
+/// The 128 random bits of a session. Its refresh tokens contain them; the store has only their hash. They are wiped on
+/// drop.
 #[derive(Clone)]
-pub(crate) struct SessionSecret([u8; 16]);
+pub(crate) struct SessionSecret(Zeroizing<[u8; 16]>);
 
 impl SessionSecret {
     pub(crate) fn random() -> Result<Self, IssueError> {
@@ -28,11 +31,11 @@ impl SessionSecret {
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        bytes.try_into().ok().map(Self)
+        Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
     }
 
     pub(crate) fn hash(&self) -> SecretHash {
-        SecretHash::from_bytes(sha256(&[&self.0]))
+        SecretHash::from_bytes(sha256(&[self.0.as_slice()]))
     }
 }
 
@@ -41,11 +44,13 @@ impl SessionSecret {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RefreshClaims<'t> {
-    iss: std::borrow::Cow<'t, str>,
+    iss: Cow<'t, str>,
     sid: String,
     #[serde(rename = "gen")]
     generation: u64,
-    sec: String,
+    /// Borrowed from a text that is wiped: base64url has no escapes.
+    #[serde(borrow)]
+    sec: Cow<'t, str>,
     jti: String,
     exp: i64,
 }
@@ -53,7 +58,7 @@ struct RefreshClaims<'t> {
 /// Returns the id of the refresh token of a generation. Only a holder of one of the session's tokens can compute it.
 fn token_id(sid: SessionId, generation: u64, secret: &SessionSecret) -> TokenId {
     let generation = generation.to_be_bytes();
-    let hash = sha256(&[b"jti", sid.as_bytes(), &generation, &secret.0]);
+    let hash = sha256(&[b"jti", sid.as_bytes(), &generation, secret.0.as_slice()]);
     let mut id = [0; 16];
     id.copy_from_slice(&hash[..16]);
     TokenId::from_bytes(id)
@@ -68,18 +73,21 @@ pub(crate) fn issue(
 ) -> Result<RefreshToken, IssueError> {
     let record = session.record();
     let id = token_id(record.id, record.generation, secret);
+    let sec = Zeroizing::new(encode_base64url(secret.0.as_slice()));
     let claims = RefreshClaims {
         iss: record.issuer.as_str().into(),
         sid: record.id.to_string(),
         generation: record.generation,
-        sec: encode_base64url(&secret.0),
+        sec: sec.as_str().into(),
         jti: id.to_string(),
         exp: record.expires_at.unix_seconds(),
     };
-    let claims = serde_json::to_vec(&claims).map_err(ClaimsError::Serialize)?;
-    let text = sign(secrets.current(), TYPE, &claims)?;
+    // With room for the longest claims: a buffer that grows leaves copies behind.
+    let mut json = Zeroizing::new(Vec::with_capacity(MAX_LENGTH));
+    serde_json::to_writer(&mut *json, &claims).map_err(ClaimsError::Serialize)?;
+    let text = Zeroizing::new(sign(secrets.current(), TYPE, &json)?);
     if text.len() > MAX_LENGTH {
-        return Err(IssueError::TooLong { length: text.len(), most: MAX_LENGTH });
+        return Err(IssueError::TooLong { length: text.len(), max: MAX_LENGTH });
     }
     let valid_for = session.valid_until().since(now);
     Ok(RefreshToken { text, id, session_id: record.id, generation: record.generation, valid_for })
@@ -127,7 +135,7 @@ pub(crate) fn verify(
         return Err(InvalidRefreshToken);
     }
     let segments = jws::split(token).map_err(|_| InvalidRefreshToken)?;
-    let mut buffer = DecodeBuffer::default();
+    let mut buffer = Zeroizing::new(DecodeBuffer::default());
     let decoded = buffer.decode(segments).map_err(|_| InvalidRefreshToken)?;
     let header = Header::parse(decoded.header).map_err(|_| InvalidRefreshToken)?;
     let key =
@@ -136,7 +144,7 @@ pub(crate) fn verify(
         return Err(InvalidRefreshToken);
     }
     key.verifying_key()
-        .verify(segments.signed.as_bytes(), decoded.signature)
+        .verify(segments.signing_input.as_bytes(), decoded.signature)
         .map_err(|_| InvalidRefreshToken)?;
     let claims: RefreshClaims<'_> =
         serde_json::from_str(decoded.claims).map_err(|_| InvalidRefreshToken)?;
@@ -144,7 +152,7 @@ pub(crate) fn verify(
         return Err(InvalidRefreshToken);
     }
     let session_id: SessionId = claims.sid.parse().map_err(|_| InvalidRefreshToken)?;
-    let secret = decode_base64url(&claims.sec).ok_or(InvalidRefreshToken)?;
+    let secret = Zeroizing::new(decode_base64url(&claims.sec).ok_or(InvalidRefreshToken)?);
     let secret = SessionSecret::from_bytes(&secret).ok_or(InvalidRefreshToken)?;
     let id = token_id(session_id, claims.generation, &secret);
     if claims.jti != id.to_string() {
@@ -154,7 +162,8 @@ pub(crate) fn verify(
     Ok(VerifiedRefreshToken { session_id, generation: claims.generation, secret, id, expires_at })
 }
 
-/// A refresh token, which is a secret. `Debug` does not show its text.
+/// A refresh token, which is a secret. `Debug` does not show its text, which is wiped on drop. Copies in responses and in
+/// the buffers of the HTTP server are not wiped.
 ///
 /// # Examples
 ///
@@ -173,7 +182,7 @@ pub(crate) fn verify(
 /// ```
 #[derive(Clone)]
 pub struct RefreshToken {
-    text: String,
+    text: Zeroizing<String>,
     id: TokenId,
     session_id: SessionId,
     generation: u64,

@@ -2,7 +2,7 @@
 
 use crate::error::ConfigError;
 
-/// One or more scope tokens, separated by single spaces.
+/// Returns whether this is one or more scope tokens, separated by single spaces.
 fn is_scope(scope: &str) -> bool {
     scope.split(' ').all(is_token)
 }
@@ -11,11 +11,12 @@ fn is_token(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
 }
 
-/// As [`is_scope`]; empty stands for none.
+/// As [`is_scope`], and also accepts an empty string, which grants no scope.
 pub(crate) fn is_scope_or_none(scope: &str) -> bool {
     scope.is_empty() || is_scope(scope)
 }
 
+/// Checks a scope: one or more scope tokens.
 pub(crate) fn check(scope: &str) -> Result<(), ConfigError> {
     if is_scope(scope) { Ok(()) } else { Err(ConfigError::Scope { scope: scope.to_owned() }) }
 }

@@ -1,4 +1,5 @@
-//! Access tokens and refresh tokens: who issues them, who verifies them, what they say.
+//! Access tokens and refresh tokens: [`Issuer`] issues them, [`Verifier`] verifies access tokens, and [`Identity`] and
+//! [`Claims`] hold the claims of a verified token.
 
 pub use crate::claims::ClaimsError;
 pub use crate::error::{RequestError, TokenError, TokenPart};

@@ -62,7 +62,7 @@ impl KeyFile {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret)?;
         let file = Self {
-            signing_key: SigningKey::generate_pem()?,
+            signing_key: SigningKey::generate_pem()?.to_string(),
             refresh_secret: base64_simd::URL_SAFE_NO_PAD.encode_to_string(secret),
         };
         Ok(serde_json::to_string_pretty(&file)? + "\n")

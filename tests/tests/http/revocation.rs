@@ -93,7 +93,7 @@ async fn revoking_while_the_store_is_out_of_reach_is_an_error() {
     assert_eq!(harness.logout(tokens.refresh().as_str()).await.status, StatusCode::NO_CONTENT);
 }
 
-// A list that is behind asks the store; a store out of reach is 503, not 401.
+// A list that is behind asks the store; a store that is unavailable is 503, not 401.
 #[tokio::test]
 async fn a_stale_list_asks_the_store_and_fails_closed() {
     let harness = Harness::new();

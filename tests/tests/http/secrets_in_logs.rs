@@ -24,7 +24,7 @@ fn the_search_finds_what_it_is_to_find() {
 async fn logging_is_on_while_the_contract_runs() {
     let harness = Harness::new();
     harness.call("garbage").await;
-    assert!(!log_capture::lines_containing("refused a request").is_empty());
+    assert!(!log_capture::lines_containing("rejected a request").is_empty());
     tracing::trace!("a line at the lowest level");
     assert!(!log_capture::lines_containing("a line at the lowest level").is_empty());
 }

@@ -6,7 +6,18 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The body of a response: the inner service's, or the short JSON of a refusal.
+    /// The body of a response: that of the inner service, or the JSON of a rejection.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http_body::Body as _;
+    /// use http_body_util::Full;
+    /// use tower_jwt_auth::auth::AuthBody;
+    ///
+    /// let body = AuthBody::<Full<bytes::Bytes>>::default();
+    /// assert!(body.is_end_stream());
+    /// ```
     #[derive(Debug)]
     pub struct AuthBody<B> {
         #[pin]
@@ -19,7 +30,7 @@ pin_project! {
     #[project = KindProjection]
     enum Kind<B> {
         Inner { #[pin] body: B },
-        Refusal { json: Option<Bytes> },
+        Rejection { json: Option<Bytes> },
     }
 }
 
@@ -28,9 +39,9 @@ impl<B> AuthBody<B> {
         Self { kind: Kind::Inner { body } }
     }
 
-    /// `None` for an empty one.
-    pub(super) fn refusal(json: Option<Bytes>) -> Self {
-        Self { kind: Kind::Refusal { json } }
+    /// Creates the body of a rejection; an empty one for `None`.
+    pub(super) fn rejection(json: Option<Bytes>) -> Self {
+        Self { kind: Kind::Rejection { json } }
     }
 }
 
@@ -48,7 +59,7 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         match self.project().kind.project() {
             KindProjection::Inner { body } => body.poll_frame(cx),
-            KindProjection::Refusal { json } => {
+            KindProjection::Rejection { json } => {
                 Poll::Ready(json.take().map(|json| Ok(Frame::data(json.into()))))
             }
         }
@@ -57,14 +68,14 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Inner { body } => body.is_end_stream(),
-            Kind::Refusal { json } => json.is_none(),
+            Kind::Rejection { json } => json.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
-            Kind::Refusal { json } => {
+            Kind::Rejection { json } => {
                 SizeHint::with_exact(json.as_ref().map_or(0, |json| json.len() as u64))
             }
         }

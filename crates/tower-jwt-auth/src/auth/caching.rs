@@ -1,50 +1,50 @@
 use http::header::{CACHE_CONTROL, VARY};
 use http::{HeaderMap, HeaderValue};
 
-use crate::http::token_source::{Place, Sought};
+use crate::http::token_source::{TokenLocation, TokenSearch};
 
-/// What the caches on the way have to know of a response (RFC 9111 §3, §4.1).
+/// The headers that a response needs for the caches between service and client (RFC 9111 §3, §4.1).
 ///
-/// They do not share the response to a request with `Authorization` (RFC 9111 §3.5). Of a cookie or a query
-/// parameter they know nothing.
+/// Shared caches do not store the response to a request with `Authorization` (RFC 9111 §3.5). They do not know that a
+/// cookie or a query parameter carries a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Caching {
-    /// Another cookie, another response.
-    by_cookie: bool,
-    /// It is for the holder of the token.
-    private: bool,
+    /// Whether the response depends on a cookie.
+    varies_by_cookie: bool,
+    /// Whether the response is for the holder of the token alone.
+    is_private: bool,
 }
 
 impl Caching {
-    /// Nothing that they do not know.
-    pub(super) const UNTOUCHED: Self = Self { by_cookie: false, private: false };
+    /// No additional headers.
+    pub(super) const NONE: Self = Self { varies_by_cookie: false, is_private: false };
 
-    /// By where the token was sought, and whether something was there.
-    pub(super) fn of(sought: &Sought<'_>) -> Self {
-        let is_there = !matches!(sought.token, Ok(None));
-        match sought.place {
-            Place::Header => Self::UNTOUCHED,
-            Place::Query => Self { by_cookie: false, private: is_there },
-            Place::Cookie => Self { by_cookie: true, private: is_there },
+    /// Returns the headers for where the token was searched, and whether there were credentials.
+    pub(super) fn of(search: &TokenSearch<'_>) -> Self {
+        let is_present = !matches!(search.token, Ok(None));
+        match search.location {
+            TokenLocation::Header => Self::NONE,
+            TokenLocation::Query => Self { varies_by_cookie: false, is_private: is_present },
+            TokenLocation::Cookie => Self { varies_by_cookie: true, is_private: is_present },
         }
     }
 
-    /// Adds to what the service inside says, and takes nothing back.
-    pub(super) fn mark(self, headers: &mut HeaderMap) {
-        if self.by_cookie && !says(headers, VARY.as_str(), &["*", "cookie"]) {
+    /// Adds the headers to those of the inner service, and removes none.
+    pub(super) fn apply(self, headers: &mut HeaderMap) {
+        if self.varies_by_cookie && !has_member(headers, VARY.as_str(), &["*", "cookie"]) {
             headers.append(VARY, HeaderValue::from_static("Cookie"));
         }
-        // `public` and `s-maxage` speak of shared caches: whoever writes them has decided. `max-age` alone
-        // has not, and would let shared caches store.
+        // `public` and `s-maxage` are about shared caches: a service that sets them has decided. `max-age` alone is not,
+        // and would allow shared caches to store the response.
         let decided = ["public", "s-maxage", "private", "no-store"];
-        if self.private && !says(headers, CACHE_CONTROL.as_str(), &decided) {
+        if self.is_private && !has_member(headers, CACHE_CONTROL.as_str(), &decided) {
             headers.append(CACHE_CONTROL, HeaderValue::from_static("private"));
         }
     }
 }
 
-/// Whether one of these stands in the list that this field is (RFC 9110 §5.6.1), with or without an argument.
-fn says(headers: &HeaderMap, field: &str, names: &[&str]) -> bool {
+/// Returns whether a field that is a list (RFC 9110 §5.6.1) contains one of these members, with or without an argument.
+fn has_member(headers: &HeaderMap, field: &str, names: &[&str]) -> bool {
     let mut members =
         headers.get_all(field).into_iter().flat_map(|v| v.as_bytes().split(|byte| *byte == b','));
     members.any(|member| {
@@ -57,14 +57,14 @@ fn says(headers: &HeaderMap, field: &str, names: &[&str]) -> bool {
 mod tests {
     use super::*;
 
-    const FOR_ONE: Caching = Caching { by_cookie: true, private: true };
+    const PRIVATE_BY_COOKIE: Caching = Caching { varies_by_cookie: true, is_private: true };
 
-    fn marked(caching: Caching, inner: &[(&'static str, &'static str)]) -> (String, String) {
+    fn applied(caching: Caching, inner: &[(&'static str, &'static str)]) -> (String, String) {
         let mut headers = HeaderMap::new();
         for (name, value) in inner {
             headers.append(*name, HeaderValue::from_static(value));
         }
-        caching.mark(&mut headers);
+        caching.apply(&mut headers);
         let all = |name| {
             let values = headers.get_all(name).into_iter().map(|value| value.to_str().unwrap());
             values.collect::<Vec<_>>().join(", ")
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn vary_is_added_to_what_is_there() {
+    fn vary_is_added_to_the_members_of_the_inner_service() {
         for (inner, outer) in [
             (&[][..], "Cookie"),
             (&[("vary", "Origin")], "Origin, Cookie"),
@@ -83,7 +83,7 @@ mod tests {
             (&[("vary", "Origin"), ("vary", "COOKIE")], "Origin, COOKIE"),
             (&[("vary", "*")], "*"),
         ] {
-            assert_eq!(marked(FOR_ONE, inner).0, outer);
+            assert_eq!(applied(PRIVATE_BY_COOKIE, inner).0, outer);
         }
     }
 
@@ -101,31 +101,31 @@ mod tests {
             ("Private=\"set-cookie\"", "Private=\"set-cookie\""),
             ("no-store", "no-store"),
         ] {
-            assert_eq!(marked(FOR_ONE, &[("cache-control", inner)]).1, outer);
+            assert_eq!(applied(PRIVATE_BY_COOKIE, &[("cache-control", inner)]).1, outer);
         }
-        assert_eq!(marked(FOR_ONE, &[]).1, "private");
+        assert_eq!(applied(PRIVATE_BY_COOKIE, &[]).1, "private");
         let several = [("cache-control", "max-age=60"), ("cache-control", "public")];
-        assert_eq!(marked(FOR_ONE, &several).1, "max-age=60, public");
+        assert_eq!(applied(PRIVATE_BY_COOKIE, &several).1, "max-age=60, public");
     }
 
     #[test]
-    fn only_what_was_sought_is_told() {
-        let sought = |place, token| Caching::of(&Sought { place, token });
+    fn headers_follow_from_where_the_token_was_searched() {
+        let search = |location, token| Caching::of(&TokenSearch { location, token });
         let nothing = || Ok(None);
         for (caching, vary, cache_control) in [
-            (sought(Place::Header, nothing()), "", ""),
-            (sought(Place::Header, Ok(Some("t"))), "", ""),
-            (sought(Place::Query, nothing()), "", ""),
-            (sought(Place::Query, Ok(Some("t"))), "", "private"),
-            (sought(Place::Cookie, nothing()), "Cookie", ""),
-            (sought(Place::Cookie, Ok(Some("t"))), "Cookie", "private"),
+            (search(TokenLocation::Header, nothing()), "", ""),
+            (search(TokenLocation::Header, Ok(Some("t"))), "", ""),
+            (search(TokenLocation::Query, nothing()), "", ""),
+            (search(TokenLocation::Query, Ok(Some("t"))), "", "private"),
+            (search(TokenLocation::Cookie, nothing()), "Cookie", ""),
+            (search(TokenLocation::Cookie, Ok(Some("t"))), "Cookie", "private"),
             (
-                sought(Place::Cookie, Err(crate::error::RequestError::SeveralTokens)),
+                search(TokenLocation::Cookie, Err(crate::error::RequestError::SeveralTokens)),
                 "Cookie",
                 "private",
             ),
         ] {
-            assert_eq!(marked(caching, &[]), (vary.to_owned(), cache_control.to_owned()));
+            assert_eq!(applied(caching, &[]), (vary.to_owned(), cache_control.to_owned()));
         }
     }
 }

@@ -12,12 +12,12 @@ use super::caching::Caching;
 use crate::error::TokenError;
 use crate::http::challenge::{AuthError, Realm};
 use crate::http::origin::OriginPolicy;
-use crate::http::token_source::{Place, TokenSource};
+use crate::http::token_source::{TokenLocation, TokenSource};
 use crate::identity::Identity;
 use crate::revocation::{RevocationList, RevocationStatus};
 use crate::verifier::Verifier;
 
-/// Everything that a decision depends on beside the request and the time.
+/// The configuration of the layer. A decision depends on it, the request and the time.
 #[derive(Debug)]
 pub(super) struct AuthConfig<C> {
     pub(super) verifier: Verifier<C>,
@@ -49,28 +49,47 @@ impl<C> Clone for AuthConfig<C> {
     }
 }
 
-/// Whether a request needs a token.
+/// Whether a request without a token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
     Required,
     Optional,
 }
 
-/// What becomes of CORS preflights.
+/// The treatment of CORS preflights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PreflightMode {
-    Judge,
+    /// They need a token like any other request.
+    Authenticate,
+    /// They pass without a check.
     Pass,
 }
 
-/// What becomes of a token when the revocation list is behind.
+/// The treatment of a token whose revocation status is unknown, since the revocation list is behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum OnUnknown {
     QueryStore,
     Accept,
 }
 
-/// In the extensions of a request that carried no token where none is required.
+/// Marks, in the extensions of a request, that it carries no token and that the layer is
+/// [optional](super::JwtAuthLayer::optional).
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::{Identity, auth::Anonymous};
+///
+/// fn greeting<B>(request: &http::Request<B>) -> String {
+///     let extensions = request.extensions();
+///     match (extensions.get::<Identity>(), extensions.get::<Anonymous>()) {
+///         (Some(identity), _) => format!("Hello, {}", identity.subject()),
+///         (None, Some(_)) => "Hello, guest".to_owned(),
+///         (None, None) => "The route is outside of a JwtAuthLayer".to_owned(),
+///     }
+/// }
+/// assert_eq!(greeting(&http::Request::new(())), "The route is outside of a JwtAuthLayer");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Anonymous {
     pub(crate) realm: Realm,
@@ -82,60 +101,60 @@ pub(super) struct Preflight {
     pub(super) realm: Realm,
 }
 
-/// What becomes of a request.
+/// The decision on a request.
 pub(super) enum Decision {
-    /// It goes on, as this identity.
+    /// The request continues with this identity.
     Accept(Identity),
-    /// It goes on without an identity.
+    /// The request continues without an identity.
     AcceptAnonymous,
-    /// It goes on unjudged: a preflight.
-    Pass,
-    /// It is refused.
-    Refuse(AuthError),
-    /// The store has to be asked whether this identity has been revoked.
+    /// The request is a preflight and continues without a check.
+    AcceptPreflight,
+    /// The request is rejected.
+    Reject(AuthError),
+    /// The store must be queried whether this identity is revoked.
     QueryStore(Identity),
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
-    /// Decides from what is at hand, without waiting.
+    /// Decides on a request without waiting.
     pub(super) fn decide<B>(&self, request: &Request<B>, now: Timestamp) -> (Decision, Caching) {
         let headers = request.headers();
         if self.preflights == PreflightMode::Pass && is_preflight(request.method(), headers) {
-            return (Decision::Pass, Caching::UNTOUCHED);
+            return (Decision::AcceptPreflight, Caching::NONE);
         }
-        let sought = self.source.find(headers, request.uri());
-        let decision = match sought.token {
-            Err(error) => Decision::Refuse(error.into()),
+        let search = self.source.find(headers, request.uri());
+        let decision = match search.token {
+            Err(error) => Decision::Reject(error.into()),
             Ok(None) => match self.mode {
-                Mode::Required => Decision::Refuse(AuthError::Missing),
+                Mode::Required => Decision::Reject(AuthError::Missing),
                 Mode::Optional => Decision::AcceptAnonymous,
             },
             Ok(Some(token)) => {
-                if sought.place == Place::Cookie
+                if search.location == TokenLocation::Cookie
                     && is_unsafe(request.method(), headers)
                     && let Err(error) = self.origins.check(headers, request.uri())
                 {
-                    Decision::Refuse(error.into())
+                    Decision::Reject(error.into())
                 } else {
-                    self.judge(token, now)
+                    self.authenticate(token, now)
                 }
             }
         };
-        (decision, Caching::of(&sought))
+        (decision, Caching::of(&search))
     }
 
-    fn judge(&self, token: &str, now: Timestamp) -> Decision {
+    fn authenticate(&self, token: &str, now: Timestamp) -> Decision {
         match self.verifier.verify(token, now) {
-            Err(error) => Decision::Refuse(error.into()),
-            Ok(identity) => self.judge_revocation(identity, now),
+            Err(error) => Decision::Reject(error.into()),
+            Ok(identity) => self.check_revocation(identity, now),
         }
     }
 
-    fn judge_revocation(&self, identity: Identity, now: Timestamp) -> Decision {
+    fn check_revocation(&self, identity: Identity, now: Timestamp) -> Decision {
         let keys = identity.revocation_keys();
         match self.revocations.lookup(keys, self.max_staleness, now) {
             RevocationStatus::NotRevoked => Decision::Accept(identity),
-            RevocationStatus::Revoked => Decision::Refuse(TokenError::Revoked.into()),
+            RevocationStatus::Revoked => Decision::Reject(TokenError::Revoked.into()),
             RevocationStatus::Unknown => match self.on_unknown {
                 OnUnknown::QueryStore => Decision::QueryStore(identity),
                 OnUnknown::Accept => Decision::Accept(identity),
@@ -144,7 +163,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
     }
 }
 
-/// Asks the store what the list cannot tell.
+/// Queries the store for an identity whose status the revocation list does not know.
 pub(super) async fn query_store(
     revocations: RevocationList,
     identity: Identity,
@@ -156,24 +175,24 @@ pub(super) async fn query_store(
         Err(error) => {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the revocation list is behind and the store does not answer"
+                "the revocation list is behind and the store is unavailable"
             );
             Err(AuthError::Unavailable)
         }
     }
 }
 
-/// A CORS preflight (of the Fetch standard); it never carries credentials.
+/// Returns whether a request is a CORS preflight (Fetch standard), which never carries credentials.
 fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
     method == Method::OPTIONS
         && headers.contains_key(ORIGIN)
         && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Whether a request may change something, or opens a WebSocket, through which it may later.
+/// Returns whether a request may change state, or opens a WebSocket, over which later messages may.
 fn is_unsafe(method: &Method, headers: &HeaderMap) -> bool {
-    let is_read = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
-    let asks_upgrade = headers.contains_key(UPGRADE)
+    let is_safe = matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS);
+    let requests_upgrade = headers.contains_key(UPGRADE)
         || headers.get_all(CONNECTION).iter().any(|value| {
             value
                 .as_bytes()
@@ -181,11 +200,11 @@ fn is_unsafe(method: &Method, headers: &HeaderMap) -> bool {
                 .any(|option| option.trim_ascii().eq_ignore_ascii_case(b"upgrade"))
         })
         || headers.contains_key("sec-websocket-key");
-    // WebSockets over HTTP/2 are opened with CONNECT (RFC 8441 §4), which is no read.
-    !is_read || asks_upgrade
+    // WebSockets over HTTP/2 are opened with CONNECT (RFC 8441 §4), which is not a safe method.
+    !is_safe || requests_upgrade
 }
 
-/// Keeps what authenticates out of logs that show headers.
+/// Marks credentials as sensitive, so that they do not appear in logs that show headers.
 pub(super) fn mark_sensitive(headers: &mut HeaderMap) {
     for name in [AUTHORIZATION, COOKIE] {
         if let http::header::Entry::Occupied(mut entry) = headers.entry(name) {

@@ -12,11 +12,31 @@ use super::caching::Caching;
 use crate::http::challenge::{AuthError, Realm, takes_body};
 use crate::identity::Identity;
 
-/// A decision that waits for the store.
+/// A query of the store whether an identity is revoked.
 type StoreQuery = Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>;
 
 pin_project! {
-    /// The response of [`JwtAuth`](super::JwtAuth).
+    /// The response future of [`JwtAuth`](super::JwtAuth).
+    ///
+    /// # Panics
+    ///
+    /// Polling it after completion panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tower::Service;
+    /// use tower_jwt_auth::auth::{JwtAuth, ResponseFuture};
+    ///
+    /// /// A service that contains `JwtAuth` names its future without a box.
+    /// fn call<S>(service: &mut JwtAuth<S>, request: Request<()>) -> ResponseFuture<S, ()>
+    /// where
+    ///     S: Service<Request<()>, Response = Response<()>> + Clone,
+    /// {
+    ///     service.call(request)
+    /// }
+    /// ```
     pub struct ResponseFuture<S, ReqBody>
     where
         S: Service<Request<ReqBody>>,
@@ -30,11 +50,11 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<S, ReqBody, F> {
-        /// The request went on.
+        /// The inner service handles the request.
         Inner { #[pin] future: F },
-        /// The request was refused at once.
-        Refused { response: Option<Response<Refusal>> },
-        /// The store is being asked; the service was polled ready and waits with its request.
+        /// The request is rejected.
+        Rejected { response: Option<Response<RejectionBody>> },
+        /// The store is being queried. The service has been polled ready and waits with its request.
         Querying {
             decision: StoreQuery,
             realm: Realm,
@@ -43,8 +63,8 @@ pin_project! {
     }
 }
 
-/// The body of a refusal, whatever the inner service's is.
-type Refusal = Option<bytes::Bytes>;
+/// The body of a rejection, whatever the type of the inner service's body.
+type RejectionBody = Option<bytes::Bytes>;
 
 impl<S, ReqBody> ResponseFuture<S, ReqBody>
 where
@@ -54,8 +74,8 @@ where
         Self { state: State::Inner { future }, caching }
     }
 
-    pub(super) fn refused(response: Response<Refusal>, caching: Caching) -> Self {
-        Self { state: State::Refused { response: Some(response) }, caching }
+    pub(super) fn rejected(response: Response<RejectionBody>, caching: Caching) -> Self {
+        Self { state: State::Rejected { response: Some(response) }, caching }
     }
 
     pub(super) fn querying(
@@ -70,16 +90,19 @@ where
     }
 }
 
-/// Panics as the futures of the standard library and of tower do: the caller has polled a future once more after its
-/// result.
+/// Panics, as futures of the standard library and of tower do if they are polled after completion.
 #[cold]
 pub(super) fn polled_after_completion() -> ! {
     panic!("`ResponseFuture` polled after completion")
 }
 
-/// The response to a request that is refused, and a word about it for the log.
-pub(super) fn refusal(error: AuthError, realm: &Realm, with_body: bool) -> Response<Refusal> {
-    tracing::debug!(status = error.status().as_u16(), reason = %error, "refused a request");
+/// Logs the rejection of a request, and returns its response.
+pub(super) fn rejection(
+    error: AuthError,
+    realm: &Realm,
+    with_body: bool,
+) -> Response<RejectionBody> {
+    tracing::debug!(status = error.status().as_u16(), reason = %error, "rejected a request");
     error.response(realm, with_body)
 }
 
@@ -96,13 +119,13 @@ where
             let next = match state.as_mut().project() {
                 StateProjection::Inner { future } => {
                     let mut response = ready!(future.poll(cx))?;
-                    caching.mark(response.headers_mut());
+                    caching.apply(response.headers_mut());
                     return Poll::Ready(Ok(response.map(AuthBody::inner)));
                 }
-                StateProjection::Refused { response } => {
+                StateProjection::Rejected { response } => {
                     let Some(mut response) = response.take() else { polled_after_completion() };
-                    caching.mark(response.headers_mut());
-                    return Poll::Ready(Ok(response.map(AuthBody::refusal)));
+                    caching.apply(response.headers_mut());
+                    return Poll::Ready(Ok(response.map(AuthBody::rejection)));
                 }
                 StateProjection::Querying { decision, realm, ready } => {
                     let decision = ready!(decision.as_mut().poll(cx));
@@ -116,8 +139,8 @@ where
                         }
                         Err(error) => {
                             let with_body = takes_body(request.headers());
-                            let response = Some(refusal(error, realm, with_body));
-                            State::Refused { response }
+                            let response = Some(rejection(error, realm, with_body));
+                            State::Rejected { response }
                         }
                     }
                 }

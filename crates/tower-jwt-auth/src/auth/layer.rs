@@ -58,9 +58,9 @@ pub struct JwtAuthLayer<C = ()> {
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
-    /// Checks with this verifier and this revocation list.
+    /// Creates a layer that checks tokens with this verifier and this revocation list.
     ///
-    /// A service that checks the tokens of other people's issuers and revokes none itself says so with
+    /// A service that accepts the tokens of other issuers, and does not see their revocations, opts out explicitly with
     /// [`RevocationList::none`].
     pub fn new(verifier: Verifier<C>, revocations: RevocationList) -> Self {
         Self {
@@ -73,13 +73,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
                 clock: Arc::new(SystemClock::new()),
                 max_staleness: DEFAULT_MAX_STALENESS,
                 on_unknown: OnUnknown::QueryStore,
-                preflights: PreflightMode::Judge,
+                preflights: PreflightMode::Authenticate,
                 mode: Mode::Required,
             },
         }
     }
 
-    /// Checks the access tokens of these sessions, by their clock and revocation list.
+    /// Creates a layer that checks the access tokens of these sessions, with their clock and revocation list.
     pub fn for_sessions(sessions: &Sessions<C>) -> Self
     where
         C: Serialize,
@@ -89,59 +89,60 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
             .with_clock(Arc::clone(sessions.issuer().clock()))
     }
 
-    /// Where to look for the token; in the `Authorization` header alone, unless set.
+    /// Sets where requests carry the token; in the `Authorization` header alone, unless set.
     pub fn with_source(mut self, source: TokenSource) -> Self {
         self.config.source = source;
         self
     }
 
-    /// Which origins may cause requests that carry the token in a cookie; the same origin, unless set.
+    /// Sets which origins may cause requests with an unsafe method that carry the token in a cookie; the same origin
+    /// alone, unless set.
     pub fn with_origins(mut self, origins: OriginPolicy) -> Self {
         self.config.origins = origins;
         self
     }
 
-    /// The realm that challenges name (RFC 9110 §11.5); `api`, unless set.
+    /// Sets the realm in challenges (RFC 9110 §11.5); `api`, unless set.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] when it is empty or not visible ASCII.
+    /// Returns [`ConfigError::Name`] if it is empty or contains anything other than visible ASCII and spaces.
     pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
         self.config.realm = Realm::new(realm)?;
         Ok(self)
     }
 
-    /// How old the revocation list may be to be believed; 30 seconds, unless set. Beyond it the store is asked
-    /// for every request, and what it cannot answer is refused with 503.
+    /// Sets the maximum age of the revocation list; 30 seconds, unless set. An older list does not decide: the store is
+    /// queried for every request, and a request is rejected with 503 if the store is unavailable.
     pub fn with_max_staleness(mut self, max_staleness: Duration) -> Self {
         self.config.max_staleness = max_staleness;
         self
     }
 
-    /// Goes on with what the revocation list knows, however old or incomplete it is.
+    /// Accepts the decision of the revocation list even if the list is older than the maximum age or incomplete.
     ///
-    /// Dangerous: while the store is out of reach, tokens that were revoked on other nodes are accepted until
-    /// they expire.
+    /// Dangerous: while the store is unavailable, tokens that were revoked on other nodes are accepted until they
+    /// expire.
     pub fn dangerous_accept_stale_revocations(mut self) -> Self {
         self.config.on_unknown = OnUnknown::Accept;
         self
     }
 
-    /// Lets CORS preflights pass unjudged, for services that answer them inside. A CORS layer outside of this
-    /// one is the usual way.
+    /// Accepts CORS preflights without a check, for services that answer them inside of this layer. Usually a CORS
+    /// layer outside of this one answers them.
     pub fn allow_preflights(mut self) -> Self {
         self.config.preflights = PreflightMode::Pass;
         self
     }
 
-    /// Another clock, for tests.
+    /// Sets the clock, for tests; the system clock, unless set.
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.config.clock = Arc::new(clock);
         self
     }
 
-    /// Lets requests without credentials pass, marked as [`Anonymous`](super::Anonymous). Requests with a token that
-    /// is not accepted are rejected all the same.
+    /// Accepts requests without credentials, and marks them as [`Anonymous`](super::Anonymous). Requests with an
+    /// invalid token are still rejected.
     pub fn optional(mut self) -> Self {
         self.config.mode = Mode::Optional;
         self

@@ -1,5 +1,5 @@
-//! Checks of access tokens: [`JwtAuthLayer`], the layers that require more of an identity, and what they read and
-//! write of HTTP.
+//! Access token checks: [`JwtAuthLayer`] authenticates requests, the `Require…Layer`s check scope, login time or a
+//! predicate, and [`TokenSource`] and [`OriginPolicy`] set which requests they accept.
 
 mod body;
 mod caching;

@@ -10,11 +10,31 @@ use tower_service::Service;
 
 use super::body::AuthBody;
 use super::decision::{Anonymous, AuthConfig, Decision, Preflight, mark_sensitive, query_store};
-use super::future::{ResponseFuture, refusal};
+use super::future::{ResponseFuture, rejection};
 use crate::http::challenge::takes_body;
 use crate::identity::Identity;
 
-/// The service that [`JwtAuthLayer`](super::JwtAuthLayer) makes of another one.
+/// The service that [`JwtAuthLayer`](super::JwtAuthLayer) creates around the service `S`.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Empty;
+/// use tower::{Layer, ServiceExt, service_fn};
+/// use tower_jwt_auth::{Issuer, JwtAuthLayer, RevocationList, SigningKey, Verifier};
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// let layer = JwtAuthLayer::new(Verifier::new(&issuer), RevocationList::none());
+/// let service = layer.layer(service_fn(async |_: Request<()>| {
+///     Ok::<_, std::convert::Infallible>(Response::new(Empty::<bytes::Bytes>::new()))
+/// }));
+/// let response = service.oneshot(Request::new(())).await?;
+/// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use]
 pub struct JwtAuth<S, C = ()> {
     inner: S,
@@ -28,10 +48,10 @@ impl<S, C> JwtAuth<S, C> {
 }
 
 impl<S: Clone, C> JwtAuth<S, C> {
-    /// Takes out the service that was polled ready, and leaves one that was not.
+    /// Takes the service that was polled ready, and leaves a clone that was not.
     fn take_ready(&mut self) -> S {
-        let fresh = self.inner.clone();
-        mem::replace(&mut self.inner, fresh)
+        let clone = self.inner.clone();
+        mem::replace(&mut self.inner, clone)
     }
 }
 
@@ -51,7 +71,7 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let (decision, caching) = self.config.decide(&request, self.config.clock.now());
         mark_sensitive(request.headers_mut());
-        // What a layer outside of this one put in is not this one's word.
+        // Removes identities inserted by outer layers: only this layer vouches for the request.
         request.extensions_mut().remove::<Identity>();
         request.extensions_mut().remove::<Anonymous>();
         request.extensions_mut().remove::<Preflight>();
@@ -66,17 +86,17 @@ where
                 request.extensions_mut().insert(Anonymous { realm });
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
-            Decision::Pass => {
+            Decision::AcceptPreflight => {
                 let realm = self.config.realm.clone();
                 request.extensions_mut().insert(Preflight { realm });
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
-            Decision::Refuse(error) => {
-                // What was made ready for this request must not stay reserved: a concurrency limit counts it.
+            Decision::Reject(error) => {
+                // A concurrency limit has reserved a permit for this request. Dropping the ready service releases it.
                 drop(self.take_ready());
                 let with_body = takes_body(request.headers());
-                let response = refusal(error, &self.config.realm, with_body);
-                ResponseFuture::refused(response, caching)
+                let response = rejection(error, &self.config.realm, with_body);
+                ResponseFuture::rejected(response, caching)
             }
             Decision::QueryStore(mut identity) => {
                 identity.set_realm(&self.config.realm);

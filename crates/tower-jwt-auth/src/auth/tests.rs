@@ -1,4 +1,4 @@
-//! How the middleware behaves as a tower service: readiness, reservations, waiting.
+//! The middleware as a tower service: readiness, permits, waiting for the store.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -70,7 +70,7 @@ async fn readiness_is_the_inner_services() {
 }
 
 #[tokio::test]
-async fn a_refused_request_never_reaches_the_inner_service() {
+async fn a_rejected_request_never_reaches_the_inner_service() {
     let (sessions, _) = sessions().await;
     let layer = JwtAuthLayer::for_sessions(&sessions);
     let (mut service, mut handle) = mock::spawn_with(move |mock| layer.layer(mock));
@@ -83,9 +83,9 @@ async fn a_refused_request_never_reaches_the_inner_service() {
     assert!(handle.next_request().await.is_none());
 }
 
-/// One request at a time: a service that kept its permit would make the next one wait for ever.
+/// One request at a time: a service that kept its permit would block the next request indefinitely.
 #[tokio::test]
-async fn a_refusal_gives_up_what_was_reserved_for_it() {
+async fn a_rejection_releases_the_permit() {
     let (sessions, bearer) = sessions().await;
     let auth = JwtAuthLayer::for_sessions(&sessions);
     let scoped = RequireScopeLayer::new("admin").unwrap();
@@ -94,8 +94,8 @@ async fn a_refusal_gives_up_what_was_reserved_for_it() {
     let mut service = inside.service(service_fn(ok));
     let mut idle = service.clone();
     for _ in 0..3 {
-        let refused = service.ready().await.unwrap().call(without()).await.unwrap();
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let rejected = service.ready().await.unwrap().call(without()).await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
         let accepted = tokio::time::timeout(Duration::from_secs(5), async {
             idle.ready().await.unwrap().call(with(&bearer)).await.unwrap()
         });
@@ -104,14 +104,14 @@ async fn a_refusal_gives_up_what_was_reserved_for_it() {
     let inside = ServiceBuilder::new().layer(auth).layer(scoped).layer(limited);
     let mut service = inside.service(service_fn(ok));
     let mut other = service.clone();
-    let refused = service.ready().await.unwrap().call(with(&bearer)).await.unwrap();
-    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let rejected = service.ready().await.unwrap().call(with(&bearer)).await.unwrap();
+    assert_eq!(rejected.status(), StatusCode::FORBIDDEN);
     let free = tokio::time::timeout(Duration::from_secs(5), other.ready()).await;
     assert!(free.is_ok(), "the permit is free");
 }
 
 #[tokio::test]
-async fn buffers_and_limits_may_stand_on_either_side() {
+async fn buffers_and_limits_work_on_either_side() {
     let (sessions, bearer) = sessions().await;
     let auth = JwtAuthLayer::for_sessions(&sessions);
     let around = || (BufferLayer::<Req>::new(4), ConcurrencyLimitLayer::new(1));
@@ -143,7 +143,7 @@ async fn buffers_and_limits_may_stand_on_either_side() {
     }
 }
 
-/// A log that is out of step with its readers and answers questions when it is told to.
+/// A log that cannot be followed, and that answers a query once it is notified.
 #[derive(Clone, Default)]
 struct SlowLog {
     answer: Arc<Notify>,
@@ -171,7 +171,7 @@ impl RevocationLog for SlowLog {
 }
 
 #[tokio::test]
-async fn while_the_store_is_asked_the_service_that_was_ready_waits() {
+async fn the_ready_service_waits_while_the_store_is_queried() {
     let (sessions, bearer) = sessions().await;
     let log = SlowLog::default();
     let list = RevocationList::follow(log.clone()).unwrap();
@@ -189,7 +189,7 @@ async fn while_the_store_is_asked_the_service_that_was_ready_waits() {
     assert!(free.is_ok());
 }
 
-/// A gateway may have two layers for the same claims; the inner one's word counts, not the outer one's.
+/// A gateway may have two layers for the same claims: the inner one decides.
 #[tokio::test]
 async fn an_identity_from_outside_of_the_layer_does_not_pass_through_it() {
     let (sessions, bearer) = sessions().await;
@@ -211,8 +211,8 @@ async fn an_identity_from_outside_of_the_layer_does_not_pass_through_it() {
 }
 
 #[tokio::test]
-async fn the_body_of_a_refusal_is_one_frame_of_known_length() {
-    let mut body = AuthBody::<Full<Bytes>>::refusal(Some(Bytes::from("{}")));
+async fn the_body_of_a_rejection_is_one_frame_of_known_length() {
+    let mut body = AuthBody::<Full<Bytes>>::rejection(Some(Bytes::from("{}")));
     assert_eq!(body.size_hint().exact(), Some(2));
     assert!(!body.is_end_stream());
     let frame = body.frame().await.unwrap().unwrap();

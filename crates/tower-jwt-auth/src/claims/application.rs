@@ -4,25 +4,46 @@ use serde_json::{Map, Value};
 
 use super::REGISTERED;
 
-/// Why the application's own claims cannot be put into a token.
+/// The reason why claims of the application are not valid in a token.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::tokens::{ClaimsError, IssueError};
+/// use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
+///
+/// #[derive(Clone, serde::Serialize, serde::Deserialize)]
+/// struct Profile { sub: String }
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+/// let sessions = Sessions::builder(issuer, RefreshSecrets::generate()?, MemoryStore::new())
+///     .claims::<Profile>()
+///     .build()?;
+/// let sign_in = SignIn::new("alice").with_claims(Profile { sub: "bob".into() });
+/// let error = sessions.start(sign_in).await.unwrap_err();
+/// assert!(error.to_string().contains("the claim sub is written by the library"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ClaimsError {
-    /// They do not serialize to a JSON object (or to null, for none).
+    /// The claims do not serialize to a JSON object, or to null for no claims.
     #[error("the claims do not serialize to a JSON object")]
-    NoObject,
-    /// One of them goes by a name that the library writes itself.
-    #[error("the claim {0} is written by the library: give yours another name")]
+    NotAnObject,
+    /// A claim has the name of a claim that the library writes.
+    #[error("the claim {0} is written by the library: give your claim another name")]
     Registered(&'static str),
-    /// What a store kept of them is not what the application's type takes.
-    #[error("the claims that the store kept do not fit the application's type")]
+    /// The claims in the store do not deserialize into the application's type.
+    #[error("the claims in the store do not fit the application's type: {0}")]
     Deserialize(#[source] serde_json::Error),
-    /// They could not be serialized.
-    #[error("the claims could not be serialized")]
+    /// The claims could not be serialized.
+    #[error("the claims could not be serialized: {0}")]
     Serialize(#[source] serde_json::Error),
 }
 
-/// The application's own claims: the members of a JSON object, none of a registered name.
+/// The application's own claims: the members of a JSON object, without registered names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ApplicationClaims(Map<String, Value>);
 
@@ -31,15 +52,15 @@ impl ApplicationClaims {
         match serde_json::to_value(claims).map_err(ClaimsError::Serialize)? {
             Value::Null => Ok(Self::default()),
             Value::Object(members) => Self::checked(members),
-            _ => Err(ClaimsError::NoObject),
+            _ => Err(ClaimsError::NotAnObject),
         }
     }
 
-    /// As a store kept them.
+    /// Parses the claims from the text in a store.
     pub(crate) fn from_json(json: &str) -> Result<Self, ClaimsError> {
         match serde_json::from_str(json) {
             Ok(Value::Object(members)) => Self::checked(members),
-            Ok(_) => Err(ClaimsError::NoObject),
+            Ok(_) => Err(ClaimsError::NotAnObject),
             Err(error) => Err(ClaimsError::Deserialize(error)),
         }
     }
@@ -51,12 +72,12 @@ impl ApplicationClaims {
         }
     }
 
-    /// As the application's own type.
+    /// Deserializes the claims into the application's own type.
     pub(crate) fn to<C: DeserializeOwned>(&self) -> Result<C, ClaimsError> {
         let members = &self.0;
         match C::deserialize(members) {
             Ok(claims) => Ok(claims),
-            // A type that serialized to null, as `()` does.
+            // A type that serializes to null, as `()` does.
             Err(_) if members.is_empty() => {
                 C::deserialize(Value::Null).map_err(ClaimsError::Deserialize)
             }
@@ -69,7 +90,7 @@ impl ApplicationClaims {
         serde_json::to_string(&self.0).unwrap_or_else(|_| "{}".to_owned())
     }
 
-    /// All claims of a token: these and the registered ones.
+    /// Serializes all claims of a token: these and the registered ones.
     pub(crate) fn with_registered<R: Serialize>(
         &self,
         registered: &R,
@@ -90,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn registered_names_are_refused() {
+    fn registered_names_are_rejected() {
         for name in REGISTERED {
             let claims = serde_json::json!({ name: 1, "mine": 2 });
             let error = ApplicationClaims::new(&claims).unwrap_err();
@@ -102,14 +123,14 @@ mod tests {
     #[test]
     fn claims_are_an_object_or_nothing() {
         assert!(ApplicationClaims::new(&()).is_ok());
-        assert!(matches!(ApplicationClaims::new(&1), Err(ClaimsError::NoObject)));
-        assert!(matches!(ApplicationClaims::new(&"x"), Err(ClaimsError::NoObject)));
+        assert!(matches!(ApplicationClaims::new(&1), Err(ClaimsError::NotAnObject)));
+        assert!(matches!(ApplicationClaims::new(&"x"), Err(ClaimsError::NotAnObject)));
         assert!(ApplicationClaims::from_json("null").is_err());
         assert!(ApplicationClaims::from_json(r#"{"a":"#).is_err());
     }
 
     #[test]
-    fn all_claims_stand_in_one_object() {
+    fn all_claims_are_in_one_object() {
         let own = ApplicationClaims::from_json(r#"{"name":"A \"quoted\" 😀"}"#).unwrap();
         let all = own.with_registered(&serde_json::json!({ "iss": "i" })).unwrap();
         let all: Value = serde_json::from_str(&all).unwrap();

@@ -9,9 +9,9 @@ use tower_jwt_auth_core::Timestamp;
 use crate::error::{TokenError, TokenPart};
 use crate::jws::{SeenNames, Text, set_once};
 
-/// The registered claims of a token, as far as they are there.
+/// The registered claims of a token. Missing ones are `None`.
 #[derive(Default)]
-pub(crate) struct Registered<'s> {
+pub(crate) struct RegisteredClaims<'s> {
     pub(crate) iss: Option<Cow<'s, str>>,
     pub(crate) sub: Option<Cow<'s, str>>,
     pub(crate) aud: Option<Audience<'s>>,
@@ -24,20 +24,20 @@ pub(crate) struct Registered<'s> {
     pub(crate) auth_time: Option<Timestamp>,
     pub(crate) scope: Option<Cow<'s, str>>,
     others: SeenNames<'s>,
-    reading: Reading,
+    state: ParseState,
 }
 
-/// What is being read, to tell whose error it is.
+/// The part of the claims set that is being parsed, which attributes an error to it.
 #[derive(Clone, Copy, Default)]
-enum Reading {
+enum ParseState {
     /// The object and its member names.
     #[default]
     Object,
     /// The value of a registered claim.
     Claim(&'static str),
-    /// What is the application's own.
+    /// A claim of the application.
     Application,
-    /// Nothing any more.
+    /// The whole object has been parsed.
     Complete,
 }
 
@@ -56,27 +56,27 @@ impl Audience<'_> {
     }
 }
 
-/// Reads the registered claims and hands all others to the application's type, in one pass.
+/// Parses the registered claims and passes all others to the application's type, in one pass.
 ///
-/// Whatever the application's type does, every member is read and none may come twice.
+/// Every member is parsed and must be unique, whatever the application's type reads.
 pub(crate) fn parse<'s, C: Deserialize<'s>>(
     json: &'s str,
-) -> Result<(Registered<'s>, C), TokenError> {
-    let mut registered = Registered::default();
+) -> Result<(RegisteredClaims<'s>, C), TokenError> {
+    let mut registered = RegisteredClaims::default();
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let intercept = RegisteredFilter { inner: &mut deserializer, registered: &mut registered };
-    let claims = C::deserialize(intercept);
-    let is_whole = deserializer.end().is_ok();
-    match (claims, registered.reading) {
-        (Ok(claims), Reading::Complete) if is_whole => Ok((registered, claims)),
-        (Err(error), Reading::Claim(name)) if error.is_data() => Err(TokenError::Mistyped(name)),
-        (Err(error), Reading::Application) if error.is_data() => Err(TokenError::Claims),
+    let filter = RegisteredFilter { inner: &mut deserializer, registered: &mut registered };
+    let claims = C::deserialize(filter);
+    let is_complete = deserializer.end().is_ok();
+    match (claims, registered.state) {
+        (Ok(claims), ParseState::Complete) if is_complete => Ok((registered, claims)),
+        (Err(error), ParseState::Claim(name)) if error.is_data() => Err(TokenError::Mistyped(name)),
+        (Err(error), ParseState::Application) if error.is_data() => Err(TokenError::Claims),
         _ => Err(TokenError::Json(TokenPart::Claims)),
     }
 }
 
-impl<'s> Registered<'s> {
-    /// Reads the value of a registered claim; false for a claim that is not one.
+impl<'s> RegisteredClaims<'s> {
+    /// Parses the value of a registered claim. Returns `false` for any other claim, whose value is left.
     fn read<A: MapAccess<'s>>(&mut self, name: &str, map: &mut A) -> Result<bool, A::Error> {
         match name {
             "iss" => self.read_text("iss", map, |claims| &mut claims.iss),
@@ -123,22 +123,22 @@ impl<'s> Registered<'s> {
         name: &'static str,
         map: &mut A,
     ) -> Result<T, A::Error> {
-        self.reading = Reading::Claim(name);
+        self.state = ParseState::Claim(name);
         let value = map.next_value()?;
-        self.reading = Reading::Object;
+        self.state = ParseState::Object;
         Ok(value)
     }
 }
 
-/// A deserializer that keeps the registered claims for itself and shows its visitor the others.
+/// A deserializer that stores the registered claims and passes the others to its visitor.
 struct RegisteredFilter<'r, 's, D> {
     inner: D,
-    registered: &'r mut Registered<'s>,
+    registered: &'r mut RegisteredClaims<'s>,
 }
 
 impl<'r, 's, D: Deserializer<'s>> RegisteredFilter<'r, 's, D> {
     fn map<V: Visitor<'s>>(self, visitor: V) -> Result<V::Value, D::Error> {
-        self.inner.deserialize_map(InterceptMap { inner: visitor, registered: self.registered })
+        self.inner.deserialize_map(FilteredMap { inner: visitor, registered: self.registered })
     }
 }
 
@@ -161,7 +161,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for RegisteredFilter<'_, 'de, 
         visitor.visit_newtype_struct(self)
     }
 
-    /// `()` stands for no claims of one's own.
+    /// Accepts `()` as the type of an application without claims.
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
         self.map(IgnoreAll(PhantomData))?;
         visitor.visit_unit()
@@ -185,13 +185,13 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for RegisteredFilter<'_, 'de, 
     }
 }
 
-/// Both the visitor of the object and the access to it.
-struct InterceptMap<'r, 's, T> {
+/// The visitor of the object, and the access to its members.
+struct FilteredMap<'r, 's, T> {
     inner: T,
-    registered: &'r mut Registered<'s>,
+    registered: &'r mut RegisteredClaims<'s>,
 }
 
-impl<'s, V: Visitor<'s>> Visitor<'s> for InterceptMap<'_, 's, V> {
+impl<'s, V: Visitor<'s>> Visitor<'s> for FilteredMap<'_, 's, V> {
     type Value = V::Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -199,39 +199,39 @@ impl<'s, V: Visitor<'s>> Visitor<'s> for InterceptMap<'_, 's, V> {
     }
 
     fn visit_map<A: MapAccess<'s>>(self, map: A) -> Result<V::Value, A::Error> {
-        let mut rest = InterceptMap { inner: map, registered: self.registered };
+        let mut rest = FilteredMap { inner: map, registered: self.registered };
         let claims = self.inner.visit_map(&mut rest)?;
-        rest.registered.reading = Reading::Object;
-        // A type that stopped reading early must not leave members unseen.
+        rest.registered.state = ParseState::Object;
+        // A type may stop early: the remaining members are parsed all the same.
         while rest.next_key::<IgnoredAny>()?.is_some() {
             rest.next_value::<IgnoredAny>()?;
         }
-        rest.registered.reading = Reading::Complete;
+        rest.registered.state = ParseState::Complete;
         Ok(claims)
     }
 }
 
-impl<'s, A: MapAccess<'s>> MapAccess<'s> for InterceptMap<'_, 's, A> {
+impl<'s, A: MapAccess<'s>> MapAccess<'s> for FilteredMap<'_, 's, A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'s>>(
         &mut self,
         seed: K,
     ) -> Result<Option<K::Value>, A::Error> {
-        self.registered.reading = Reading::Object;
+        self.registered.state = ParseState::Object;
         while let Some(Text(name)) = self.inner.next_key()? {
             if self.registered.read(&name, &mut self.inner)? {
                 continue;
             }
             self.registered.others.add(name.clone())?;
-            self.registered.reading = Reading::Application;
+            self.registered.state = ParseState::Application;
             return match name {
                 Cow::Borrowed(name) => seed.deserialize(BorrowedStrDeserializer::new(name)),
                 Cow::Owned(name) => seed.deserialize(StrDeserializer::new(&name)),
             }
             .map(Some);
         }
-        self.registered.reading = Reading::Application;
+        self.registered.state = ParseState::Application;
         Ok(None)
     }
 
@@ -240,7 +240,7 @@ impl<'s, A: MapAccess<'s>> MapAccess<'s> for InterceptMap<'_, 's, A> {
     }
 }
 
-/// Reads an object and keeps nothing of it.
+/// Parses an object and discards it.
 struct IgnoreAll<'s>(PhantomData<&'s ()>);
 
 impl<'s> Visitor<'s> for IgnoreAll<'s> {
@@ -256,7 +256,8 @@ impl<'s> Visitor<'s> for IgnoreAll<'s> {
     }
 }
 
-/// Seconds since the epoch, with or without a fraction (RFC 7519 §2); absurd ones are clamped, not refused.
+/// Seconds since the epoch, with or without a fraction (RFC 7519 §2). Values beyond the range of a timestamp are
+/// clamped.
 struct NumericDate(Timestamp);
 
 impl<'s> Deserialize<'s> for NumericDate {
@@ -290,7 +291,7 @@ impl<'s> Deserialize<'s> for NumericDate {
             }
         }
 
-        // Not `deserialize_any`: with serde_json's `arbitrary_precision` that would not give numbers.
+        // Not `deserialize_any`: with the feature `arbitrary_precision` of serde_json it does not visit numbers.
         deserializer.deserialize_f64(DateVisitor)
     }
 }
@@ -303,7 +304,7 @@ impl<'s> Deserialize<'s> for Audience<'s> {
             type Value = Audience<'s>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or strings")
+                f.write_str("a string or a list of strings")
             }
 
             fn visit_borrowed_str<E>(self, one: &'s str) -> Result<Audience<'s>, E> {

@@ -1,4 +1,4 @@
-//! What a refusal looks like on the wire (RFC 6750 §3, RFC 9470 §3).
+//! Rejections as HTTP responses (RFC 6750 §3, RFC 9470 §3).
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -12,53 +12,69 @@ use http_body_util::Full;
 use crate::error::{ConfigError, RequestError, TokenError};
 use crate::http::origin::CrossSite;
 
-/// Why a request was refused.
+/// The reason why a request is rejected.
 ///
-/// The response carries it in its extensions, for layers around to log and count. The client is told the code
-/// of the RFC and a fixed sentence, no more.
+/// The response carries it in its extensions, so that outer layers can log and count it. The client receives only the
+/// error code of the RFC and a fixed sentence.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Response, StatusCode};
+/// use tower_jwt_auth::AuthError;
+///
+/// /// Counts rejections by their error code.
+/// fn label<B>(response: &Response<B>) -> Option<&'static str> {
+///     response.extensions().get::<AuthError>().map(|error| error.code().unwrap_or("no_credentials"))
+/// }
+///
+/// let response = AuthError::Missing.into_error_response();
+/// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+/// assert_eq!(label(&response), Some("no_credentials"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AuthError {
-    /// It brought no credentials: 401 with a bare challenge.
+    /// The request carries no credentials: 401 with a challenge without an error code (RFC 6750 §3.1).
     #[error("the request carries no credentials")]
     Missing,
-    /// Its credentials cannot be read: 400 `invalid_request`.
+    /// The credentials cannot be read: 400 `invalid_request`.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// Its token is not accepted: 401 `invalid_token`.
+    /// The token is invalid: 401 `invalid_token`.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// Its token has not the scope: 403 `insufficient_scope`.
+    /// The token does not grant the required scope: 403 `insufficient_scope`.
     #[error("the token lacks the scope {scope:?}")]
     Scope {
-        /// The scope that is required, space-separated.
+        /// The required scopes, separated by spaces.
         scope: Arc<str>,
     },
     /// The login is too old: 401 `insufficient_user_authentication` (RFC 9470).
     #[error("the login is older than {max_age:?}")]
     StaleLogin {
-        /// The age that is allowed.
+        /// The maximum age.
         max_age: Duration,
     },
-    /// Another site caused it: 403.
-    #[error("the request was caused by another site")]
+    /// Another site caused the request: 403 `cross_site_request`.
+    #[error("another site caused the request")]
     CrossSite,
-    /// Whether the token is revoked cannot be told just now: 503 with `Retry-After`.
-    #[error("the revocation log is out of reach")]
+    /// The store that knows whether the token is revoked is unavailable: 503 with `Retry-After`.
+    #[error("the revocation log is unavailable")]
     Unavailable,
-    /// Something is wrong with the service itself: 500.
+    /// The service failed: 500.
     #[error("the service failed")]
     Failed,
-    /// A predicate of the application does not accept the identity: 403 `access_denied`.
+    /// A predicate of the application rejects the identity: 403 `access_denied`.
     #[error("a requirement of the application is not met")]
     Forbidden,
-    /// A requirement or an extractor stands outside of a `JwtAuthLayer`: 500.
+    /// A requirement or an extractor is outside of a `JwtAuthLayer`: 500.
     #[error("{required_by} found no identity: put it inside of a JwtAuthLayer")]
     MissingLayer {
-        /// The type that requires the layer.
+        /// The layer or extractor that requires an identity.
         required_by: &'static str,
     },
-    /// The layer's verifier reads claims of another type than a handler extracts: 500.
+    /// The layer's verifier reads claims of another type than the handler extracts: 500.
     #[error(
         "the JwtAuthLayer does not read claims of the type {expected}: set it with Verifier::with_claims"
     )]
@@ -75,7 +91,7 @@ impl From<CrossSite> for AuthError {
 }
 
 impl AuthError {
-    /// The status of the response.
+    /// Returns the status of the response.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Missing | Self::Token(_) | Self::StaleLogin { .. } => StatusCode::UNAUTHORIZED,
@@ -88,7 +104,7 @@ impl AuthError {
         }
     }
 
-    /// The code of the error, which the client is told; none where there were no credentials (RFC 6750 §3.1).
+    /// Returns the error code in the response, or `None` for a request without credentials (RFC 6750 §3.1).
     pub fn code(&self) -> Option<&'static str> {
         Some(match self {
             Self::Missing => return None,
@@ -112,27 +128,27 @@ impl AuthError {
             Self::StaleLogin { .. } => "A more recent login is needed.",
             Self::Forbidden => "The user may not do this.",
             Self::CrossSite => "Requests from other sites are not accepted here.",
-            Self::Unavailable => "The request cannot be judged just now.",
+            Self::Unavailable => "The service is temporarily unavailable.",
             Self::Failed | Self::MissingLayer { .. } | Self::OtherClaims { .. } => {
-                "Something is wrong with the service."
+                "The service failed."
             }
         }
     }
 
-    /// The response to a request that an application refuses itself, as a login does to one from another site:
-    /// status, challenge, JSON, and never to be cached.
+    /// Returns the response for a handler that rejects a request, such as a login that another site causes: status,
+    /// challenge, JSON and `Cache-Control: no-store`.
     ///
-    /// With the feature `axum` the error itself is a response of a handler.
+    /// With the feature `axum` the error implements `IntoResponse`.
     pub fn into_error_response(self) -> Response<Full<Bytes>> {
         self.endpoint_response(&Realm::default())
     }
 
-    /// As an endpoint answers, whose answers are never to be cached.
+    /// Returns the response of an endpoint, which must not be cached.
     pub(crate) fn endpoint_response(self, realm: &Realm) -> Response<Full<Bytes>> {
         let is_bare = self == Self::Missing;
         let mut response = self.response(realm, true);
         if is_bare {
-            // The challenge has no error code (RFC 6750 §3); the body is read by scripts, which expect one.
+            // The challenge has no error code (RFC 6750 §3.1), but scripts expect one in the body.
             let json = r#"{"error":"missing_token","error_description":"The request carries no refresh token."}"#;
             let content_type = HeaderValue::from_static("application/json");
             response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -143,8 +159,8 @@ impl AuthError {
         response
     }
 
-    /// The whole response, with this error in its extensions. The body is left out for gRPC, whose clients
-    /// read one as an internal error.
+    /// Returns the response, with this error in its extensions. A response to gRPC has no body, since gRPC clients
+    /// report a body as an internal error.
     pub(crate) fn response(self, realm: &Realm, with_body: bool) -> Response<Option<Bytes>> {
         let mut response = Response::new(None);
         *response.status_mut() = self.status();
@@ -159,7 +175,7 @@ impl AuthError {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             let description = self.description();
-            // Neither of the two has anything to escape.
+            // Neither of them contains characters to escape.
             let json = format!(r#"{{"error":"{code}","error_description":"{description}"}}"#);
             *response.body_mut() = Some(json.into());
         }
@@ -167,7 +183,7 @@ impl AuthError {
         response
     }
 
-    /// The challenge; every 401 has one (RFC 9110 §15.5.2), and 400 and 403 for a token's sake (RFC 6750 §3).
+    /// Returns the challenge. Every 401 has one (RFC 9110 §15.5.2), and a 400 or 403 that a token causes (RFC 6750 §3).
     fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
         let mut text = match self {
             Self::Forbidden
@@ -178,7 +194,7 @@ impl AuthError {
             | Self::OtherClaims { .. } => return None,
             Self::Missing => return Some(realm.challenge()),
             Self::Request(_) | Self::Token(_) | Self::Scope { .. } | Self::StaleLogin { .. } => {
-                // It was made of visible ASCII.
+                // The challenge consists of visible ASCII.
                 realm.challenge().to_str().unwrap_or_default().to_owned()
             }
         };
@@ -199,7 +215,7 @@ impl AuthError {
     }
 }
 
-/// Whether a response to this request may have a body of ours.
+/// Returns whether a rejection of this request may have a body.
 pub(crate) fn takes_body(headers: &HeaderMap) -> bool {
     let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
     !content_type.is_some_and(|value| {
@@ -207,12 +223,12 @@ pub(crate) fn takes_body(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The protection space that challenges name (RFC 9110 §11.5); `api` unless set.
+/// The protection space in challenges (RFC 9110 §11.5); `api`, unless set.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Realm(Option<Arc<HeaderValue>>);
 
 impl Realm {
-    /// Checks a name, which goes into a quoted string: quotes and backslashes are escaped.
+    /// Checks a realm, which becomes a quoted string: quotes and backslashes are escaped.
     pub(crate) fn new(name: &str) -> Result<Self, ConfigError> {
         let invalid = ConfigError::Name { what: "realm", hint: "give visible ASCII and spaces" };
         if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -250,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn challenges_name_what_is_needed() {
+    fn challenges_contain_the_requirement() {
         let scope = challenge(AuthError::Scope { scope: "a b".into() }).unwrap();
         assert!(scope.starts_with(r#"Bearer realm="api", error="insufficient_scope", "#));
         assert!(scope.ends_with(r#", scope="a b""#), "{scope}");
@@ -260,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_a_token_is_refused_for_looks_the_same() {
+    fn the_challenge_does_not_reveal_why_a_token_is_invalid() {
         let one = TokenError::Expired;
         for other in [TokenError::Signature, TokenError::Missing("sub"), TokenError::Revoked] {
             assert_eq!(challenge(one.into()), challenge(other.into()));
@@ -268,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_are_json_and_tell_what_the_header_tells() {
+    fn bodies_are_json_with_the_code_of_the_challenge() {
         for error in [
             AuthError::Request(RequestError::Malformed),
             AuthError::Token(TokenError::Expired),
@@ -289,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_realm_is_escaped_or_refused() {
+    fn a_realm_is_escaped_or_rejected() {
         let realm = Realm::new(r#"a "b" \c"#).unwrap();
         assert_eq!(realm.challenge(), r#"Bearer realm="a \"b\" \\c""#);
         for bad in ["", "a\r\nb", "ä", "\u{7f}"] {

@@ -1,9 +1,9 @@
-//! The `Cookie` header, read byte by byte so that one odd cookie does not hide the rest.
+//! The `Cookie` header, parsed as bytes so that a malformed cookie does not hide the others.
 
 use http::HeaderMap;
 use http::header::COOKIE;
 
-/// The values of all cookies of this name in one header.
+/// Returns the values of all cookies of this name in one header.
 fn values_in<'h, 'n>(
     header: &'h [u8],
     name: &'n str,
@@ -15,8 +15,8 @@ fn values_in<'h, 'n>(
     })
 }
 
-/// Whether browsers take this for the `Domain` of a cookie: labels as hosts have them (RFC 1123 §2.1, RFC 1035 §2.3.4),
-/// two at least, and no address, since cookies for an address have no domain.
+/// Returns whether browsers accept this as the `Domain` of a cookie: at least two labels of a host name (RFC 1123 §2.1,
+/// RFC 1035 §2.3.4). An address is not accepted, since cookies of an address have no domain.
 pub(crate) fn is_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=63).contains(&label.len())
@@ -31,13 +31,13 @@ pub(crate) fn is_domain(domain: &str) -> bool {
         && !domain.rsplit('.').next().is_none_or(is_number)
 }
 
-/// Whether this is a name that a cookie can have: a token (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
+/// Returns whether this is a valid name of a cookie: a token (RFC 6265 §4.1.1, RFC 9110 §5.6.2).
 pub(crate) fn is_name(name: &str) -> bool {
     let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(is_part)
 }
 
-/// The values of all cookies of this name in all `Cookie` headers; HTTP/2 may split them (RFC 9113 §8.2.3).
+/// Returns the values of all cookies of this name in all `Cookie` headers. HTTP/2 may split them (RFC 9113 §8.2.3).
 pub(crate) fn values<'h, 'n>(
     headers: &'h HeaderMap,
     name: &'n str,
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn domains_are_those_that_browsers_take() {
+    fn domains_are_those_that_browsers_accept() {
         let long = "a".repeat(63);
         for good in ["a.b", "shop.example", "Shop-1.example", "xn--bcher-kva.example", "1.example"]
         {
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn all_cookies_of_the_name_are_found_among_odd_ones() {
+    fn all_cookies_of_the_name_are_found_among_malformed_ones() {
         let mut headers = HeaderMap::new();
         headers
             .append(COOKIE, HeaderValue::from_bytes(b"a=\xff\xfe; t=1;t=\"2\"; tt=3;T=4").unwrap());

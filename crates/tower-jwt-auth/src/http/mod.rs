@@ -1,4 +1,4 @@
-//! What the services read of requests and write of responses: tokens, cookies, origins, challenges.
+//! HTTP: tokens, cookies and origins in requests, challenges in responses.
 
 pub(crate) mod challenge;
 pub(crate) mod cookies;

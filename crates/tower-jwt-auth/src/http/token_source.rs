@@ -1,4 +1,4 @@
-//! Where the access token stands in a request (RFC 6750 §2).
+//! The location of the access token in a request (RFC 6750 §2).
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
@@ -7,10 +7,11 @@ use crate::error::{ConfigError, RequestError};
 use crate::http::cookies;
 use crate::jws::MAX_TOKEN_LENGTH;
 
-/// Where to look for the access token: the `Authorization` header, and what is turned on beside it.
+/// The locations of the access token in a request: the `Authorization` header, and optionally a cookie or a query
+/// parameter (RFC 6750 §2).
 ///
-/// What is not turned on is not looked at. A token in the header wins over one in a cookie; a header and a
-/// query parameter at once are refused (RFC 6750 §2).
+/// Locations that are not enabled are ignored. A token in the header takes precedence over one in a cookie. A request
+/// with a token in both the header and the query is rejected (RFC 6750 §2).
 ///
 /// # Examples
 ///
@@ -27,76 +28,85 @@ pub struct TokenSource {
     query: bool,
 }
 
-/// Where the search ended: with a token, or with what is no token, or in the last place that is looked at.
+/// The location at which the search for a token ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// Put there by the client's code.
+pub(crate) enum TokenLocation {
+    /// The `Authorization` header, which the client's code sets.
     Header,
-    /// Put there by the client's code.
+    /// The query parameter, which the client's code sets.
     Query,
-    /// Sent along by the browser whoever caused the request.
+    /// The cookie, which a browser sends whichever site causes the request.
     Cookie,
 }
 
-/// What a search came to.
+/// The result of the search for a token: the token, or none, or an error, and its location. Without a token it is the
+/// last location searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Sought<'r> {
-    pub(crate) place: Place,
+pub(crate) struct TokenSearch<'r> {
+    pub(crate) location: TokenLocation,
     pub(crate) token: Result<Option<&'r str>, RequestError>,
 }
 
 impl TokenSource {
-    /// Only `Authorization: Bearer …`.
+    /// Accepts `Authorization: Bearer …` alone (RFC 6750 §2.1).
     pub fn authorization_header() -> Self {
         Self::default()
     }
 
-    /// A cookie too, where the header has no bearer token.
+    /// Also accepts a token in the cookie `name` if the header has no bearer token.
     ///
-    /// Browsers send cookies with requests that other sites cause. Requests with an unsafe method, and
-    /// WebSocket upgrades, are therefore refused unless they come from the same origin or a listed one.
+    /// Browsers send cookies with requests that other sites cause. Requests with an unsafe method, and WebSocket
+    /// upgrades, are therefore rejected unless they come from the same origin or a [trusted](crate::OriginPolicy) one.
     ///
-    /// Caches keep the response to a request with `Authorization` to themselves (RFC 9111 §3.5), but know
-    /// nothing of cookies. Where cookies were looked at, the response carries `Vary: Cookie`; where a token was
-    /// in one, `Cache-Control: private` too, unless the service inside says `public`, `s-maxage`, `private` or
-    /// `no-store`.
+    /// Shared caches do not store the response to a request with `Authorization` (RFC 9111 §3.5), but do not know that
+    /// a cookie carries a token. If cookies were searched, the response carries `Vary: Cookie`. If one contained a
+    /// token, it also carries `Cache-Control: private`, unless the inner service sets `public`, `s-maxage`, `private`
+    /// or `no-store`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] when this is no name for a cookie.
+    /// Returns [`ConfigError::Name`] if `name` is not a valid name of a cookie (RFC 6265 §4.1.1).
     pub fn or_cookie(mut self, name: &str) -> Result<Self, ConfigError> {
         if !cookies::is_name(name) {
-            let hint = "give a token as of RFC 9110 §5.6.2";
-            return Err(ConfigError::Name { what: "cookie's name", hint });
+            let hint = "give a token as defined in RFC 9110 §5.6.2";
+            return Err(ConfigError::Name { what: "name of the cookie", hint });
         }
         self.cookie = Some(name.into());
         Ok(self)
     }
 
-    /// The query parameter `access_token` too (RFC 6750 §2.3).
+    /// Also accepts a token in the query parameter `access_token` (RFC 6750 §2.3).
     ///
-    /// Dangerous: addresses end up in logs, histories and `Referer` headers, and the token with them. Responses to
-    /// such requests carry `Cache-Control: private`, unless the service inside decides otherwise.
+    /// Dangerous: URLs are recorded in logs, browser histories and `Referer` headers, and the token with them.
+    /// Responses to such requests carry `Cache-Control: private`, unless the inner service sets `public`, `s-maxage`,
+    /// `private` or `no-store`.
     pub fn dangerous_or_query(mut self) -> Self {
         self.query = true;
         self
     }
 
-    /// Finds the token, without decoding anything of it.
-    pub(crate) fn find<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> Sought<'r> {
+    /// Searches for the token, without decoding it.
+    pub(crate) fn find<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> TokenSearch<'r> {
         let from_header = in_header(headers);
         let from_query = if self.query { parameter(uri) } else { Ok(None) };
         match (from_header, from_query) {
-            (Err(error), _) => Sought { place: Place::Header, token: Err(error) },
-            (_, Err(error)) => Sought { place: Place::Query, token: Err(error) },
-            (Ok(Some(_)), Ok(Some(_))) => {
-                Sought { place: Place::Query, token: Err(RequestError::SeveralTokens) }
+            (Err(error), _) => TokenSearch { location: TokenLocation::Header, token: Err(error) },
+            (_, Err(error)) => TokenSearch { location: TokenLocation::Query, token: Err(error) },
+            (Ok(Some(_)), Ok(Some(_))) => TokenSearch {
+                location: TokenLocation::Query,
+                token: Err(RequestError::SeveralTokens),
+            },
+            (token @ Ok(Some(_)), Ok(None)) => {
+                TokenSearch { location: TokenLocation::Header, token }
             }
-            (token @ Ok(Some(_)), Ok(None)) => Sought { place: Place::Header, token },
-            (Ok(None), token @ Ok(Some(_))) => Sought { place: Place::Query, token },
+            (Ok(None), token @ Ok(Some(_))) => {
+                TokenSearch { location: TokenLocation::Query, token }
+            }
             (Ok(None), Ok(None)) => match self.cookie.as_deref() {
-                Some(name) => Sought { place: Place::Cookie, token: in_cookie(headers, name) },
-                None => Sought { place: Place::Header, token: Ok(None) },
+                Some(name) => {
+                    TokenSearch { location: TokenLocation::Cookie, token: in_cookie(headers, name) }
+                }
+                None => TokenSearch { location: TokenLocation::Header, token: Ok(None) },
             },
         }
     }
@@ -112,7 +122,7 @@ fn in_header(headers: &HeaderMap) -> Result<Option<&str>, RequestError> {
 }
 
 fn in_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, RequestError> {
-    // An empty one is what a cookie that was cleared leaves in some clients.
+    // Some clients send a cookie that was cleared with an empty value.
     let mut values = cookies::values(headers, name).filter(|value| !value.is_empty());
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
@@ -121,7 +131,7 @@ fn in_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, 
     }
 }
 
-/// The token of an `Authorization` field; none when it is of another scheme (RFC 6750 §2.1).
+/// Returns the token of an `Authorization` field, or `None` for another scheme (RFC 6750 §2.1).
 fn bearer(field: &[u8]) -> Result<Option<&str>, RequestError> {
     const SCHEME: &[u8] = b"Bearer";
     let end = field.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(field.len());
@@ -133,7 +143,7 @@ fn bearer(field: &[u8]) -> Result<Option<&str>, RequestError> {
     token(&rest[spaces..]).map(Some)
 }
 
-/// The value of the query parameter; there may be one at most.
+/// Returns the token in the query parameter, which may occur once.
 fn parameter(uri: &Uri) -> Result<Option<&str>, RequestError> {
     let pairs = uri.query().unwrap_or_default().split('&');
     let mut values = pairs.filter_map(|pair| pair.strip_prefix("access_token="));
@@ -144,7 +154,7 @@ fn parameter(uri: &Uri) -> Result<Option<&str>, RequestError> {
     }
 }
 
-/// Something that may be a token: not empty, not too long, without what separates one thing from another.
+/// Checks the characters and the length of a token: it is not empty, and contains no separators of fields and cookies.
 fn token(bytes: &[u8]) -> Result<&str, RequestError> {
     if bytes.len() > MAX_TOKEN_LENGTH {
         return Err(RequestError::TooLong);
@@ -173,9 +183,9 @@ mod tests {
 
     fn in_header(value: &str) -> Result<Option<String>, RequestError> {
         let (headers, uri) = (headers(&[("authorization", value)]), Uri::from_static("/"));
-        let sought = TokenSource::authorization_header().find(&headers, &uri);
-        assert_eq!(sought.place, Place::Header);
-        sought.token.map(|token| token.map(str::to_owned))
+        let search = TokenSource::authorization_header().find(&headers, &uri);
+        assert_eq!(search.location, TokenLocation::Header);
+        search.token.map(|token| token.map(str::to_owned))
     }
 
     #[test]
@@ -187,14 +197,14 @@ mod tests {
     }
 
     #[test]
-    fn other_schemes_are_no_credentials() {
+    fn other_schemes_do_not_count_as_credentials() {
         for other in ["Basic x", "Digest a=b", "x", "", "Bearerx y", "Bearer-x y", "Bear er"] {
             assert_eq!(in_header(other), Ok(None), "{other}");
         }
     }
 
     #[test]
-    fn what_is_not_one_token_is_malformed() {
+    fn only_a_single_token_is_well_formed() {
         for bad in [
             "Bearer",
             "Bearer ",
@@ -215,65 +225,65 @@ mod tests {
     }
 
     #[test]
-    fn long_tokens_are_refused_unread() {
+    fn long_tokens_are_rejected_unread() {
         let longest = "a".repeat(MAX_TOKEN_LENGTH);
         assert_eq!(in_header(&format!("Bearer {longest}")), Ok(Some(longest.clone())));
         assert_eq!(in_header(&format!("Bearer {longest}a")), Err(RequestError::TooLong));
     }
 
     #[test]
-    fn two_fields_are_refused_whatever_they_say() {
+    fn two_fields_are_rejected_whatever_their_schemes() {
         let uri = Uri::from_static("/");
         for second in ["Bearer a", "Basic x"] {
             let headers = headers(&[("authorization", "Bearer a"), ("authorization", second)]);
-            assert_eq!(TokenSource::default().find(&headers, &uri), several(Place::Header));
+            assert_eq!(TokenSource::default().find(&headers, &uri), several(TokenLocation::Header));
         }
     }
 
-    fn nothing(place: Place) -> Sought<'static> {
-        Sought { place, token: Ok(None) }
+    fn nothing(location: TokenLocation) -> TokenSearch<'static> {
+        TokenSearch { location, token: Ok(None) }
     }
 
-    fn found(place: Place, token: &str) -> Sought<'_> {
-        Sought { place, token: Ok(Some(token)) }
+    fn found(location: TokenLocation, token: &str) -> TokenSearch<'_> {
+        TokenSearch { location, token: Ok(Some(token)) }
     }
 
-    fn several(place: Place) -> Sought<'static> {
-        Sought { place, token: Err(RequestError::SeveralTokens) }
+    fn several(location: TokenLocation) -> TokenSearch<'static> {
+        TokenSearch { location, token: Err(RequestError::SeveralTokens) }
     }
 
     #[test]
-    fn a_query_parameter_is_looked_at_only_where_turned_on() {
+    fn a_query_parameter_is_searched_only_if_enabled() {
         let (none, uri) = (HeaderMap::new(), Uri::from_static("/x?a=b&access_token=q&c"));
         let source = TokenSource::authorization_header();
-        assert_eq!(source.find(&none, &uri), nothing(Place::Header));
+        assert_eq!(source.find(&none, &uri), nothing(TokenLocation::Header));
         let source = source.dangerous_or_query();
-        assert_eq!(source.find(&none, &uri), found(Place::Query, "q"));
+        assert_eq!(source.find(&none, &uri), found(TokenLocation::Query, "q"));
         let both = headers(&[("authorization", "Bearer h")]);
-        assert_eq!(source.find(&both, &uri), several(Place::Query));
+        assert_eq!(source.find(&both, &uri), several(TokenLocation::Query));
         let twice = Uri::from_static("/?access_token=q&access_token=r");
-        assert_eq!(source.find(&none, &twice), several(Place::Query));
+        assert_eq!(source.find(&none, &twice), several(TokenLocation::Query));
         let other = Uri::from_static("/?xaccess_token=q&access_tokens=r");
-        assert_eq!(source.find(&none, &other), nothing(Place::Header));
+        assert_eq!(source.find(&none, &other), nothing(TokenLocation::Header));
     }
 
     #[test]
-    fn a_cookie_is_looked_at_only_where_turned_on_and_yields_to_the_header() {
+    fn a_cookie_is_searched_only_if_enabled_and_the_header_takes_precedence() {
         let uri = Uri::from_static("/");
         let cookie = headers(&[("cookie", "x=1; t=c")]);
         let source = TokenSource::authorization_header();
-        assert_eq!(source.find(&cookie, &uri), nothing(Place::Header));
+        assert_eq!(source.find(&cookie, &uri), nothing(TokenLocation::Header));
         let source = source.or_cookie("t").unwrap();
-        assert_eq!(source.find(&cookie, &uri), found(Place::Cookie, "c"));
+        assert_eq!(source.find(&cookie, &uri), found(TokenLocation::Cookie, "c"));
         let both = headers(&[("authorization", "bearer h"), ("cookie", "t=c")]);
-        assert_eq!(source.find(&both, &uri), found(Place::Header, "h"));
+        assert_eq!(source.find(&both, &uri), found(TokenLocation::Header, "h"));
         let basic = headers(&[("authorization", "Basic h"), ("cookie", "t=c")]);
-        assert_eq!(source.find(&basic, &uri), found(Place::Cookie, "c"));
+        assert_eq!(source.find(&basic, &uri), found(TokenLocation::Cookie, "c"));
         let mut twice = headers(&[("cookie", "t=c")]);
         twice.append(COOKIE, HeaderValue::from_static("t=d"));
-        assert_eq!(source.find(&twice, &uri), several(Place::Cookie));
+        assert_eq!(source.find(&twice, &uri), several(TokenLocation::Cookie));
         let cleared = headers(&[("cookie", "t=; x=1")]);
-        assert_eq!(source.find(&cleared, &uri), nothing(Place::Cookie));
+        assert_eq!(source.find(&cleared, &uri), nothing(TokenLocation::Cookie));
         for bad in ["", "a b", "a;b", "a=b", "é"] {
             assert!(TokenSource::default().or_cookie(bad).is_err(), "{bad}");
         }

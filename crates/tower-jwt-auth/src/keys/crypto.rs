@@ -1,4 +1,4 @@
-//! All that touches the cryptographic library: keys are prepared and checked once, when they are configured.
+//! The interface to the cryptographic library. Keys are parsed and checked once, at configuration.
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use aws_lc_rs::rsa::KeySize;
@@ -12,15 +12,16 @@ use aws_lc_rs::signature::{
     RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaParameters, RsaPublicKeyComponents,
 };
 use aws_lc_rs::{digest, hmac};
+use zeroize::Zeroizing;
 
 use super::Algorithm;
 use crate::algorithm::Family;
 
-/// The library did not take the key, or failed at its work.
+/// The library rejected the key, or an operation failed.
 #[derive(Debug)]
 pub(crate) struct CryptoError;
 
-/// The part of a key that is not secret, as a JWK shows it (RFC 7518 §6, RFC 8037 §2).
+/// The public components of a key, as a JWK contains them (RFC 7518 §6, RFC 8037 §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PublicComponents {
     Rsa { n: Vec<u8>, e: Vec<u8> },
@@ -29,7 +30,7 @@ pub(crate) enum PublicComponents {
 }
 
 /// A private key or secret, ready to sign.
-#[expect(clippy::large_enum_variant, reason = "there is one for a key, behind an Arc")]
+#[expect(clippy::large_enum_variant, reason = "each key has one, behind an Arc")]
 pub(crate) enum Signer {
     Hmac(hmac::Key),
     Rsa(RsaKeyPair, &'static dyn RsaEncoding),
@@ -38,7 +39,7 @@ pub(crate) enum Signer {
 }
 
 /// A public key or secret, ready to verify.
-#[expect(clippy::large_enum_variant, reason = "there is one for a key, behind an Arc")]
+#[expect(clippy::large_enum_variant, reason = "each key has one, behind an Arc")]
 pub(crate) enum VerifierKey {
     Hmac(hmac::Key),
     Public(ParsedPublicKey),
@@ -77,7 +78,7 @@ fn ec_algorithms(
     }
 }
 
-/// The length of one coordinate of a point on the algorithm's curve, in bytes.
+/// Returns the length in bytes of one coordinate of a point on the algorithm's curve, or `None` if it is not ECDSA.
 pub(crate) fn coordinate_length(algorithm: Algorithm) -> Option<usize> {
     match algorithm {
         Algorithm::ES256 => Some(32),
@@ -87,12 +88,12 @@ pub(crate) fn coordinate_length(algorithm: Algorithm) -> Option<usize> {
 }
 
 impl Signer {
-    /// Takes a shared secret, whose length has been checked.
+    /// Creates a key from a shared secret whose length has been checked.
     pub(crate) fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, CryptoError> {
         Ok(Self::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
     }
 
-    /// Takes a private key: PKCS#8, for RSA also PKCS#1.
+    /// Parses a private key: PKCS#8, for RSA also PKCS#1.
     pub(crate) fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, CryptoError> {
         match algorithm.family() {
             Family::Hmac => Err(CryptoError),
@@ -107,7 +108,7 @@ impl Signer {
         }
     }
 
-    /// Makes a new key pair, of 2048 bits for RSA.
+    /// Generates a key pair; for RSA one of 2048 bits.
     pub(crate) fn generate(algorithm: Algorithm) -> Result<Self, CryptoError> {
         match algorithm.family() {
             Family::Hmac => Err(CryptoError),
@@ -122,14 +123,14 @@ impl Signer {
         }
     }
 
-    /// Makes a new Ed25519 key in DER: PKCS#8 of version 1, which everyone reads (RFC 8410 §7).
-    pub(crate) fn generate_pkcs8() -> Result<Vec<u8>, CryptoError> {
-        let document = Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new());
-        Ok(document.map_err(|_| CryptoError)?.as_ref().to_vec())
+    /// Generates an Ed25519 key in DER: PKCS#8 of version 1, which every library reads (RFC 8410 §7). The document is
+    /// wiped on drop.
+    pub(crate) fn generate_pkcs8() -> Result<impl AsRef<[u8]>, CryptoError> {
+        Ed25519KeyPair::generate_pkcs8v1(&SystemRandom::new()).map_err(|_| CryptoError)
     }
 
-    /// The part that may be published; none of a secret may.
-    pub(crate) fn public_part(&self) -> Option<PublicComponents> {
+    /// Returns the components that may be published, or `None` for a shared secret.
+    pub(crate) fn public_components(&self) -> Option<PublicComponents> {
         match self {
             Self::Hmac(_) => None,
             Self::Rsa(pair, _) => {
@@ -164,17 +165,17 @@ impl Signer {
 }
 
 impl VerifierKey {
-    /// Takes a shared secret, whose length has been checked.
+    /// Creates a key from a shared secret whose length has been checked.
     pub(crate) fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, CryptoError> {
         Ok(Self::Hmac(hmac::Key::new(hmac_algorithm(algorithm)?, secret)))
     }
 
-    /// Takes the public part of a key; one that lies on no curve or is of another kind is rejected.
+    /// Creates a key from public components. A point that is not on the curve, or a key of another kind, is rejected.
     pub(crate) fn from_public(
         algorithm: Algorithm,
-        part: &PublicComponents,
+        components: &PublicComponents,
     ) -> Result<Self, CryptoError> {
-        let key = match part {
+        let key = match components {
             PublicComponents::Rsa { n, e } => {
                 let key = RsaPublicKeyComponents { n: n.as_slice(), e: e.as_slice() };
                 key.to_parsed_public_key(rsa_algorithms(algorithm)?.1)
@@ -195,7 +196,7 @@ impl VerifierKey {
         key.map(Self::Public).map_err(|_| CryptoError)
     }
 
-    /// Whether this is a public key for the algorithm in DER, and nothing else.
+    /// Checks that this is a public key for the algorithm in DER and nothing else.
     pub(crate) fn check_der(algorithm: Algorithm, der: &[u8]) -> Result<(), CryptoError> {
         let key = match algorithm.family() {
             Family::Hmac => return Err(CryptoError),
@@ -216,14 +217,14 @@ impl VerifierKey {
 }
 
 impl PublicComponents {
-    /// Takes an uncompressed point (SEC 1 §2.3.3).
+    /// Parses an uncompressed point (SEC 1 §2.3.4).
     pub(crate) fn from_point(point: &[u8]) -> Option<Self> {
         let coordinates = point.strip_prefix(&[4])?;
         let (x, y) = coordinates.split_at(coordinates.len() / 2);
         Some(Self::Ec { x: x.to_vec(), y: y.to_vec() })
     }
 
-    /// Takes an RSA public key: PKCS#1.
+    /// Parses an RSA public key: SPKI or PKCS#1.
     pub(crate) fn from_rsa_der(der: &[u8]) -> Result<Self, CryptoError> {
         let key = aws_lc_rs::rsa::PublicKey::from_der(der).map_err(|_| CryptoError)?;
         let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(&key);
@@ -231,30 +232,30 @@ impl PublicComponents {
     }
 }
 
-/// SHA-256.
+/// Returns the SHA-256 hash of the concatenated parts.
 pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
         context.update(part);
     }
     let mut hash = [0; 32];
-    // Both are 32 bytes: SHA-256.
+    // Both have 32 bytes, the length of SHA-256.
     hash.copy_from_slice(context.finish().as_ref());
     hash
 }
 
-/// HMAC with SHA-256, to derive keys and names of keys from a secret.
-pub(crate) fn hmac_sha256(secret: &[u8], label: &[u8]) -> [u8; 32] {
+/// Returns the HMAC with SHA-256 of a label, to derive keys and key ids from a secret.
+pub(crate) fn hmac_sha256(secret: &[u8], label: &[u8]) -> Zeroizing<[u8; 32]> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
-    let mut hash = [0; 32];
-    // Both are 32 bytes: SHA-256.
+    let mut hash = Zeroizing::new([0; 32]);
+    // Both have 32 bytes, the length of SHA-256.
     hash.copy_from_slice(hmac::sign(&key, label).as_ref());
     hash
 }
 
-/// Random bytes from the operating system's seed.
-pub(crate) fn random<const N: usize>() -> Result<[u8; N], CryptoError> {
-    let mut bytes = [0; N];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| CryptoError)?;
+/// Returns random bytes of a generator that the operating system seeds.
+pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, CryptoError> {
+    let mut bytes = Zeroizing::new([0; N]);
+    SystemRandom::new().fill(bytes.as_mut_slice()).map_err(|_| CryptoError)?;
     Ok(bytes)
 }

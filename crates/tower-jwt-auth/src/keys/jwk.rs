@@ -1,4 +1,4 @@
-//! Keys as JSON (RFC 7517).
+//! JSON Web Keys (RFC 7517).
 
 use jsonwebtoken::jwk::{
     AlgorithmParameters, CommonParameters, EllipticCurve, EllipticCurveKeyParameters,
@@ -12,7 +12,7 @@ use super::crypto::{self, PublicComponents, coordinate_length};
 use super::{Algorithm, VerifyingKey, decode_base64url, encode_base64url};
 use crate::error::ConfigError;
 
-/// The curve of an algorithm's keys; of no meaning for RSA.
+/// Returns the curve of an algorithm's keys. It is unused for RSA and HMAC.
 fn curve(algorithm: Algorithm) -> (&'static str, EllipticCurve) {
     match algorithm {
         Algorithm::ES384 => ("P-384", EllipticCurve::P384),
@@ -30,10 +30,11 @@ fn curve(algorithm: Algorithm) -> (&'static str, EllipticCurve) {
     }
 }
 
-/// The SHA-256 thumbprint (RFC 7638 §3): the required members in lexicographic order, without white space.
-pub(super) fn thumbprint(algorithm: Algorithm, part: &PublicComponents) -> String {
+/// Returns the SHA-256 thumbprint (RFC 7638 §3): the hash of the required members in lexicographic order, without white
+/// space.
+pub(super) fn thumbprint(algorithm: Algorithm, components: &PublicComponents) -> String {
     let crv = curve(algorithm).0;
-    let json = match part {
+    let json = match components {
         PublicComponents::Rsa { n, e } => {
             let (n, e) = (encode_base64url(n), encode_base64url(e));
             format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
@@ -50,10 +51,10 @@ pub(super) fn thumbprint(algorithm: Algorithm, part: &PublicComponents) -> Strin
     encode_base64url(&crypto::sha256(&[json.as_bytes()]))
 }
 
-/// The JWK of a public key; a secret has none.
+/// Returns the JWK of a public key, or `None` for a secret.
 fn to_jwk(key: &VerifyingKey) -> Option<Jwk> {
     let (_, curve) = curve(key.algorithm());
-    let algorithm = match key.public_part()? {
+    let algorithm = match key.public_components()? {
         PublicComponents::Rsa { n, e } => AlgorithmParameters::RSA(RSAKeyParameters {
             key_type: RSAKeyType::RSA,
             n: encode_base64url(n),
@@ -83,15 +84,15 @@ fn to_jwk(key: &VerifyingKey) -> Option<Jwk> {
     Some(Jwk { common, algorithm })
 }
 
-/// The JWK set of those keys that are public.
+/// Returns the JWK set of the public keys.
 pub(crate) fn to_jwks<'a>(keys: impl Iterator<Item = &'a VerifyingKey>) -> String {
     let set = JwkSet { keys: keys.filter_map(to_jwk).collect() };
     // A struct of strings always serializes.
     serde_json::to_string(&set).unwrap_or_else(|_| r#"{"keys":[]}"#.to_owned())
 }
 
-/// The keys of a JWK set that are for signatures and of a kind known here. Others, and those that are malformed,
-/// are passed over (RFC 7517 §5): one odd key must not take the others with it.
+/// Returns the keys of a JWK set that are for signatures and of a supported kind. Others, and malformed ones, are
+/// ignored (RFC 7517 §5), so that one of them does not make the others unusable.
 pub(super) fn from_jwks(json: &str) -> Result<Vec<VerifyingKey>, ConfigError> {
     #[derive(Deserialize)]
     struct Set {
@@ -102,12 +103,12 @@ pub(super) fn from_jwks(json: &str) -> Result<Vec<VerifyingKey>, ConfigError> {
     let mut keys = Vec::new();
     for jwk in set.keys {
         let key = Jwk::deserialize(jwk)
-            .map_err(|_| ConfigError::Jwks { problem: "a key is none" })
+            .map_err(|_| ConfigError::Jwks { problem: "a key is not a JWK" })
             .and_then(|jwk| from_jwk(&jwk));
         match key {
             Ok(Some(key)) if keys.iter().any(|other: &VerifyingKey| other.is_same(&key)) => {}
             Ok(key) => keys.extend(key),
-            Err(error) => tracing::warn!(%error, "a key of a JWK set is passed over"),
+            Err(error) => tracing::warn!(%error, "ignored a malformed key of a JWK set"),
         }
     }
     Ok(keys)
@@ -125,10 +126,11 @@ fn from_jwk(jwk: &Jwk) -> Result<Option<VerifyingKey>, ConfigError> {
         },
     };
     let bytes = |text: &str| {
-        decode_base64url(text).ok_or(ConfigError::Jwks { problem: "a number is not base64url" })
+        decode_base64url(text)
+            .ok_or(ConfigError::Jwks { problem: "a key parameter is not base64url" })
     };
-    let (by_kind, part) = match &jwk.algorithm {
-        // Without `alg` an RSA key could be for six algorithms; one has to be chosen (RFC 8725 §3.1).
+    let (default, components) = match &jwk.algorithm {
+        // Without `alg` an RSA key could be for six algorithms, but a key must be used with one alone (RFC 8725 §3.1).
         AlgorithmParameters::RSA(key) => {
             (Algorithm::RS256, PublicComponents::Rsa { n: bytes(&key.n)?, e: bytes(&key.e)? })
         }
@@ -143,16 +145,16 @@ fn from_jwk(jwk: &Jwk) -> Result<Option<VerifyingKey>, ConfigError> {
         AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
             (Algorithm::EdDSA, PublicComponents::Ed { x: bytes(&key.x)? })
         }
-        // Secrets, and kinds and curves that are not known here.
+        // Secrets, and kinds and curves that are not supported.
         _ => return Ok(None),
     };
-    let algorithm = named.unwrap_or(by_kind);
-    let fits = algorithm.family() == by_kind.family()
-        && coordinate_length(algorithm) == coordinate_length(by_kind);
+    let algorithm = named.unwrap_or(default);
+    let fits = algorithm.family() == default.family()
+        && coordinate_length(algorithm) == coordinate_length(default);
     if !fits {
-        return Err(ConfigError::Jwks { problem: "a key's alg is not for its kind" });
+        return Err(ConfigError::Jwks { problem: "the alg of a key does not fit its kty and crv" });
     }
-    let key = VerifyingKey::from_public_part(algorithm, part)?;
+    let key = VerifyingKey::from_public_components(algorithm, components)?;
     Ok(Some(match &jwk.common.key_id {
         Some(key_id) => key.with_key_id(key_id),
         None => key,

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::{Algorithm, VerifyingKey, jwk};
 use crate::error::{ConfigError, TokenError};
 
-/// Keys to verify with, told apart by `kid` and algorithm.
+/// A set of keys to verify with, identified by `kid` and algorithm.
 ///
 /// # Examples
 ///
@@ -23,11 +23,12 @@ pub struct KeySet {
 }
 
 impl KeySet {
-    /// The set of these keys.
+    /// Creates the set of these keys.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when there is none, or two have the same `kid` and algorithm.
+    /// Returns [`ConfigError::NoKey`] for an empty set, and [`ConfigError::DuplicateKeyId`] if two keys have the same
+    /// `kid` and algorithm.
     pub fn new(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let keys: Arc<[_]> = keys.into_iter().collect();
         if keys.is_empty() {
@@ -44,29 +45,28 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// The public keys of a JWK set. Keys of other uses, kinds and algorithms, and malformed ones, are passed
-    /// over (RFC 7517 §5), the latter with a warning in the log; an RSA key without `alg` is taken to be for
-    /// RS256.
+    /// Parses the public keys of a JWK set. Keys of other uses, kinds and algorithms, and malformed ones, are ignored
+    /// (RFC 7517 §5), the latter with a warning in the log. An RSA key without `alg` is used for RS256.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when it is no JWK set, no key is left, or two different ones have the same `kid` and
-    /// algorithm.
+    /// Returns [`ConfigError::Jwks`] if this is not a JWK set, [`ConfigError::NoKey`] if it contains no usable key, and
+    /// [`ConfigError::DuplicateKeyId`] if two different keys have the same `kid` and algorithm.
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
         Self::new(jwk::from_jwks(json)?)
     }
 
-    /// The JWK set of the public keys. Secrets are not in it.
+    /// Returns the JWK set of the public keys as JSON (RFC 7517 §5). It contains no secrets.
     pub fn to_jwks(&self) -> String {
         jwk::to_jwks(self.keys.iter())
     }
 
-    /// The keys.
+    /// Returns the keys in the order in which they were given.
     pub fn keys(&self) -> impl Iterator<Item = &VerifyingKey> {
         self.keys.iter()
     }
 
-    /// The key for a token with this header. Without `kid` exactly one key must fit the algorithm.
+    /// Returns the key for a token with this header. Without `kid` exactly one key must fit the algorithm.
     pub(crate) fn choose(
         &self,
         key_id: Option<&str>,

@@ -2,16 +2,17 @@ use std::fmt;
 use std::sync::Arc;
 
 use jsonwebtoken::EncodingKey;
+use zeroize::Zeroizing;
 
 use super::crypto::{self, CryptoError, Signer};
 use super::{Algorithm, VerifyingKey, check_secret_length, encode_base64url};
 use crate::algorithm::Family;
 use crate::error::ConfigError;
 
-/// A key to sign with: a private key or a shared secret, for one algorithm.
+/// A key to sign tokens with: a private key or a shared secret, for one algorithm (RFC 8725 §3.1).
 ///
-/// Its key id is the RFC 7638 thumbprint of the public key (of a secret: a one-way name derived from it),
-/// unless another one is set.
+/// Unless set, its key id is the thumbprint of the public key (RFC 7638), or a hash that does not reveal the shared
+/// secret. The [module documentation](crate::keys) lists the copies of a key that are wiped.
 ///
 /// # Examples
 ///
@@ -31,20 +32,20 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// A new Ed25519 key.
+    /// Generates an Ed25519 key, which is lost when the process ends.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
+    /// Returns [`ConfigError::Entropy`] if the operating system returns no random bytes.
     pub fn generate() -> Result<Self, ConfigError> {
         Self::generate_for(Algorithm::EdDSA)
     }
 
-    /// A new key for this algorithm: 2048 bits for RSA, a secret as long as the hash for HMAC.
+    /// Generates a key for this algorithm: for RSA one of 2048 bits, for HMAC a secret as long as the hash.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
+    /// Returns [`ConfigError::Entropy`] if the operating system returns no random bytes.
     pub fn generate_for(algorithm: Algorithm) -> Result<Self, ConfigError> {
         let failed = |CryptoError| ConfigError::Entropy;
         match algorithm.hmac_length() {
@@ -52,13 +53,15 @@ impl SigningKey {
                 let secret = crypto::random::<64>().map_err(failed)?;
                 Self::from_secret(algorithm, &secret[..length])
             }
-            None => Self::of_private_key(algorithm, Signer::generate(algorithm).map_err(failed)?),
+            None => Self::from_signer(algorithm, Signer::generate(algorithm).map_err(failed)?),
         }
     }
 
-    /// A new Ed25519 private key as PKCS#8 in PEM, to keep in a file; [`from_pem`](Self::from_pem) reads it.
+    /// Generates an Ed25519 private key as PKCS#8 in PEM (RFC 7468 §10, RFC 8410 §7), to be stored in a file.
+    /// [`from_pem`](Self::from_pem) reads it.
     ///
-    /// Whoever can read that file can make tokens: let nobody but the service read it.
+    /// Anyone who can read that file can issue tokens: make it readable by the service alone. The text is wiped on
+    /// drop.
     ///
     /// # Examples
     ///
@@ -74,19 +77,24 @@ impl SigningKey {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
-    pub fn generate_pem() -> Result<String, ConfigError> {
+    /// Returns [`ConfigError::Entropy`] if the operating system returns no random bytes.
+    pub fn generate_pem() -> Result<Zeroizing<String>, ConfigError> {
         let der = Signer::generate_pkcs8().map_err(|CryptoError| ConfigError::Entropy)?;
+        // The capacity is that of the whole text: a string that grows leaves copies behind.
+        let mut pem = Zeroizing::new(String::with_capacity(128));
+        pem.push_str("-----BEGIN PRIVATE KEY-----\n");
         // 48 bytes are 64 characters: one full line (RFC 7468 §2).
-        let text = base64_simd::STANDARD.encode_to_string(der);
-        Ok(format!("-----BEGIN PRIVATE KEY-----\n{text}\n-----END PRIVATE KEY-----\n"))
+        base64_simd::STANDARD.encode_append(der, &mut *pem);
+        pem.push_str("\n-----END PRIVATE KEY-----\n");
+        Ok(pem)
     }
 
-    /// A private key in PEM: PKCS#8 (`PRIVATE KEY`), for RSA also PKCS#1 (`RSA PRIVATE KEY`).
+    /// Parses a private key in PEM (RFC 7468 §10): PKCS#8 (`PRIVATE KEY`), for RSA also PKCS#1 (`RSA PRIVATE KEY`).
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when it is no private key for the algorithm, or an RSA key of less than 2048 bits.
+    /// Returns [`ConfigError::Key`] if this is not a private key for the algorithm, also for an RSA key outside of 2048
+    /// to 8192 bits.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
         let key = match algorithm.family() {
             Family::Hmac => return Err(mismatch(algorithm)),
@@ -97,22 +105,23 @@ impl SigningKey {
         Self::from_der(algorithm, key.map_err(|_| mismatch(algorithm))?.as_bytes())
     }
 
-    /// A private key in DER: PKCS#8, for RSA also PKCS#1.
+    /// Parses a private key in DER: PKCS#8 (RFC 5958), for RSA also PKCS#1.
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem).
+    /// Returns the errors of [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
         let signer = Signer::from_der(algorithm, der).map_err(|CryptoError| mismatch(algorithm))?;
-        Self::of_private_key(algorithm, signer)
+        Self::from_signer(algorithm, signer)
     }
 
-    /// A shared secret. Whoever can verify with it can sign with it: only issuers should hold it.
+    /// Creates a key from a shared secret. Anyone who can verify with the secret can also sign with it, so only issuers
+    /// should hold it.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when the algorithm is no HMAC, or the secret is shorter than its hash: 32 bytes for
-    /// HS256, 48 for HS384, 64 for HS512 (RFC 7518 §3.2).
+    /// Returns [`ConfigError::Key`] if the algorithm is not HS256, HS384 or HS512, and [`ConfigError::SecretTooShort`]
+    /// if the secret is shorter than its hash: 32 bytes for HS256, 48 for HS384, 64 for HS512 (RFC 7518 §3.2).
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         let verifying = VerifyingKey::from_secret(algorithm, secret)?;
         let signer =
@@ -120,37 +129,41 @@ impl SigningKey {
         Ok(Self { signer: Arc::new(signer), verifying })
     }
 
-    fn of_private_key(algorithm: Algorithm, signer: Signer) -> Result<Self, ConfigError> {
-        let part = signer.public_part().ok_or_else(|| mismatch(algorithm))?;
+    fn from_signer(algorithm: Algorithm, signer: Signer) -> Result<Self, ConfigError> {
+        let components = signer.public_components().ok_or_else(|| mismatch(algorithm))?;
         let key = Self {
             signer: Arc::new(signer),
-            verifying: VerifyingKey::from_public_part(algorithm, part)?,
+            verifying: VerifyingKey::from_public_components(algorithm, components)?,
         };
-        // A private key whose public half is another one's would sign what nobody can verify.
+        // Nobody could verify the signatures of a private key that is stored with the public key of another.
         let signature = key.sign(b"probe").map_err(|CryptoError| mismatch(algorithm))?;
         key.verifying.verify(b"probe", &signature).map_err(|_| mismatch(algorithm))?;
         Ok(key)
     }
 
-    /// The same key by another `kid`.
+    /// Sets the `kid` (RFC 7515 §4.1.4).
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
         self.verifying = self.verifying.with_key_id(key_id);
         self
     }
 
-    /// The algorithm.
+    /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm()
     }
 
-    /// The `kid`.
+    /// Returns the `kid`.
     pub fn key_id(&self) -> &str {
         self.verifying.key_id()
     }
 
-    /// The key to verify with.
+    /// Returns the key that verifies its signatures.
     pub fn verifying_key(&self) -> &VerifyingKey {
         &self.verifying
+    }
+
+    pub(crate) fn signature_length(&self) -> usize {
+        self.verifying.signature_length()
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
@@ -163,9 +176,9 @@ fn mismatch(algorithm: Algorithm) -> ConfigError {
         Family::Hmac => "a shared secret, through from_secret",
         Family::Rsa => "an RSA private key of 2048 to 8192 bits as PKCS#8 or PKCS#1",
         Family::Ec if algorithm == Algorithm::ES256 => {
-            "a P-256 private key as PKCS#8 (openssl pkcs8 -topk8 -nocrypt makes one)"
+            "a P-256 private key as PKCS#8 (openssl pkcs8 -topk8 -nocrypt converts one)"
         }
-        Family::Ec => "a P-384 private key as PKCS#8 (openssl pkcs8 -topk8 -nocrypt makes one)",
+        Family::Ec => "a P-384 private key as PKCS#8 (openssl pkcs8 -topk8 -nocrypt converts one)",
         Family::Ed => "an Ed25519 private key as PKCS#8",
     };
     ConfigError::Key { algorithm, expected }
@@ -180,11 +193,11 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The secrets of refresh tokens, which only issuers hold: the one to sign with, and older ones that are
-/// still accepted.
+/// The secrets of refresh tokens, which only issuers hold: the current secret signs, and previous ones are still
+/// accepted.
 ///
-/// The key that signs is derived from the secret, so that a secret shared with something else signs nothing
-/// that this accepts.
+/// The signing key is derived from the secret. A token that another component signs with the same secret is therefore
+/// not accepted as a refresh token.
 ///
 /// # Examples
 ///
@@ -203,30 +216,32 @@ pub struct RefreshSecrets {
 }
 
 impl RefreshSecrets {
-    /// A new secret, which is gone with the process.
+    /// Generates a secret, which is lost when the process ends: no refresh token is accepted after a restart.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Entropy`] when the operating system gives no random numbers.
+    /// Returns [`ConfigError::Entropy`] if the operating system returns no random bytes.
     pub fn generate() -> Result<Self, ConfigError> {
         let secret = crypto::random::<32>().map_err(|CryptoError| ConfigError::Entropy)?;
-        Self::new(&secret)
+        Self::new(secret.as_slice())
     }
 
-    /// The secret to sign with: at least 32 random bytes, the same on every node.
+    /// Creates the secrets from the current one: at least 32 random bytes, the same on every node.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::SecretTooShort`] below 32 bytes.
+    /// Returns [`ConfigError::SecretTooShort`] below 32 bytes.
     pub fn new(current: &[u8]) -> Result<Self, ConfigError> {
         Ok(Self { keys: vec![derive(current)?] })
     }
 
-    /// A secret that is still accepted, until the longest session that was started under it is over.
+    /// Adds a previous secret, whose tokens are still accepted. Keep it until all sessions that were started with it
+    /// have ended.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] below 32 bytes, or when the secret is there already.
+    /// Returns [`ConfigError::SecretTooShort`] below 32 bytes, and [`ConfigError::DuplicateKeyId`] if the secret is
+    /// already present.
     pub fn with_previous(mut self, secret: &[u8]) -> Result<Self, ConfigError> {
         let key = derive(secret)?;
         if self.find(key.key_id()).is_some() {
@@ -240,7 +255,7 @@ impl RefreshSecrets {
     }
 
     pub(crate) fn current(&self) -> &SigningKey {
-        // `new` puts one in and nothing takes it out.
+        // `new` adds one, and none is ever removed.
         &self.keys[0]
     }
 
@@ -249,13 +264,14 @@ impl RefreshSecrets {
     }
 }
 
+/// Derives the signing key from a secret.
 fn derive(secret: &[u8]) -> Result<SigningKey, ConfigError> {
     check_secret_length(Algorithm::HS256, secret)?;
     let key = crypto::hmac_sha256(secret, b"tower-jwt-auth refresh token v1");
-    SigningKey::from_secret(Algorithm::HS256, &key)
+    SigningKey::from_secret(Algorithm::HS256, key.as_slice())
 }
 
-/// A name for a secret that tells nothing of it.
+/// Returns a key id for a secret, which does not reveal the secret.
 pub(super) fn secret_key_id(secret: &[u8]) -> String {
     encode_base64url(&crypto::hmac_sha256(secret, b"tower-jwt-auth key id v1")[..16])
 }
@@ -265,7 +281,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_was_kept_in_pem_verifies_what_it_signed_before() {
+    fn a_key_that_was_stored_in_pem_verifies_earlier_signatures() {
         let pem = SigningKey::generate_pem().unwrap();
         let before = SigningKey::from_pem(Algorithm::EdDSA, pem.as_bytes()).unwrap();
         let after = SigningKey::from_pem(Algorithm::EdDSA, pem.as_bytes()).unwrap();
@@ -274,19 +290,19 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_in_pem_is_in_the_form_that_every_library_reads() {
+    fn a_generated_pem_has_the_form_that_every_library_reads() {
         let pem = SigningKey::generate_pem().unwrap();
         let lines: Vec<&str> = pem.split('\n').collect();
         let [first, text, last, ""] = lines[..] else { panic!("{} lines", lines.len()) };
         assert_eq!((first, last), ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----"));
         let der = base64_simd::STANDARD.decode_to_vec(text).unwrap();
-        // A version 1 document without the public key: some parsers take no other (RFC 8410 §7).
+        // A version 1 document without the public key: some parsers accept no other (RFC 8410 §7).
         let head = [48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32];
         assert_eq!((der.len(), &der[..16]), (48, &head[..]));
     }
 
     #[test]
-    fn every_key_in_pem_is_another_one() {
+    fn every_generated_pem_differs() {
         let (one, another) = (SigningKey::generate_pem(), SigningKey::generate_pem());
         assert_ne!(one.unwrap(), another.unwrap());
     }

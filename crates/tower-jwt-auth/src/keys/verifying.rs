@@ -9,7 +9,7 @@ use super::{Algorithm, check_secret_length, jwk};
 use crate::algorithm::Family;
 use crate::error::{ConfigError, TokenError};
 
-/// A key to verify with: a public key or a shared secret, for one algorithm (RFC 8725 §3.1).
+/// A key to verify tokens with: a public key or a shared secret, for one algorithm (RFC 8725 §3.1).
 ///
 /// # Examples
 ///
@@ -29,20 +29,21 @@ use crate::error::{ConfigError, TokenError};
 pub struct VerifyingKey {
     algorithm: Algorithm,
     key_id: Arc<str>,
-    checker: Arc<VerifierKey>,
-    /// None for a secret.
+    verifier: Arc<VerifierKey>,
+    /// `None` for a secret.
     public: Option<Arc<PublicComponents>>,
     signature_length: usize,
 }
 
 impl VerifyingKey {
-    /// A public key in PEM: `PUBLIC KEY` (SPKI), for RSA also PKCS#1 (`RSA PUBLIC KEY`).
+    /// Parses a public key in PEM (RFC 7468 §13): `PUBLIC KEY` (SPKI), for RSA also PKCS#1 (`RSA PUBLIC KEY`).
     ///
     /// # Errors
     ///
-    /// [`ConfigError`] when it is no public key for the algorithm, or an RSA key of less than 2048 bits.
+    /// Returns [`ConfigError::Key`] if this is not a public key for the algorithm, and [`ConfigError::RsaKeySize`] for
+    /// an RSA key outside of 2048 to 8192 bits.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
-        // The first block counts; certificates and private keys would be half understood.
+        // The first block counts. jsonwebtoken would accept certificates and private keys in part.
         let label =
             pem.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"-----BEGIN "));
         let is_public =
@@ -58,106 +59,111 @@ impl VerifyingKey {
         };
         let key = key.map_err(|_| mismatch(algorithm))?;
         let bytes = key.try_get_as_bytes().map_err(|_| mismatch(algorithm))?;
-        let part = match algorithm.family() {
+        let components = match algorithm.family() {
             Family::Hmac => None,
             Family::Rsa => PublicComponents::from_rsa_der(bytes).ok(),
             Family::Ec => PublicComponents::from_point(bytes),
             Family::Ed => Some(PublicComponents::Ed { x: bytes.to_vec() }),
         };
-        Self::from_public_part(algorithm, part.ok_or_else(|| mismatch(algorithm))?)
+        Self::from_public_components(algorithm, components.ok_or_else(|| mismatch(algorithm))?)
     }
 
-    /// A public key in DER: SPKI, for RSA also PKCS#1.
+    /// Parses a public key in DER: SPKI, for RSA also PKCS#1.
     ///
     /// # Errors
     ///
-    /// As [`from_pem`](Self::from_pem).
+    /// Returns the errors of [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
         if algorithm.family() == Family::Rsa {
-            let part =
+            let components =
                 PublicComponents::from_rsa_der(der).map_err(|CryptoError| mismatch(algorithm))?;
-            return Self::from_public_part(algorithm, part);
+            return Self::from_public_components(algorithm, components);
         }
-        // Nothing but an SPKI of the right kind; a certificate has one somewhere inside.
+        // Accepts an SPKI of the right kind alone. A certificate contains one, but is rejected.
         VerifierKey::check_der(algorithm, der).map_err(|CryptoError| mismatch(algorithm))?;
         let text = base64_simd::STANDARD.encode_to_string(der);
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n");
         Self::from_pem(algorithm, pem.as_bytes())
     }
 
-    /// A shared secret. Whoever holds it can sign, too.
+    /// Creates a key from a shared secret. Anyone who holds the secret can also sign.
     ///
     /// # Errors
     ///
-    /// As [`SigningKey::from_secret`](super::SigningKey::from_secret).
+    /// Returns the errors of [`SigningKey::from_secret`](super::SigningKey::from_secret).
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         let signature_length = check_secret_length(algorithm, secret)?;
-        let checker = VerifierKey::from_secret(algorithm, secret)
+        let verifier = VerifierKey::from_secret(algorithm, secret)
             .map_err(|CryptoError| mismatch(algorithm))?;
         Ok(Self {
             algorithm,
             key_id: secret_key_id(secret).into(),
-            checker: Arc::new(checker),
+            verifier: Arc::new(verifier),
             public: None,
             signature_length,
         })
     }
 
-    pub(crate) fn from_public_part(
+    pub(crate) fn from_public_components(
         algorithm: Algorithm,
-        part: PublicComponents,
+        components: PublicComponents,
     ) -> Result<Self, ConfigError> {
-        let signature_length = match &part {
+        let signature_length = match &components {
             PublicComponents::Rsa { n, .. } => check_rsa_size(n)?,
             PublicComponents::Ec { x, y } => x.len() + y.len(),
             PublicComponents::Ed { .. } => 64,
         };
-        let checker = VerifierKey::from_public(algorithm, &part)
+        let verifier = VerifierKey::from_public(algorithm, &components)
             .map_err(|CryptoError| mismatch(algorithm))?;
         Ok(Self {
             algorithm,
-            key_id: jwk::thumbprint(algorithm, &part).into(),
-            checker: Arc::new(checker),
-            public: Some(Arc::new(part)),
+            key_id: jwk::thumbprint(algorithm, &components).into(),
+            verifier: Arc::new(verifier),
+            public: Some(Arc::new(components)),
             signature_length,
         })
     }
 
-    /// The same key by another `kid`.
+    /// Sets the `kid` (RFC 7517 §4.5); unless set, it is the thumbprint of the public key (RFC 7638).
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
         self.key_id = key_id.into().into();
         self
     }
 
-    /// The algorithm.
+    /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// The `kid`.
+    /// Returns the `kid`.
     pub fn key_id(&self) -> &str {
         &self.key_id
     }
 
-    /// Whether this is the same public key by the same name.
+    /// Returns whether this is the same public key with the same `kid`.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         (self.algorithm, &self.key_id, &self.public)
             == (other.algorithm, &other.key_id, &other.public)
     }
 
-    pub(crate) fn public_part(&self) -> Option<&PublicComponents> {
+    pub(crate) fn public_components(&self) -> Option<&PublicComponents> {
         self.public.as_deref()
+    }
+
+    /// Returns the length of a signature in bytes.
+    pub(super) fn signature_length(&self) -> usize {
+        self.signature_length
     }
 
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
         if signature.len() != self.signature_length {
             return Err(TokenError::Signature);
         }
-        self.checker.verify(message, signature).map_err(|CryptoError| TokenError::Signature)
+        self.verifier.verify(message, signature).map_err(|CryptoError| TokenError::Signature)
     }
 }
 
-/// The length of the key in bytes, which is that of its signatures.
+/// Returns the length of the key in bytes, which is that of its signatures.
 fn check_rsa_size(modulus: &[u8]) -> Result<usize, ConfigError> {
     let leading = modulus.iter().take_while(|byte| **byte == 0).count();
     let modulus = &modulus[leading..];

@@ -49,7 +49,7 @@ pub(super) struct SubjectEntry {
 
 impl RevocationCache {
     pub(super) fn new(max_entries: u64, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
-        let hash_key = crypto::random().map_err(|_| ConfigError::Entropy)?;
+        let hash_key = *crypto::random().map_err(|_| ConfigError::Entropy)?;
         let expiry = || ExpireAtUntil { clock: Arc::clone(&clock) };
         Ok(Self {
             hash_key,

@@ -1,4 +1,4 @@
-//! Judging access tokens.
+//! Verification of access tokens.
 
 mod trusted;
 
@@ -15,11 +15,11 @@ use crate::error::{ConfigError, TokenError};
 use crate::identity::Identity;
 use crate::jws::{self, DecodeBuffer, Header, MAX_TOKEN_LENGTH};
 
-/// Judges access tokens of one or several issuers.
+/// Verifies access tokens of one or several issuers.
 ///
-/// Strict where the RFCs leave a choice: canonical base64url, distinct member names, no critical extensions,
-/// `typ: at+jwt` (RFC 9068 §2.1), exact issuer and audience, explicit leeway. What can be refused without a
-/// signature is refused first. Whether a token has been revoked is for the layer to ask.
+/// The verifier is strict where the RFCs leave a choice: it requires canonical base64url, distinct member names, no
+/// critical extensions, `typ: at+jwt` (RFC 9068 §2.1), the exact issuer and audience, and an explicit leeway. It checks
+/// the signature last, since the other checks are cheaper. It does not check revocation: the layer does.
 ///
 /// # Examples
 ///
@@ -43,8 +43,8 @@ pub struct Verifier<C = ()> {
 }
 
 impl Verifier {
-    /// Creates a verifier that trusts this issuer and reads no claims of the application. An
-    /// [`Issuer`](crate::Issuer) of our own can be given by reference.
+    /// Creates a verifier that trusts this issuer and reads no claims of the application. It also takes a reference to
+    /// an [`Issuer`](crate::Issuer).
     pub fn new(trusted: impl Into<TrustedIssuer>) -> Self {
         Self { trusted: vec![trusted.into()], claims: PhantomData }
     }
@@ -60,7 +60,7 @@ impl<C> Verifier<C> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::DuplicateIssuer`] when it is trusted already.
+    /// Returns [`ConfigError::DuplicateIssuer`] if an issuer of this name is already trusted.
     pub fn and_trust(mut self, trusted: impl Into<TrustedIssuer>) -> Result<Self, ConfigError> {
         let trusted = trusted.into();
         if self.trusted.iter().any(|other| other.name() == trusted.name()) {
@@ -72,24 +72,24 @@ impl<C> Verifier<C> {
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
-    /// Judges a token at a time.
+    /// Verifies a token at the time `now`, and returns the identity that it proves.
     ///
     /// # Errors
     ///
-    /// [`TokenError`] for the first rule that it breaks. Cheap rules come before the signature, so the error
-    /// is nothing to build on for what has not been signed.
+    /// Returns the [`TokenError`] of the first rule that the token breaks. Cheap rules are checked before the
+    /// signature, so the error may be based on claims that the issuer has not signed.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
         thread_local! {
             static BUFFER: Cell<DecodeBuffer> = Cell::default();
         }
-        // Taken out for the while: deserializing `C` runs the application's code, which may come back here.
+        // Taken while in use: deserializing `C` runs the application's code, which may call this function.
         let mut buffer = BUFFER.take();
-        let identity = self.judge(token, now, &mut buffer);
+        let identity = self.verify_with(token, now, &mut buffer);
         BUFFER.set(buffer);
         identity
     }
 
-    fn judge(
+    fn verify_with(
         &self,
         token: &str,
         now: Timestamp,
@@ -105,9 +105,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let issuer = registered.iss.as_deref().ok_or(TokenError::Missing("iss"))?;
         let trusted = self.trusted.iter().find(|trusted| trusted.name() == issuer);
         let trusted = trusted.ok_or(TokenError::Issuer)?;
-        trusted.check(&header, &registered, now)?;
+        trusted.validate(&header, &registered, now)?;
         let key = trusted.key(&header)?;
-        key.verify(segments.signed.as_bytes(), decoded.signature)?;
+        key.verify(segments.signing_input.as_bytes(), decoded.signature)?;
         Ok(Identity::new(trusted.shared_name(), &registered, own, trusted.leeway(), now))
     }
 }

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
-use crate::claims::{self, ACCESS_TOKEN_TYPE, Registered, Requirements, name};
+use crate::claims::{self, ACCESS_TOKEN_TYPE, RegisteredClaims, ValidationRules, check_name};
 use crate::error::{ConfigError, TokenError};
 use crate::issuer::Issuer;
 use crate::jws::Header;
@@ -28,66 +28,72 @@ pub struct TrustedIssuer {
     name: Arc<str>,
     audience: Arc<str>,
     keys: KeySet,
-    requirements: Requirements,
-    plain_type: bool,
+    rules: ValidationRules,
+    allows_plain_type: bool,
 }
 
 impl TrustedIssuer {
-    /// Trusts the issuer `iss` for tokens whose `aud` is or contains `aud`, signed with one of these keys.
+    /// Creates a trusted issuer named `iss`, whose tokens are accepted if their `aud` is or contains `aud` and one of
+    /// these keys has signed them.
     ///
-    /// Clocks may be 30 seconds apart. The claims of RFC 9068 §2.2 are required: `iss`, `exp`, `aud`, `sub`,
-    /// `client_id`, `iat`, `jti`.
+    /// Clocks may differ by 30 seconds, unless set. The claims of RFC 9068 §2.2 are required: `iss`, `exp`, `aud`,
+    /// `sub`, `client_id`, `iat`, `jti`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] when a name is empty.
+    /// Returns [`ConfigError::Name`] if a name is empty or contains control characters.
     pub fn new(
         iss: impl Into<String>,
         aud: impl Into<String>,
         keys: impl Into<KeySet>,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
-            name: name(iss.into(), "issuer", "give the iss claim, as in https://login.example")?,
-            audience: name(
+            name: check_name(
+                iss.into(),
+                "issuer",
+                "give the iss claim, as in https://login.example",
+            )?,
+            audience: check_name(
                 aud.into(),
                 "audience",
                 "give the aud claim, as in https://api.example",
             )?,
             keys: keys.into(),
-            requirements: Requirements {
+            rules: ValidationRules {
                 leeway: Duration::from_secs(30),
-                profile: true,
-                token_id: true,
-                session: false,
+                requires_profile: true,
+                requires_token_id: true,
+                requires_session_id: false,
             },
-            plain_type: false,
+            allows_plain_type: false,
         })
     }
 
-    /// How far clocks may be apart.
+    /// Sets by how much clocks may differ (RFC 7519 §4.1.4); 30 seconds, unless set.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Duration`] above five minutes.
+    /// Returns [`ConfigError::Duration`] above five minutes.
     pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, ConfigError> {
-        self.requirements.leeway = claims::leeway(leeway)?;
+        self.rules.leeway = claims::check_leeway(leeway)?;
         Ok(self)
     }
 
-    /// Accepts tokens without `jti`. They can only be revoked with their session or all at once.
+    /// Accepts tokens without `jti`. Such a token can only be revoked with its session or with all tokens of its
+    /// subject.
     pub fn allow_missing_token_id(mut self) -> Self {
-        self.requirements.token_id = false;
+        self.rules.requires_token_id = false;
         self
     }
 
-    /// Accepts `typ: JWT` and tokens without `typ`, and asks only for `iss`, `sub`, `aud` and `exp`.
+    /// Accepts `typ: JWT` and tokens without `typ`, and requires only `iss`, `sub`, `aud` and `exp`.
     ///
-    /// Dangerous: ID tokens and others that the issuer signs with the same key for the same audience are then
-    /// taken for access tokens (RFC 8725 §3.11).
+    /// Dangerous: ID tokens and any other tokens that the issuer signs with the same key for the same audience are then
+    /// accepted as access tokens (RFC 8725 §3.11).
     pub fn dangerous_allow_plain_jwt_type(mut self) -> Self {
-        self.plain_type = true;
-        self.requirements.profile = false;
-        self.requirements.token_id = false;
+        self.allows_plain_type = true;
+        self.rules.requires_profile = false;
+        self.rules.requires_token_id = false;
         self
     }
 
@@ -100,41 +106,43 @@ impl TrustedIssuer {
     }
 
     pub(crate) fn leeway(&self) -> Duration {
-        self.requirements.leeway
+        self.rules.leeway
     }
 
-    pub(crate) fn check(
+    /// Validates type, audience, times and presence of claims.
+    pub(crate) fn validate(
         &self,
         header: &Header<'_>,
-        registered: &Registered<'_>,
+        registered: &RegisteredClaims<'_>,
         now: Timestamp,
     ) -> Result<(), TokenError> {
-        let plain = self.plain_type && (header.typ.is_none() || header.has_type("jwt"));
+        let plain = self.allows_plain_type && (header.typ.is_none() || header.has_type("jwt"));
         if !plain && !header.has_type(ACCESS_TOKEN_TYPE) {
             return Err(TokenError::Type);
         }
-        claims::check(registered, &self.audience, &self.requirements, now)
+        claims::validate(registered, &self.audience, &self.rules, now)
     }
 
+    /// Returns the key for a token with this header.
     pub(crate) fn key(&self, header: &Header<'_>) -> Result<&VerifyingKey, TokenError> {
         self.keys.choose(header.key_id.as_deref(), header.algorithm)
     }
 }
 
 impl From<&Issuer> for TrustedIssuer {
-    /// Our own tokens: clocks may be as far apart as [`Issuer::with_leeway`] says, and `sid` is required.
+    /// Trusts the tokens of this issuer: clocks may differ by [`Issuer::with_leeway`], and `sid` is required.
     fn from(issuer: &Issuer) -> Self {
         Self {
             name: issuer.shared_name(),
             audience: issuer.shared_audience(),
             keys: issuer.keys().clone(),
-            requirements: Requirements {
+            rules: ValidationRules {
                 leeway: issuer.leeway(),
-                profile: true,
-                token_id: true,
-                session: true,
+                requires_profile: true,
+                requires_token_id: true,
+                requires_session_id: true,
             },
-            plain_type: false,
+            allows_plain_type: false,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::test_keys::{SECRET, is_hmac, verifying_key};
 fn sets_that_would_be_ambiguous_or_empty_are_refused() {
     let error = KeySet::new([]).unwrap_err();
     assert_eq!(error, ConfigError::NoKey);
-    assert!(error.to_string().contains("no key is given"), "{error}");
+    assert!(error.to_string().contains("the set of keys is empty"), "{error}");
     let twice = [verifying_key(Algorithm::HS256), verifying_key(Algorithm::HS256)];
     let error = KeySet::new(twice.map(|key| key.with_key_id(KEY_ID))).unwrap_err();
     let (key_id, algorithm) = (KEY_ID.to_owned(), Algorithm::HS256);
@@ -20,7 +20,7 @@ fn sets_that_would_be_ambiguous_or_empty_are_refused() {
     for bad in ["", "[]", "{}", r#"{"keys":1}"#, "null"] {
         let error = KeySet::from_jwks(bad).unwrap_err();
         assert!(matches!(error, ConfigError::Jwks { .. }), "{bad}");
-        assert!(error.to_string().starts_with("this is no JWK set: "), "{error}");
+        assert!(error.to_string().starts_with("the JWK set is invalid: "), "{error}");
     }
     assert_eq!(KeySet::from_jwks(r#"{"keys":[]}"#).unwrap_err(), ConfigError::NoKey);
 }

@@ -6,28 +6,27 @@ use super::test_keys::{SECRET, der, is_hmac, key, verifying_key};
 
 #[test]
 fn secrets_shorter_than_their_hash_are_refused() {
-    for (algorithm, least) in
-        [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)]
+    for (algorithm, min) in [(Algorithm::HS256, 32), (Algorithm::HS384, 48), (Algorithm::HS512, 64)]
     {
-        assert!(SigningKey::from_secret(algorithm, &SECRET[..least]).is_ok());
-        assert!(VerifyingKey::from_secret(algorithm, &SECRET[..least]).is_ok());
-        for length in [0, 1, least / 2, least - 1] {
-            let expected = ConfigError::SecretTooShort { algorithm, least, length };
+        assert!(SigningKey::from_secret(algorithm, &SECRET[..min]).is_ok());
+        assert!(VerifyingKey::from_secret(algorithm, &SECRET[..min]).is_ok());
+        for length in [0, 1, min / 2, min - 1] {
+            let expected = ConfigError::SecretTooShort { algorithm, min, length };
             let secret = &SECRET[..length];
             assert_eq!(SigningKey::from_secret(algorithm, secret).unwrap_err(), expected);
             assert_eq!(VerifyingKey::from_secret(algorithm, secret).unwrap_err(), expected);
             let text = format!(
-                "a secret for {algorithm} needs at least {least} bytes, this one has {length}"
+                "a secret for {algorithm} needs at least {min} bytes, this one has {length}"
             );
             assert_eq!(expected.to_string(), text);
         }
     }
     assert!(RefreshSecrets::new(&SECRET[..32]).is_ok());
     let error = RefreshSecrets::new(&SECRET[..31]).unwrap_err();
-    assert!(matches!(error, ConfigError::SecretTooShort { least: 32, length: 31, .. }));
+    assert!(matches!(error, ConfigError::SecretTooShort { min: 32, length: 31, .. }));
     let secrets = RefreshSecrets::new(&SECRET).unwrap();
     let error = secrets.clone().with_previous(&[0; 31]).unwrap_err();
-    assert!(matches!(error, ConfigError::SecretTooShort { least: 32, length: 31, .. }));
+    assert!(matches!(error, ConfigError::SecretTooShort { min: 32, length: 31, .. }));
     let error = secrets.with_previous(&SECRET).unwrap_err();
     assert!(matches!(error, ConfigError::DuplicateKeyId { .. }), "{error}");
 }
@@ -92,7 +91,7 @@ fn kind(algorithm: Algorithm) -> &'static str {
 fn assert_wrong_key(error: &ConfigError, wrong_for: Algorithm) {
     assert!(matches!(error, ConfigError::Key { algorithm, .. } if *algorithm == wrong_for));
     let text = error.to_string();
-    assert!(text.starts_with(&format!("this is no usable key for {wrong_for}: give a")), "{text}");
+    assert!(text.starts_with(&format!("the key is not valid for {wrong_for}: give a")), "{text}");
     assert!(text.contains(kind(wrong_for)), "{text}");
 }
 

@@ -17,7 +17,7 @@ async fn what_is_no_scope_cannot_be_required() {
     for bad in ["", " ", "a  b", " a", "a ", "a\"b", "a\\b", "é", "a\nb"] {
         let error = RequireScopeLayer::new(bad).unwrap_err();
         assert_eq!(error, ConfigError::Scope { scope: bad.to_owned() });
-        assert!(error.to_string().contains("is no scope"), "{error}");
+        assert!(error.to_string().contains("is not a valid scope"), "{error}");
     }
 }
 

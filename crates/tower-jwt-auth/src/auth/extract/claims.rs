@@ -10,7 +10,7 @@ use crate::identity::{Claims, Identity};
 
 /// Extracts the application's own claims.
 ///
-/// The response is as for [`Identity`], and 500 where the layer's verifier reads claims of another type.
+/// The rejection is that of [`Identity`], or 500 if the layer's verifier reads claims of another type.
 impl<S, C> FromRequestParts<S> for Claims<C>
 where
     S: Send + Sync,

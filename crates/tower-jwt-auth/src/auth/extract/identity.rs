@@ -6,10 +6,10 @@ use crate::auth::decision::Anonymous;
 use crate::http::challenge::{AuthError, Realm};
 use crate::identity::Identity;
 
-/// Extracts the identity that the layer has inserted.
+/// Extracts the identity that [`JwtAuthLayer`](crate::JwtAuthLayer) has inserted.
 ///
-/// The response is 401 for an anonymous request inside of an optional layer. It is 500 outside of a layer: a route
-/// that was left outside must not look like one that is protected.
+/// The rejection is 401 for an anonymous request inside of an optional layer. It is 500 outside of a layer, so that an
+/// unprotected route is noticed.
 impl<S: Send + Sync> FromRequestParts<S> for Identity {
     type Rejection = IdentityRejection;
 

@@ -11,8 +11,24 @@ use axum_core::response::{IntoResponse, Response};
 use crate::http::challenge::{AuthError, Realm};
 use crate::http::origin::CrossSite;
 
-/// The response to a request whose handler extracts an [`Identity`](crate::Identity) or [`Claims`](crate::Claims) that
-/// is not there.
+/// The rejection of a request whose handler extracts an [`Identity`](crate::Identity) or [`Claims`](crate::Claims) that
+/// the request does not have.
+///
+/// # Examples
+///
+/// ```
+/// use axum::response::{IntoResponse, Response};
+/// use tower_jwt_auth::{Identity, auth::IdentityRejection};
+///
+/// /// Renders a page instead of the JSON of the library.
+/// async fn account(identity: Result<Identity, IdentityRejection>) -> Response {
+///     match identity {
+///         Ok(identity) => identity.subject().to_owned().into_response(),
+///         Err(rejection) => (rejection.error().status(), "Please sign in.").into_response(),
+///     }
+/// }
+/// # let _: axum::Router = axum::Router::new().route("/account", axum::routing::get(account));
+/// ```
 #[derive(Debug)]
 pub struct IdentityRejection {
     error: AuthError,

@@ -10,8 +10,8 @@ use crate::scope;
 
 /// Requires at least one of several scopes.
 ///
-/// The response is 403 `insufficient_scope` otherwise (RFC 6750 §3.1). Its challenge names the first of them: the
-/// `scope` attribute lists scopes that are required together.
+/// Otherwise the response is 403 `insufficient_scope` (RFC 6750 §3.1). Its challenge contains the first scope alone,
+/// since the `scope` attribute lists scopes that are required together.
 ///
 /// # Examples
 ///
@@ -30,11 +30,11 @@ pub struct RequireAnyScopeLayer {
 }
 
 impl RequireAnyScopeLayer {
-    /// Creates a layer that requires one of these scopes. Each is a single scope token.
+    /// Creates a layer that requires at least one of these scopes. Each is a single scope token.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Scope`] if there is no scope, or one is not a single valid scope token (RFC 6749 §3.3).
+    /// Returns [`ConfigError::Scope`] if there is no scope, or one is not a single valid scope token (RFC 6749 §3.3).
     pub fn new<'s>(scopes: impl IntoIterator<Item = &'s str>) -> Result<Self, ConfigError> {
         let mut scopes = scopes.into_iter();
         let first = scopes.next().unwrap_or_default();

@@ -7,10 +7,10 @@ use crate::error::ConfigError;
 use crate::http::challenge::AuthError;
 use crate::identity::Identity;
 
-/// Requires that the user authenticated recently (RFC 9470). A refresh does not make a login fresh.
+/// Requires that the user authenticated recently (RFC 9470). A refresh does not count as authentication.
 ///
-/// The response is 401 `insufficient_user_authentication` with `max_age` otherwise (RFC 9470 §3), also for a token
-/// without `auth_time`.
+/// Otherwise, and for a token without `auth_time`, the response is 401 `insufficient_user_authentication` with
+/// `max_age` (RFC 9470 §3).
 ///
 /// # Examples
 ///
@@ -28,15 +28,19 @@ pub struct RequireFreshLoginLayer {
 }
 
 impl RequireFreshLoginLayer {
-    /// Creates a layer that requires a login within `max_age`, in whole seconds.
+    /// Creates a layer that requires a login less than `max_age` ago, in whole seconds.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Duration`] below a second or with a fraction of a second.
+    /// Returns [`ConfigError::Duration`] below one second or with a fraction of a second.
     pub fn new(max_age: Duration) -> Result<Self, ConfigError> {
         if max_age.is_zero() || max_age.subsec_nanos() != 0 {
             let hint = "give whole seconds, at least one";
-            return Err(ConfigError::Duration { what: "age of a login", given: max_age, hint });
+            return Err(ConfigError::Duration {
+                what: "maximum age of a login",
+                given: max_age,
+                hint,
+            });
         }
         Ok(Self { max_age })
     }

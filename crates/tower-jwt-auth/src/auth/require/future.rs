@@ -10,7 +10,31 @@ use crate::auth::body::AuthBody;
 use crate::auth::future::polled_after_completion;
 
 pin_project! {
-    /// The response of [`Require`](super::Require).
+    /// The response future of [`Require`](super::Require).
+    ///
+    /// # Panics
+    ///
+    /// Polling it after completion panics.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Request, Response};
+    /// use tower::Service;
+    /// use tower_jwt_auth::RequireScopeLayer;
+    /// use tower_jwt_auth::auth::require::{Require, ResponseFuture};
+    ///
+    /// /// A service that contains `Require` names its future without a box.
+    /// fn call<S>(
+    ///     service: &mut Require<S, RequireScopeLayer>,
+    ///     request: Request<()>,
+    /// ) -> ResponseFuture<S::Future>
+    /// where
+    ///     S: Service<Request<()>, Response = Response<()>> + Clone,
+    /// {
+    ///     service.call(request)
+    /// }
+    /// ```
     #[derive(Debug)]
     pub struct ResponseFuture<F> {
         #[pin]
@@ -50,7 +74,7 @@ where
                 Poll::Ready(Ok(response.map(AuthBody::inner)))
             }
             StateProjection::Rejected { response } => match response.take() {
-                Some(response) => Poll::Ready(Ok(response.map(AuthBody::refusal))),
+                Some(response) => Poll::Ready(Ok(response.map(AuthBody::rejection))),
                 None => polled_after_completion(),
             },
         }

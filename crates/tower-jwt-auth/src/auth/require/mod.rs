@@ -1,4 +1,5 @@
-//! Layers for inside of a [`JwtAuthLayer`](super::JwtAuthLayer) that require more of the identity than a valid token.
+//! Layers inside of a [`JwtAuthLayer`](super::JwtAuthLayer) that require more than a valid token: a scope, a recent
+//! login or a predicate.
 
 mod any_scope;
 mod fresh_login;
@@ -19,24 +20,43 @@ pub use self::scope::RequireScopeLayer;
 
 use super::body::AuthBody;
 use super::decision::{Anonymous, Preflight};
-use super::future::refusal;
+use super::future::rejection;
 use crate::http::challenge::{AuthError, Realm, takes_body};
 use crate::identity::Identity;
 
 /// A condition that an identity must meet: a pure function of the identity, which knows the time of its request.
 trait Requirement {
-    /// The name of the layer, for the error where no `JwtAuthLayer` stands outside of it.
+    /// The name of the layer, for the error if it is outside of a `JwtAuthLayer`.
     const LAYER: &'static str;
 
     fn check(&self, identity: &Identity) -> Result<(), AuthError>;
 }
 
-/// The service that a requirement layer `R` makes of another one.
+/// The service that a requirement layer `R` creates around the service `S`.
 ///
-/// Without an identity the response is 401 for an anonymous request, and 500 where no
-/// [`JwtAuthLayer`](super::JwtAuthLayer) stands outside of the layer: a route that was left unprotected must not look
-/// protected. A CORS preflight that [`allow_preflights`](super::JwtAuthLayer::allow_preflights) lets pass has no identity
-/// either, so its response is 401: the layer that answers preflights stands outside of the requirement.
+/// Without an identity the response is 401 for an anonymous request. It is 500 if there is no
+/// [`JwtAuthLayer`](super::JwtAuthLayer) around the layer, so that an unprotected route is noticed. A CORS preflight
+/// that [`allow_preflights`](super::JwtAuthLayer::allow_preflights) accepts has no identity either, and its response is
+/// 401: put the layer that answers preflights outside of the requirement.
+///
+/// # Examples
+///
+/// ```
+/// use http::{Request, Response, StatusCode};
+/// use http_body_util::Empty;
+/// use tower::{ServiceBuilder, ServiceExt};
+/// use tower_jwt_auth::RequireScopeLayer;
+///
+/// # #[tokio::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let service = ServiceBuilder::new().layer(RequireScopeLayer::new("admin")?).service_fn(
+///     async |_: Request<()>| Ok::<_, std::convert::Infallible>(Response::new(Empty::<bytes::Bytes>::new())),
+/// );
+/// // No JwtAuthLayer is around it.
+/// let response = service.oneshot(Request::new(())).await?;
+/// assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Require<S, R> {
@@ -85,10 +105,10 @@ where
         match self.check(&request) {
             Ok(()) => ResponseFuture::inner(self.inner.call(request)),
             Err((error, realm)) => {
-                // As in `JwtAuth`: the reservation for this request is given up.
+                // As in `JwtAuth`: the service that was polled ready for this request is dropped.
                 self.inner = self.inner.clone();
                 let with_body = takes_body(request.headers());
-                ResponseFuture::rejected(refusal(error, &realm, with_body))
+                ResponseFuture::rejected(rejection(error, &realm, with_body))
             }
         }
     }

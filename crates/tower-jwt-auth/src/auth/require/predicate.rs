@@ -8,7 +8,7 @@ use crate::identity::Identity;
 
 /// Requires that a predicate accepts the identity.
 ///
-/// The response is 403 otherwise.
+/// Otherwise the response is 403 `access_denied`.
 ///
 /// # Examples
 ///

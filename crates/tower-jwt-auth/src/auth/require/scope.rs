@@ -8,9 +8,9 @@ use crate::http::challenge::AuthError;
 use crate::identity::Identity;
 use crate::scope;
 
-/// Requires a scope; of several, separated by spaces, all.
+/// Requires a scope, or all of several scopes separated by spaces.
 ///
-/// The response is 403 `insufficient_scope` otherwise (RFC 6750 §3.1).
+/// Otherwise the response is 403 `insufficient_scope` (RFC 6750 §3.1).
 ///
 /// # Examples
 ///
@@ -37,7 +37,7 @@ impl RequireScopeLayer {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Scope`] if `scope` is not a valid, non-empty scope string (RFC 6749 §3.3).
+    /// Returns [`ConfigError::Scope`] if `scope` is not a valid, non-empty scope string (RFC 6749 §3.3).
     pub fn new(scope: &str) -> Result<Self, ConfigError> {
         scope::check(scope)?;
         Ok(Self { scope: scope.into() })

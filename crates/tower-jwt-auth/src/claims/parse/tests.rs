@@ -17,7 +17,7 @@ fn error<C: for<'s> Deserialize<'s>>(json: &str) -> Option<TokenError> {
 }
 
 #[test]
-fn registered_claims_and_the_applications_own_come_apart() {
+fn registered_claims_are_separated_from_the_applications_own() {
     let json =
         r#"{"iss":"i","name":"A","sub":"s","aud":"a","exp":1,"age":3,"iat":2.5,"scope":"x"}"#;
     let (registered, profile) = parse::<Profile>(json).unwrap();
@@ -31,7 +31,7 @@ fn registered_claims_and_the_applications_own_come_apart() {
 }
 
 #[test]
-fn types_of_every_shape_see_only_what_is_theirs() {
+fn types_of_every_shape_see_only_their_own_claims() {
     let json = r#"{"iss":"i","a":{"iss":1},"b":[2]}"#;
     let (_, map) = parse::<BTreeMap<String, serde_json::Value>>(json).unwrap();
     assert_eq!(map.keys().collect::<Vec<_>>(), ["a", "b"]);
@@ -108,11 +108,11 @@ fn a_type_that_stops_reading_early_hides_nothing() {
             Ok(Self)
         }
     }
-    assert!(error::<Careless>(r#"{"x":1}"#).is_some(), "the registered claims were never read");
+    assert!(error::<Careless>(r#"{"x":1}"#).is_some(), "the registered claims were not parsed");
 }
 
 #[test]
-fn what_is_no_object_with_distinct_names_is_refused() {
+fn only_an_object_with_distinct_names_is_accepted() {
     for bad in [
         "",
         "[]",
@@ -158,7 +158,7 @@ fn a_claim_of_the_wrong_type_is_named() {
 }
 
 #[test]
-fn dates_of_every_size_are_judged() {
+fn dates_of_every_size_are_parsed() {
     let exp = |number: &str| {
         let json = format!(r#"{{"exp":{number}}}"#);
         parse::<()>(&json).ok().and_then(|(registered, ())| registered.exp)
@@ -177,7 +177,7 @@ fn dates_of_every_size_are_judged() {
 }
 
 #[test]
-fn every_registered_name_is_kept_from_the_application() {
+fn no_registered_claim_reaches_the_application() {
     for name in crate::claims::REGISTERED {
         let json = format!(r#"{{"{name}":{{}}}}"#);
         assert_eq!(error::<serde_json::Value>(&json), Some(TokenError::Mistyped(name)));

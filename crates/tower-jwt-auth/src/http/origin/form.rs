@@ -1,19 +1,19 @@
-//! The form in which browsers send an origin (RFC 6454 §6.2), which is what a listed one is compared with.
+//! The form in which browsers send an origin (RFC 6454 §6.2). Trusted origins are compared in this form.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use crate::error::ConfigError;
 
-/// Schemes whose pages send `null` or another scheme's origin: listed, they would match nothing.
+/// Schemes whose pages send `null` or the origin of another scheme: a trusted origin with one would never match.
 const NEVER_SENT: [&str; 7] = ["about", "data", "file", "ftp", "javascript", "ws", "wss"];
 
-/// An origin of the web: `https` or `http`, in lower case, without a default port.
-pub(super) fn of_web(origin: &str) -> Result<Box<str>, ConfigError> {
+/// Normalizes a web origin: `https` or `http`, in lower case, without a default port.
+pub(super) fn normalize_web(origin: &str) -> Result<Box<str>, ConfigError> {
     web(origin).ok_or_else(|| ConfigError::Origin { origin: origin.to_owned() })
 }
 
-/// An origin of the web, or of an application or browser extension with a scheme of its own.
-pub(super) fn of_any(origin: &str) -> Result<Box<str>, ConfigError> {
+/// Normalizes a web origin, or one of an application or browser extension with its own scheme.
+pub(super) fn normalize_any(origin: &str) -> Result<Box<str>, ConfigError> {
     web(origin)
         .or_else(|| custom(origin))
         .ok_or_else(|| ConfigError::Origin { origin: origin.to_owned() })
@@ -40,13 +40,13 @@ fn custom(origin: &str) -> Option<Box<str>> {
         && scheme.bytes().all(is_part)
         && !["https", "http"].contains(&&*scheme)
         && !NEVER_SENT.contains(&&*scheme);
-    // Whether the host keeps its case depends on the browser: it is compared as it is listed.
+    // Browsers differ in whether they keep the case of the host: it is compared as given.
     let host = without_port(authority)?;
     let is_host = !host.is_empty() && host.bytes().all(is_name_part);
     (is_scheme && is_host).then(|| format!("{scheme}://{authority}").into())
 }
 
-/// The host of an authority whose port, if it has one, is written as browsers do.
+/// Returns the host of an authority, or `None` if its port does not have the form that browsers send.
 fn without_port(authority: &str) -> Option<&str> {
     let end_of_address = authority.rfind(']').map_or(0, |at| at + 1);
     let (address, rest) = authority.split_at(end_of_address);
@@ -59,7 +59,7 @@ fn is_name_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._".contains(&byte)
 }
 
-/// A name whose last label is a number is an address to browsers.
+/// Returns whether this is a host name. Browsers parse a name whose last label is a number as an address.
 fn is_domain(host: &str) -> bool {
     let name = host.strip_suffix('.').unwrap_or(host);
     let last = name.rsplit('.').next().unwrap_or(name);
@@ -68,7 +68,7 @@ fn is_domain(host: &str) -> bool {
         && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// In the one form that browsers write addresses in.
+/// Returns whether this is an IP address in the form that browsers send.
 fn is_address(host: &str) -> bool {
     if let Some(host) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return host.parse::<Ipv6Addr>().is_ok_and(|address| address.to_string() == host);
@@ -76,7 +76,7 @@ fn is_address(host: &str) -> bool {
     host.parse::<Ipv4Addr>().is_ok()
 }
 
-/// Whether this is a host of the same machine, which no network lies before.
+/// Returns whether the host is the local machine, so that no network can change its pages.
 pub(super) fn is_loopback(authority: &str) -> bool {
     let Some(host) = without_port(authority) else { return false };
     host == "localhost"
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn origins_of_the_web_are_brought_into_the_form_that_browsers_send() {
+    fn web_origins_are_normalized_to_the_form_that_browsers_send() {
         for (given, sent) in [
             ("HTTPS://App.example:443", "https://app.example"),
             ("http://app.example:80", "http://app.example"),
@@ -102,13 +102,13 @@ mod tests {
             ("http://[::1]:3000", "http://[::1]:3000"),
             ("https://[2001:db8::443]", "https://[2001:db8::443]"),
         ] {
-            assert_eq!(of_web(given).as_deref(), Ok(sent));
-            assert_eq!(of_any(given).as_deref(), Ok(sent));
+            assert_eq!(normalize_web(given).as_deref(), Ok(sent));
+            assert_eq!(normalize_any(given).as_deref(), Ok(sent));
         }
     }
 
     #[test]
-    fn origins_of_applications_and_extensions_are_taken_as_they_are_listed() {
+    fn origins_of_applications_and_extensions_keep_their_host() {
         for (given, sent) in [
             ("capacitor://localhost", "capacitor://localhost"),
             ("Tauri://localhost", "tauri://localhost"),
@@ -123,13 +123,13 @@ mod tests {
                 "moz-extension://0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0",
             ),
         ] {
-            assert_eq!(of_any(given).as_deref(), Ok(sent));
-            assert!(of_web(given).is_err(), "{given}: no service is seen there");
+            assert_eq!(normalize_any(given).as_deref(), Ok(sent));
+            assert!(normalize_web(given).is_err(), "{given}: a service cannot have this origin");
         }
     }
 
     #[test]
-    fn what_no_browser_would_send_is_refused() {
+    fn origins_that_no_browser_sends_are_rejected() {
         for bad in [
             "",
             "app.example",
@@ -196,14 +196,14 @@ mod tests {
             "ws://a",
             "wss://a",
         ] {
-            let refused = Err(ConfigError::Origin { origin: bad.to_owned() });
-            assert_eq!(of_any(bad), refused, "{bad}");
-            assert_eq!(of_web(bad), refused, "{bad}");
+            let rejected = Err(ConfigError::Origin { origin: bad.to_owned() });
+            assert_eq!(normalize_any(bad), rejected, "{bad}");
+            assert_eq!(normalize_web(bad), rejected, "{bad}");
         }
     }
 
     #[test]
-    fn loopback_is_this_machine_alone() {
+    fn loopback_is_the_local_machine_alone() {
         for here in ["localhost", "localhost:3000", "a.localhost:1", "127.0.0.1", "127.9.8.7:80"] {
             assert!(is_loopback(here), "{here}");
         }

@@ -1,4 +1,4 @@
-//! Requests that other sites cause.
+//! Protection against requests that other sites cause (CSRF).
 
 mod form;
 
@@ -7,20 +7,19 @@ use http::{HeaderMap, HeaderValue, Uri};
 
 use crate::error::ConfigError;
 
-/// Which requests with an unsafe method are accepted: those that the service's own pages cause, and those of
-/// origins that are listed.
+/// The origins whose pages may cause requests with an unsafe method: the service's own origin, and trusted ones.
 ///
-/// Decided by headers that a page's script cannot set:
+/// The policy decides by headers that scripts cannot set:
 ///
-/// 1. a listed `Origin` is accepted;
-/// 2. otherwise `Sec-Fetch-Site` must be `same-origin` or `none`, where it is sent (all browsers of today);
-/// 3. otherwise the `Origin`, where one is sent, must be the public origin; where none is configured, its
-///    scheme must be `https` and its host and port the request's;
-/// 4. a request with neither header does not come from a browser and is accepted.
+/// 1. A request with a trusted `Origin` is accepted.
+/// 2. Otherwise, if `Sec-Fetch-Site` is present, which all current browsers send, it must be `same-origin` or `none`.
+/// 3. Otherwise, if `Origin` is present, it must be the public origin. If no public origin is set, its scheme must be
+///    `https`, and its host and port must be those of the request.
+/// 4. A request with neither header does not come from a browser and is accepted.
 ///
-/// On a loopback host (`localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`) `http` will do for 3. Elsewhere a page
-/// over `http` is whatever the network makes of it, also on the service's own host. A development server at
-/// an address of the local network is reached over `http` all the same if that origin is
+/// On a loopback host (`localhost`, `*.localhost`, 127.0.0.0/8, `[::1]`) rule 3 also accepts `http`. On other hosts the
+/// network can change a page that is served over `http`, so it is not accepted as the service's own. A development
+/// server that browsers reach over `http` at an address of the local network needs its origin
 /// [set](Self::with_public_origin).
 ///
 /// # Examples
@@ -46,48 +45,47 @@ pub struct OriginPolicy {
 }
 
 impl OriginPolicy {
-    /// The service's own origin only.
+    /// Creates a policy that accepts the service's own origin alone.
     pub fn same_origin() -> Self {
         Self::default()
     }
 
-    /// The origin at which browsers see the service. Set it behind a proxy that rewrites `Host`, and where
-    /// browsers come over `http` from another machine, as to `http://192.168.1.5:3000` in development.
+    /// Sets the origin at which browsers reach the service. It is required behind a proxy that rewrites `Host`, and for
+    /// browsers that connect over `http` from another machine, such as to `http://192.168.1.5:3000` in development.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Origin`] when it is not `https` or `http`, a host, and perhaps a port.
+    /// Returns [`ConfigError::Origin`] if it does not consist of `https` or `http`, a host, and optionally a port.
     pub fn with_public_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        self.public = Some(form::of_web(origin)?);
+        self.public = Some(form::normalize_web(origin)?);
         Ok(self)
     }
 
-    /// Another origin whose pages may call; of the web, or of an application or a browser extension, as
-    /// `capacitor://localhost` or `chrome-extension://` and the extension's id. It is compared as a whole:
-    /// there are no wildcards.
+    /// Adds a trusted origin: of the web, or of an application or a browser extension, such as `capacitor://localhost`
+    /// or `chrome-extension://` and the id of the extension. The whole origin is compared: wildcards are not supported.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Origin`] when it is not a scheme, a host, and perhaps a port, or of a scheme that browsers
-    /// do not send as an origin, such as `file`.
+    /// Returns [`ConfigError::Origin`] if it does not consist of a scheme, a host, and optionally a port, or if
+    /// browsers do not send its scheme in an origin, such as `file`.
     pub fn with_trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
-        self.trusted.push(form::of_any(origin)?);
+        self.trusted.push(form::normalize_any(origin)?);
         Ok(self)
     }
 
-    /// Accepts the origin `null`, too.
+    /// Adds the origin `null` to the trusted ones.
     ///
-    /// Dangerous: any page of any site sends it from a sandboxed frame.
+    /// Dangerous: a page of any site can send it from a sandboxed frame.
     pub fn dangerous_trust_null_origin(mut self) -> Self {
         self.trusted.push("null".into());
         self
     }
 
-    /// Judges a request by its headers.
+    /// Checks a request by its headers and its URI, whatever its method.
     ///
     /// # Errors
     ///
-    /// [`CrossSite`] when another site caused it.
+    /// Returns [`CrossSite`] if another site caused the request.
     pub fn check(&self, headers: &HeaderMap, uri: &Uri) -> Result<(), CrossSite> {
         let origin = single(headers, ORIGIN.as_str())?;
         let site = single(headers, "sec-fetch-site")?;
@@ -107,14 +105,24 @@ impl OriginPolicy {
     }
 }
 
-/// Another site caused the request.
+/// The error for a request that another site caused.
 ///
-/// With the feature `axum` it is a response of a handler: 403.
+/// With the feature `axum` it implements `IntoResponse`: 403 `cross_site_request`.
+///
+/// # Examples
+///
+/// ```
+/// use http::StatusCode;
+/// use tower_jwt_auth::{AuthError, auth::CrossSite};
+///
+/// let response = AuthError::from(CrossSite).into_error_response();
+/// assert_eq!(response.status(), StatusCode::FORBIDDEN);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("another site caused the request")]
 pub struct CrossSite;
 
-/// The value of a field that may be there once; no browser sends it twice.
+/// Returns the value of a field that may occur once: no browser sends it twice.
 fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, CrossSite> {
     let mut values = headers.get_all(name).into_iter();
     match (values.next(), values.next()) {
@@ -123,7 +131,7 @@ fn single<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h [u8]>, Cr
     }
 }
 
-/// Whether the origin is that of the host to which the request was sent: over https, or over http on loopback.
+/// Returns whether the origin is that of the host to which the request was sent: over https, or over http on loopback.
 fn is_host(origin: &[u8], headers: &HeaderMap, uri: &Uri) -> bool {
     let Ok(origin) = std::str::from_utf8(origin) else { return false };
     let (authority, default_port) = match origin.split_once("://") {
@@ -135,7 +143,7 @@ fn is_host(origin: &[u8], headers: &HeaderMap, uri: &Uri) -> bool {
         Some(authority) => Some(authority.as_str()),
         None => headers.get(HOST).and_then(|host| host.to_str().ok()),
     };
-    // Browsers leave a default port out; what stands between may put it in (RFC 9110 §4.2.3).
+    // Browsers omit a default port, but a proxy may add it (RFC 9110 §4.2.3).
     let short = |authority: &str| authority.strip_suffix(default_port).unwrap_or(authority).len();
     let same =
         |host: &str| host[..short(host)].eq_ignore_ascii_case(&authority[..short(authority)]);
@@ -155,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_that_no_browser_sent_are_accepted() {
+    fn requests_without_the_headers_of_browsers_are_accepted() {
         assert!(accepts(&OriginPolicy::same_origin(), &[("host", "a.example")]));
     }
 
@@ -172,7 +180,7 @@ mod tests {
         ] {
             assert_eq!(accepts(&policy, &[("sec-fetch-site", site)]), accepted, "{site}");
         }
-        // A sibling cannot pass by naming the host.
+        // A sibling site cannot pass with the origin of the host.
         let sibling = [
             ("sec-fetch-site", "same-site"),
             ("origin", "https://a.example"),
@@ -204,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_origin_is_asked_for_instead_of_the_host() {
+    fn a_public_origin_is_required_instead_of_the_host() {
         let policy =
             OriginPolicy::same_origin().with_public_origin("HTTPS://App.example:443").unwrap();
         let from = |origin| accepts(&policy, &[("origin", origin), ("host", "10.0.0.7:8080")]);
@@ -214,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn listed_origins_are_accepted_from_anywhere_and_null_only_if_listed() {
+    fn trusted_origins_are_accepted_from_any_site_and_null_only_if_trusted() {
         let policy =
             OriginPolicy::same_origin().with_trusted_origin("http://x.example:8080").unwrap();
         let cross = ("sec-fetch-site", "cross-site");
@@ -225,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_default_port_in_the_host_is_none() {
+    fn a_default_port_in_the_host_equals_an_absent_one() {
         let policy = OriginPolicy::same_origin();
         for (origin, host, accepted) in [
             ("https://a.example", "a.example:443", true),
@@ -240,7 +248,7 @@ mod tests {
         ] {
             let fields = [("origin", origin), ("host", host)];
             assert_eq!(accepts(&policy, &fields), accepted, "{origin} {host}");
-            // HTTP/2 has the host in the address.
+            // HTTP/2 has the host in the URI.
             let mut headers = HeaderMap::new();
             headers.insert("origin", HeaderValue::from_static(origin));
             if let Ok(uri) = format!("https://{host}/auth/refresh").parse() {
@@ -280,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn applications_and_extensions_are_trusted_exactly_as_listed() {
+    fn applications_and_extensions_are_trusted_exactly_as_given() {
         let listed =
             ["capacitor://localhost", "chrome-extension://abcdefghijklmnopabcdefghijklmnop"];
         let policy = listed.iter().try_fold(OriginPolicy::same_origin(), |policy, origin| {
@@ -301,11 +309,11 @@ mod tests {
             assert!(!accepts(&policy, &[("origin", origin), cross]), "{origin}");
         }
         let host = [("origin", "ionic://localhost"), ("host", "localhost")];
-        assert!(!accepts(&policy, &host), "a scheme of its own is no origin of the service");
+        assert!(!accepts(&policy, &host), "a custom scheme is not an origin of the service");
     }
 
     #[test]
-    fn what_no_browser_would_send_is_refused_at_build_time() {
+    fn origins_that_no_browser_sends_are_rejected_at_build_time() {
         for bad in ["https://*.a.example", "https://a/", "file:///a"] {
             let error = OriginPolicy::same_origin().with_trusted_origin(bad).unwrap_err();
             assert!(matches!(error, ConfigError::Origin { .. }), "{bad}");
