@@ -126,7 +126,7 @@ fn imports_point_to_lower_levels() {
 }
 
 #[test]
-fn imports_inside_of_rooms_point_to_lower_levels() {
+fn imports_within_a_directory_point_to_lower_levels() {
     for levels in ROOMS {
         let (_, room) = levels.source.rsplit_once('/').unwrap();
         levels.check(&format!("crate::{room}"));

@@ -86,7 +86,7 @@ const MUST_BE_SEEN: [&str; 18] = [
 ];
 
 #[test]
-fn in_memory_no_history_departs_from_the_reference() {
+fn in_memory_every_history_matches_the_reference() {
     let mut config = Config { max_shrink_time: 30_000, ..Config::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = CASES;
@@ -128,7 +128,7 @@ where
 }
 
 #[test]
-fn on_sqlite_no_history_departs_from_the_reference() {
+fn on_sqlite_every_history_matches_the_reference() {
     on_an_engine(async || {
         let directory = TempDir::new().unwrap();
         let store = SqliteStore::open(directory.path().join("sessions.db")).await.unwrap();
@@ -137,7 +137,7 @@ fn on_sqlite_no_history_departs_from_the_reference() {
 }
 
 #[test]
-fn on_postgresql_no_history_departs_from_the_reference() {
+fn on_postgresql_every_history_matches_the_reference() {
     let Some(server) = servers::postgres() else { return };
     on_an_engine(async || {
         let store = PostgresStore::connect(&server.new_database()).await.unwrap();
@@ -146,7 +146,7 @@ fn on_postgresql_no_history_departs_from_the_reference() {
 }
 
 #[test]
-fn on_redis_no_history_departs_from_the_reference() {
+fn on_redis_every_history_matches_the_reference() {
     let Some(server) = servers::redis() else { return };
     on_an_engine(async || {
         let prefix = TokenId::random().unwrap().to_string();

@@ -64,7 +64,7 @@ async fn a_token_of_a_node_that_is_ahead_is_accepted_within_the_leeway_of_the_is
 }
 
 #[tokio::test]
-async fn a_verifier_of_an_issuer_grants_its_leeway_after_the_expiry_too() {
+async fn a_verifier_of_an_issuer_also_grants_its_leeway_after_the_expiry() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let verifier = |leeway| {
@@ -106,7 +106,7 @@ async fn a_node_that_is_behind_accepts_what_it_refreshes_itself() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_said_to_be_in_the_future_counts_as_now_for_good() {
+async fn a_login_time_in_the_future_counts_as_now_from_then_on() {
     let harness = Harness::new();
     let future = START + Duration::from_secs(3600);
     let who =

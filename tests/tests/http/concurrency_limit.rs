@@ -8,7 +8,7 @@ use tower_jwt_auth_tests::{Fault, Harness};
 // Refresh tokens that are sent over and over while their rows are locked must not keep anyone from logging out. One
 // token takes 256 places at most.
 #[tokio::test(start_paused = true)]
-async fn a_logout_goes_through_while_refreshes_take_all_their_places() {
+async fn a_logout_succeeds_while_refreshes_hold_all_their_permits() {
     use tower::Service;
     let harness = Harness::new();
     harness.sessions.revocations().ready().await;
@@ -40,7 +40,7 @@ async fn a_logout_goes_through_while_refreshes_take_all_their_places() {
 
 // Logouts are bounded, too; one that has nothing to end needs no place.
 #[tokio::test(start_paused = true)]
-async fn a_logout_without_a_session_is_204_while_logouts_take_all_their_places() {
+async fn a_logout_without_a_session_is_204_while_logouts_hold_all_their_permits() {
     use tower::Service;
     let harness = Harness::new();
     harness.sessions.revocations().ready().await;

@@ -80,7 +80,7 @@ fn access_token(body: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_main_job_runs_over_a_socket() {
+async fn the_application_of_the_readme_works_over_a_socket() {
     let harness = Harness::new();
     let mut browser = Browser::new(application(&harness).await);
     let (status, body) = browser.post("/login").await;
@@ -134,7 +134,7 @@ async fn two_hundred_refreshes_at_once_over_sockets_have_one_successor() {
 }
 
 #[tokio::test]
-async fn the_published_keys_verify_what_is_issued() {
+async fn the_published_keys_verify_issued_tokens() {
     use tower_jwt_auth::{KeySet, TrustedIssuer, Verifier};
     let harness = Harness::new();
     let browser = Browser::new(application(&harness).await);
@@ -163,7 +163,7 @@ async fn an_issuer_that_signs_with_a_secret_publishes_no_key() {
 }
 
 #[tokio::test]
-async fn a_bare_hyper_service_is_protected_too() {
+async fn a_bare_hyper_service_is_protected() {
     let harness = Harness::new();
     let inner = service_fn(async |request: Request<hyper::body::Incoming>| {
         let user = request.extensions().get::<Identity>().expect("the layer puts it in");

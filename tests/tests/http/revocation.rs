@@ -16,7 +16,7 @@ pub(crate) fn assert_dead(response: &TestResponse) {
 }
 
 #[tokio::test]
-async fn a_revoked_access_token_is_dead_on_the_next_request_and_no_other_is() {
+async fn a_revoked_access_token_is_refused_on_the_next_request_and_no_other_is() {
     let harness = Harness::new();
     let (first, second) = (harness.sign_in().await, harness.sign_in().await);
     assert_eq!(harness.call(first.access().as_str()).await.status, StatusCode::OK);
@@ -34,7 +34,7 @@ async fn a_revoked_access_token_is_dead_on_the_next_request_and_no_other_is() {
 
 // Revoked by `jti`, refused without a question to the store.
 #[tokio::test]
-async fn a_revoked_refresh_token_is_dead_at_once() {
+async fn a_revoked_refresh_token_is_refused_at_once() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.sessions.revocations().ready().await;
@@ -67,7 +67,7 @@ async fn a_revocation_reaches_the_other_node() {
 }
 
 #[tokio::test]
-async fn revoking_while_the_store_is_out_of_reach_is_an_error() {
+async fn revoking_while_the_store_is_unavailable_is_an_error() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.sessions.revocations().ready().await;
@@ -95,7 +95,7 @@ async fn revoking_while_the_store_is_out_of_reach_is_an_error() {
 
 // A list that is behind asks the store; a store out of reach is 503, not 401.
 #[tokio::test]
-async fn a_stale_list_asks_the_store_and_fails_closed() {
+async fn a_stale_list_queries_the_store_and_fails_closed() {
     let harness = Harness::new();
     let sibling = harness.another_node();
     let tokens = harness.sign_in().await;
@@ -127,7 +127,7 @@ async fn a_stale_list_asks_the_store_and_fails_closed() {
 
 // A configured life that was shortened since.
 #[tokio::test]
-async fn a_long_token_made_before_lifetimes_were_shortened_stays_dead() {
+async fn a_long_lived_token_from_before_lifetimes_were_shortened_stays_revoked() {
     use tower_jwt_auth::{Issuer, JwtAuthLayer, RefreshSecrets, Sessions};
     use tower_jwt_auth_tests::harness::REFRESH_SECRET;
     let harness = Harness::new();
@@ -160,7 +160,7 @@ async fn a_long_token_made_before_lifetimes_were_shortened_stays_dead() {
 
 // An acknowledged revocation also holds for tokens that name a session.
 #[tokio::test]
-async fn revoking_a_subject_reaches_tokens_that_name_a_session() {
+async fn revoking_a_subject_revokes_tokens_with_a_session_id() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let revocation = Revocation::Subject {
@@ -179,7 +179,7 @@ async fn revoking_a_subject_reaches_tokens_that_name_a_session() {
 
 // A long-lived connection can ask again, for as long as it lives.
 #[tokio::test]
-async fn an_identity_can_be_asked_after_its_request() {
+async fn the_revocation_of_an_identity_can_be_checked_after_its_request() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let verifier = Verifier::new(harness.sessions.issuer()).with_claims::<Profile>();

@@ -18,7 +18,7 @@ fn sessions_outside_of_a_runtime_are_an_error() {
 
 // The runtime that sessions were made in may be gone; the one that serves is there.
 #[test]
-fn requests_are_worked_on_in_the_runtime_that_serves() {
+fn requests_run_on_the_runtime_of_the_server() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (first, second) = (runtime(), runtime());
     let (harness, token) = first.block_on(async {

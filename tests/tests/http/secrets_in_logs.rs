@@ -11,7 +11,7 @@ use tower_jwt_auth::{
 use tower_jwt_auth_tests::{Fault, Harness, log_capture};
 
 #[test]
-fn the_search_finds_what_it_is_to_find() {
+fn the_search_finds_secrets() {
     let token = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
     assert!(log_capture::contains_secret(&format!("a line with {token} in it")));
     assert!(log_capture::contains_secret(&format!("cookie: x={token}")));
@@ -21,7 +21,7 @@ fn the_search_finds_what_it_is_to_find() {
 }
 
 #[tokio::test]
-async fn logging_is_on_while_the_contract_runs() {
+async fn logging_is_enabled_during_the_tests() {
     let harness = Harness::new();
     harness.call("garbage").await;
     assert!(!log_capture::lines_containing("refused a request").is_empty());

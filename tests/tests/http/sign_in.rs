@@ -10,7 +10,7 @@ use crate::config_errors::issuer;
 use crate::revocation::assert_dead;
 
 #[tokio::test]
-async fn a_sign_in_with_its_request_ends_every_session_whose_cookie_came_along() {
+async fn a_sign_in_with_its_request_ends_the_session_of_every_cookie() {
     let harness = Harness::new();
     let (first, second) = (harness.sign_in().await, harness.sign_in().await);
     let elsewhere = harness.sign_in().await;
@@ -32,7 +32,7 @@ async fn a_sign_in_with_its_request_ends_every_session_whose_cookie_came_along()
 }
 
 #[tokio::test]
-async fn a_sign_in_with_its_request_notes_the_user_agent_and_keeps_the_address() {
+async fn a_sign_in_with_its_request_records_the_user_agent_and_keeps_the_address() {
     let known = ClientInfo::default().with_user_agent("unknown").with_address("192.0.2.7");
     for (headers, user_agent) in
         [(&[("user-agent", "Browser/1")][..], "Browser/1"), (&[], "unknown")]
@@ -50,7 +50,7 @@ async fn a_sign_in_with_its_request_notes_the_user_agent_and_keeps_the_address()
 
 // Signing in again on the same client leaves no orphan behind.
 #[tokio::test]
-async fn a_sign_in_can_replace_the_session_whose_cookie_came_along() {
+async fn a_sign_in_can_replace_the_session_of_the_cookie() {
     let harness = Harness::new();
     let first = harness.sign_in().await;
     let second =
@@ -98,7 +98,7 @@ async fn claims_that_cannot_be_read_back_are_refused_at_sign_in() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_the_store_did_not_take_leaves_nothing() {
+async fn a_sign_in_that_fails_in_the_store_leaves_nothing() {
     let harness = Harness::new();
     harness.store.fail("insert", Fault::Before);
     assert!(harness.sessions.start(Harness::alice()).await.is_err());

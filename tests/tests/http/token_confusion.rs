@@ -90,7 +90,7 @@ async fn a_refresh_token_is_refused_at_a_protected_route() {
 }
 
 #[tokio::test]
-async fn an_access_token_is_refused_at_the_refresh_endpoint_and_the_store_is_not_asked() {
+async fn an_access_token_is_refused_at_the_refresh_endpoint_without_a_store_call() {
     for harness in [Harness::new(), harness_with(&ACCESS_SECRET), harness_with(&REFRESH_SECRET)] {
         let tokens = harness.sign_in().await;
         assert_refused_at_refresh(&harness, tokens.access().as_str()).await;
@@ -129,7 +129,7 @@ async fn a_token_of_unknown_kind_is_refused_at_both() {
 }
 
 #[tokio::test]
-async fn a_kind_is_not_changed_by_its_type_alone() {
+async fn a_different_typ_alone_does_not_change_the_kind_of_a_token() {
     for secret in [ACCESS_SECRET, REFRESH_SECRET] {
         let harness = harness_with(&secret);
         let tokens = harness.sign_in().await;
@@ -212,7 +212,7 @@ async fn with_one_secret_for_both_the_kinds_are_still_signed_with_different_keys
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_has_the_claims_of_an_access_token_too_is_neither() {
+async fn a_refresh_token_with_the_claims_of_an_access_token_is_refused_at_both() {
     let harness = harness_with(&REFRESH_SECRET);
     let tokens = harness.sign_in().await;
     let (derived, _) = refresh_signer();
@@ -233,7 +233,7 @@ async fn a_refresh_token_that_has_the_claims_of_an_access_token_too_is_neither()
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_judged_as_strictly_as_an_access_token() {
+async fn a_refresh_token_is_checked_as_strictly_as_an_access_token() {
     let harness = harness_with(&ACCESS_SECRET);
     let tokens = harness.sign_in().await;
     let refresh = builder_of(tokens.refresh().as_str());

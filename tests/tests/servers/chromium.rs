@@ -40,7 +40,7 @@ fn processes(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_driver_takes_its_browsers_and_their_profiles_along() {
+fn dropping_a_driver_ends_its_browsers_and_removes_their_profiles() {
     let Some(chromium) = Chromium::start() else { return };
     let [one, other] = [browser(&chromium), browser(&chromium)];
     assert_ne!(one, other);

@@ -17,7 +17,7 @@ fn every_test_has_an_empty_database_of_its_own() {
 }
 
 #[test]
-fn settings_are_taken_and_writes_are_safe_unless_they_say_otherwise() {
+fn settings_apply_and_writes_are_durable_by_default() {
     let Some(postgres) = Postgres::start_with(&[("cluster_name", "it's")]) else { return };
     let show = |setting| postgres.psql(&postgres.url(), &format!("SHOW {setting}"));
     assert_eq!(show("cluster_name"), "it's");
@@ -26,7 +26,7 @@ fn settings_are_taken_and_writes_are_safe_unless_they_say_otherwise() {
 }
 
 #[test]
-fn what_was_written_before_a_crash_is_there_afterwards() {
+fn writes_survive_a_crash() {
     let Some(mut postgres) = Postgres::start() else { return };
     let database = postgres.new_database();
     postgres.psql(&database, "CREATE TABLE notes (note text); INSERT INTO notes VALUES ('a')");
@@ -43,7 +43,7 @@ fn what_was_written_before_a_crash_is_there_afterwards() {
 }
 
 #[test]
-fn a_crash_takes_all_its_processes_along() {
+fn a_crash_ends_all_its_processes() {
     let Some(mut postgres) = Postgres::start() else { return };
     let mut client = start_up(postgres.address());
     expect(&mut client, b"R");
@@ -58,7 +58,7 @@ fn a_crash_takes_all_its_processes_along() {
 }
 
 #[test]
-fn it_does_not_answer_while_it_stands_still_and_does_again() {
+fn it_does_not_answer_while_paused_and_answers_afterwards() {
     let Some(mut postgres) = Postgres::start() else { return };
     let mut before = start_up(postgres.address());
     let mut answer = [0; 4096];
@@ -82,7 +82,7 @@ fn it_does_not_answer_while_it_stands_still_and_does_again() {
 }
 
 #[test]
-fn it_can_be_ended_while_it_stands_still() {
+fn it_can_be_killed_while_paused() {
     let Some(mut postgres) = Postgres::start() else { return };
     postgres.pause();
     postgres.stop();

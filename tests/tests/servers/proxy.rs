@@ -43,7 +43,7 @@ fn it_counts_answered_requests_not_packets() {
 }
 
 #[test]
-fn cut_it_closes_connections_and_refuses_new_ones_until_it_is_mended() {
+fn while_cut_it_closes_connections_and_refuses_new_ones() {
     let proxy = Proxy::start(doubling());
     let mut client = connect(proxy.address());
     exchange(&mut client, b"a", b"aa");
@@ -57,7 +57,7 @@ fn cut_it_closes_connections_and_refuses_new_ones_until_it_is_mended() {
 }
 
 #[test]
-fn frozen_it_takes_connections_but_forwards_nothing_until_it_is_mended() {
+fn while_frozen_it_accepts_connections_and_forwards_nothing() {
     let proxy = Proxy::start(doubling());
     let mut old = connect(proxy.address());
     exchange(&mut old, b"a", b"aa");
@@ -113,7 +113,7 @@ async fn it_may_be_used_on_a_runtime_of_one_thread() {
 }
 
 #[test]
-fn it_ends_its_connections_with_itself() {
+fn dropping_it_closes_its_connections() {
     let proxy = Proxy::start(doubling());
     let address = proxy.address();
     let mut client = connect(address);

@@ -72,7 +72,7 @@ impl Node {
 }
 
 #[tokio::test]
-async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifetimes() {
+async fn a_long_lived_token_stays_revoked_although_the_node_that_ended_it_has_shorter_lifetimes() {
     let key = SigningKey::generate().unwrap();
     for database in Database::all() {
         let old = Node::start(&database, &key, HOUR).await;
@@ -103,7 +103,7 @@ async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifet
 }
 
 #[tokio::test]
-async fn what_one_node_revokes_the_others_refuse_and_a_verifier_that_only_follows_too() {
+async fn a_revocation_by_one_node_reaches_the_others_and_a_verifier() {
     let key = SigningKey::generate().unwrap();
     for database in Database::all() {
         let one = Node::start(&database, &key, HOUR).await;

@@ -29,9 +29,8 @@ const WORKERS: usize = 2;
 const KILLS: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_session() {
-    let name =
-        "sqlite::a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_session";
+async fn a_killed_process_undoes_no_logout_locks_nobody_out_and_forks_no_session() {
+    let name = "sqlite::a_killed_process_undoes_no_logout_locks_nobody_out_and_forks_no_session";
     if worker::is_one() {
         return worker::run().await;
     }
@@ -84,8 +83,8 @@ async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_whose_answer_was_lost_with_the_process_may_come_back_late() {
-    let name = "sqlite::a_client_whose_answer_was_lost_with_the_process_may_come_back_late";
+async fn a_client_whose_response_was_lost_with_the_process_can_retry_late() {
+    let name = "sqlite::a_client_whose_response_was_lost_with_the_process_can_retry_late";
     if worker::is_one() {
         return worker::run_once().await;
     }

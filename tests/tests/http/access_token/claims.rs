@@ -11,7 +11,7 @@ use super::fixture::Fixture;
 use super::test_keys::OTHER_SECRET;
 
 #[tokio::test]
-async fn an_issuer_that_is_missing_or_differs_in_anything_is_refused() {
+async fn a_missing_or_different_issuer_is_refused() {
     for fixture in [Fixture::own().await, Fixture::foreign(|trusted| trusted).await] {
         fixture.refuses(&fixture.builder().without_claim("iss"), TokenError::Missing("iss")).await;
         for other in [
@@ -46,7 +46,7 @@ async fn an_issuer_that_is_missing_or_differs_in_anything_is_refused() {
 }
 
 #[tokio::test]
-async fn any_audience_of_several_will_do_and_no_other() {
+async fn one_matching_audience_of_several_is_enough_and_others_are_refused() {
     for fixture in [Fixture::own().await, Fixture::foreign(|trusted| trusted).await] {
         for good in [json!([AUDIENCE]), json!(["x", AUDIENCE]), json!([AUDIENCE, "x", ""])] {
             fixture.accepts(&fixture.builder().claim("aud", good)).await;
@@ -87,7 +87,7 @@ async fn any_audience_of_several_will_do_and_no_other() {
 const NO_TEXT: [&str; 6] = ["null", "1", "true", r#"["alice"]"#, "{}", "[]"];
 
 #[tokio::test]
-async fn a_subject_that_is_missing_empty_or_no_text_is_refused() {
+async fn a_missing_empty_or_non_string_subject_is_refused() {
     for fixture in [
         Fixture::own().await,
         Fixture::foreign(|trusted| trusted).await,
@@ -105,7 +105,7 @@ async fn a_subject_that_is_missing_empty_or_no_text_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_of_our_own_must_have_its_name_session_and_client() {
+async fn an_own_token_must_have_jti_sid_and_client_id() {
     let fixture = Fixture::own().await;
     for name in ["jti", "sid", "client_id"] {
         let error =
@@ -121,7 +121,7 @@ async fn a_token_of_our_own_must_have_its_name_session_and_client() {
 }
 
 #[tokio::test]
-async fn a_foreign_token_must_have_what_was_configured() {
+async fn a_foreign_token_must_have_the_configured_claims() {
     // With a session or without; the rest of RFC 9068 §2.2 is asked for.
     let strict = Fixture::foreign(|trusted| trusted).await;
     strict.accepts(&strict.builder().without_claim("sid")).await;
@@ -159,7 +159,7 @@ async fn the_applications_own_claims_must_fit_its_type() {
 }
 
 #[tokio::test]
-async fn clients_are_told_the_same_whatever_is_wrong_with_a_token() {
+async fn all_invalid_tokens_get_the_same_response() {
     let fixture = Fixture::own().await;
     let mut told = Vec::new();
     for token in [

@@ -12,7 +12,7 @@ use super::fixture::{Fixture, KEY_ID};
 use super::test_keys::{signer, signing_key};
 
 #[tokio::test]
-async fn a_member_name_that_comes_twice_in_the_header_is_refused() {
+async fn a_duplicate_member_in_the_header_is_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     let with = |members: &str| header.replacen('{', &format!("{{{members},"), 1);
@@ -44,7 +44,7 @@ async fn a_member_name_that_comes_twice_in_the_header_is_refused() {
 }
 
 #[tokio::test]
-async fn a_member_name_that_comes_twice_in_the_claims_is_refused() {
+async fn a_duplicate_member_in_the_claims_is_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     let with = |members: &str| claims.replacen('{', &format!("{{{members},"), 1);
@@ -81,7 +81,7 @@ async fn a_member_name_that_comes_twice_in_the_claims_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_that_comes_twice_is_refused_where_the_application_has_no_claims_of_its_own() {
+async fn a_duplicate_member_is_refused_without_application_claims() {
     let harness = Harness::with_key(signing_key(Algorithm::HS256).with_key_id(KEY_ID));
     let auth = JwtAuthLayer::new(
         Verifier::new(harness.sessions.issuer()),
@@ -125,7 +125,7 @@ impl<'de> serde::Deserialize<'de> for Careless {
 }
 
 #[tokio::test]
-async fn an_application_that_stops_reading_early_hides_no_claim_from_judgement() {
+async fn a_claims_type_that_stops_reading_early_hides_no_claim_from_validation() {
     let harness = Harness::with_key(signing_key(Algorithm::HS256).with_key_id(KEY_ID));
     let revocations = harness.sessions.revocations().clone();
     let auth = JwtAuthLayer::new(

@@ -70,7 +70,7 @@ fn special_texts(builder: &TokenBuilder) -> (String, String) {
 }
 
 #[tokio::test]
-async fn padding_and_other_alphabets_are_refused_though_the_signature_is_over_them() {
+async fn signed_padding_and_other_alphabets_are_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = special_texts(&fixture.builder);
     let (header, claims) = (encode(header.as_bytes()), encode(claims.as_bytes()));
@@ -111,7 +111,7 @@ fn non_canonical(segment: &str) -> String {
 }
 
 #[tokio::test]
-async fn non_canonical_trailing_bits_are_refused_though_the_signature_is_over_them() {
+async fn signed_non_canonical_trailing_bits_are_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = special_texts(&fixture.builder);
     let (header, claims) = (encode(header.as_bytes()), encode(claims.as_bytes()));
@@ -125,7 +125,7 @@ async fn non_canonical_trailing_bits_are_refused_though_the_signature_is_over_th
 }
 
 #[tokio::test]
-async fn what_is_no_json_object_is_refused_though_it_is_signed() {
+async fn a_signed_segment_that_is_not_a_json_object_is_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     let spaced = |json: &str| format!(" \n\t{json}\r\n ");
@@ -172,7 +172,7 @@ async fn what_is_no_json_object_is_refused_though_it_is_signed() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_utf_8_are_refused_though_they_are_signed() {
+async fn signed_bytes_that_are_not_utf_8_are_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     for bad in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xc0\xaf"] {
@@ -191,7 +191,7 @@ async fn bytes_that_are_no_utf_8_are_refused_though_they_are_signed() {
 }
 
 #[tokio::test]
-async fn json_that_is_nested_deeply_is_judged_and_breaks_nothing() {
+async fn deeply_nested_json_is_refused_without_a_stack_overflow() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     for open in ["[", r#"{"a":"#] {
@@ -203,7 +203,7 @@ async fn json_that_is_nested_deeply_is_judged_and_breaks_nothing() {
 }
 
 #[tokio::test]
-async fn no_character_can_be_exchanged_for_any_other() {
+async fn a_token_with_any_character_replaced_is_refused() {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/";
     let fixture = Fixture::own().await;
     let token = fixture.builder().sign(&fixture.signer);
@@ -221,7 +221,7 @@ async fn no_character_can_be_exchanged_for_any_other() {
 }
 
 #[tokio::test]
-async fn no_bit_can_be_flipped_whatever_the_key() {
+async fn a_token_with_any_bit_flipped_is_refused_with_every_kind_of_key() {
     for algorithm in [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA] {
         let fixture = Fixture::own_for(algorithm).await;
         let token = fixture.builder().sign(&fixture.signer);
@@ -242,7 +242,7 @@ async fn no_bit_can_be_flipped_whatever_the_key() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_cut_short_or_goes_on_is_refused() {
+async fn a_truncated_or_extended_token_is_refused() {
     let fixture = Fixture::own().await;
     let token = fixture.builder().sign(&fixture.signer);
     fixture.accepts_token(&token).await;

@@ -31,7 +31,7 @@ fn assert_too_old(response: &TestResponse) {
 }
 
 #[tokio::test]
-async fn a_login_is_too_old_from_the_allowed_age_on_to_the_millisecond() {
+async fn a_login_is_stale_from_the_maximum_age_on_to_the_millisecond() {
     let fixture = Fixture::own().await;
     let token = fixture.builder().sign(&fixture.signer);
     for millis in [-1, 0, 99_000, 99_999] {
@@ -46,7 +46,7 @@ async fn a_login_is_too_old_from_the_allowed_age_on_to_the_millisecond() {
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_tell_when_the_login_was_is_too_old() {
+async fn a_token_without_auth_time_is_stale() {
     let fixture = Fixture::own().await;
     let token = fixture.builder().without_claim("auth_time").sign(&fixture.signer);
     fixture.accepts_token(&token).await;
@@ -79,7 +79,7 @@ async fn a_refreshed_token_is_not_fresh_and_a_new_login_is() {
 }
 
 #[tokio::test]
-async fn a_bad_token_is_invalid_and_not_too_old() {
+async fn a_bad_token_is_invalid_and_not_stale() {
     let fixture = Fixture::own().await;
     let token = fixture.builder().claim("auth_time", 1).sign(&TokenSigner::hs256(&OTHER_SECRET));
     let response = call_for_freshness(&fixture.auth, &token).await;

@@ -12,7 +12,7 @@ use super::fixture::{Fixture, KEY_ID};
 use super::test_keys::{OTHER_SECRET, SECRET, der, key, signer_of_another, signer_with};
 
 #[tokio::test]
-async fn critical_extensions_are_refused_whatever_they_are() {
+async fn every_critical_extension_is_refused() {
     let fixture = Fixture::own().await;
     // The extensions themselves are unknown members, which are ignored (RFC 7515 §4).
     fixture.accepts(&fixture.builder().header("b64", true).header("x", json!({ "y": [1] }))).await;
@@ -116,7 +116,7 @@ async fn a_missing_key_id_is_accepted_only_where_one_key_fits() {
 }
 
 #[tokio::test]
-async fn the_key_id_names_the_one_key_that_is_tried() {
+async fn only_the_key_with_the_key_id_of_the_token_is_tried() {
     let fixture = trusting_keys([
         secret_key(Algorithm::HS256, &OTHER_SECRET, "other"),
         secret_key(Algorithm::HS256, &SECRET, KEY_ID),
@@ -140,7 +140,7 @@ async fn the_key_id_names_the_one_key_that_is_tried() {
 }
 
 #[tokio::test]
-async fn keys_of_one_name_are_told_apart_by_their_algorithm() {
+async fn keys_with_the_same_id_are_distinguished_by_algorithm() {
     let fixture = trusting_keys([
         secret_key(Algorithm::HS384, &OTHER_SECRET, KEY_ID),
         secret_key(Algorithm::HS256, &SECRET, KEY_ID),

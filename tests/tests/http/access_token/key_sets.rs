@@ -8,7 +8,7 @@ use super::fixture::KEY_ID;
 use super::test_keys::{SECRET, is_hmac, verifying_key};
 
 #[test]
-fn sets_that_would_be_ambiguous_or_empty_are_refused() {
+fn ambiguous_and_empty_key_sets_are_refused() {
     let error = KeySet::new([]).unwrap_err();
     assert_eq!(error, ConfigError::NoKey);
     assert!(error.to_string().contains("no key is given"), "{error}");
@@ -27,7 +27,7 @@ fn sets_that_would_be_ambiguous_or_empty_are_refused() {
 
 // One odd key must not take the others with it (RFC 7517 §5), and must not be used either.
 #[test]
-fn published_keys_that_are_malformed_or_not_for_signatures_are_passed_over() {
+fn malformed_keys_and_keys_not_for_signatures_are_skipped() {
     let jwk = |algorithm: Algorithm| {
         let set = KeySet::new([verifying_key(algorithm)]).unwrap().to_jwks();
         serde_json::from_str::<Value>(&set).unwrap()["keys"][0].clone()

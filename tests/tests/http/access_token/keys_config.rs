@@ -33,7 +33,7 @@ fn secrets_shorter_than_their_hash_are_refused() {
 }
 
 #[test]
-fn rsa_keys_below_2048_bits_are_refused_and_told_what_they_need() {
+fn rsa_keys_below_2048_bits_are_refused_with_the_required_size() {
     let algorithms = Algorithm::ALL.iter().copied().filter(|algorithm| kind(*algorithm) == "RSA");
     for algorithm in algorithms {
         let public = VerifyingKey::from_pem(algorithm, key!("rsa-1024-public")).unwrap_err();
@@ -97,7 +97,7 @@ fn assert_wrong_key(error: &ConfigError, wrong_for: Algorithm) {
 }
 
 #[test]
-fn keys_of_another_kind_than_the_algorithm_are_refused() {
+fn keys_that_do_not_fit_the_algorithm_are_refused() {
     for algorithm in Algorithm::ALL.iter().copied() {
         for (is, pem) in PRIVATE {
             let in_pem = SigningKey::from_pem(algorithm, pem);
@@ -143,7 +143,7 @@ const CERTIFICATES: [(Algorithm, &[u8]); 4] = [
 
 // Its dates and names would be left unread.
 #[test]
-fn a_certificate_is_no_key_in_pem() {
+fn a_pem_certificate_is_not_accepted_as_a_key() {
     for (algorithm, pem) in CERTIFICATES {
         assert_wrong_key(&VerifyingKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
         assert_wrong_key(&SigningKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
@@ -151,7 +151,7 @@ fn a_certificate_is_no_key_in_pem() {
 }
 
 #[test]
-fn a_certificate_is_no_key_in_der() {
+fn a_der_certificate_is_not_accepted_as_a_key() {
     for (algorithm, pem) in CERTIFICATES {
         let accepted = VerifyingKey::from_der(algorithm, &der(pem));
         assert_wrong_key(&accepted.unwrap_err(), algorithm);
@@ -160,7 +160,7 @@ fn a_certificate_is_no_key_in_der() {
 }
 
 #[test]
-fn a_certificate_before_a_public_key_is_not_taken_for_it() {
+fn a_certificate_before_a_public_key_is_not_used_as_the_key() {
     let both = [key!("rsa-certificate") as &[u8], key!("rsa-other-public")].concat();
     let alone = VerifyingKey::from_pem(Algorithm::RS256, key!("rsa-other-public")).unwrap();
     if let Ok(key) = VerifyingKey::from_pem(Algorithm::RS256, &both) {
@@ -169,7 +169,7 @@ fn a_certificate_before_a_public_key_is_not_taken_for_it() {
 }
 
 #[test]
-fn a_private_key_before_a_public_key_is_not_taken_for_it() {
+fn a_private_key_before_a_public_key_is_not_used_as_the_key() {
     let both = [key!("rsa") as &[u8], key!("rsa-other-public")].concat();
     let alone = VerifyingKey::from_pem(Algorithm::RS256, key!("rsa-other-public")).unwrap();
     if let Ok(key) = VerifyingKey::from_pem(Algorithm::RS256, &both) {
@@ -178,7 +178,7 @@ fn a_private_key_before_a_public_key_is_not_taken_for_it() {
 }
 
 #[test]
-fn one_rsa_key_is_the_same_in_all_its_forms() {
+fn an_rsa_key_is_the_same_in_every_encoding() {
     for algorithm in [Algorithm::RS256, Algorithm::PS512] {
         let id = verifying_key(algorithm).key_id().to_owned();
         let pkcs1 = VerifyingKey::from_pem(algorithm, key!("rsa-public-pkcs1")).unwrap();

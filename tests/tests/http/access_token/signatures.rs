@@ -46,7 +46,7 @@ async fn tokens_of_another_implementation_are_accepted_and_those_of_another_key_
 }
 
 #[tokio::test]
-async fn published_keys_are_all_that_another_service_needs() {
+async fn published_keys_are_enough_for_another_service() {
     for algorithm in Algorithm::ALL.iter().copied().filter(|algorithm| !is_hmac(*algorithm)) {
         let issuer = Issuer::new(ISSUER, AUDIENCE, signing_key(algorithm).with_key_id(KEY_ID));
         let response = send_to(issuer.unwrap().jwks(), request("GET", &[])).await;

@@ -15,7 +15,7 @@ use super::test_keys::verifying_key;
 const START_SECONDS: i64 = 1_700_000_000;
 
 #[tokio::test]
-async fn a_token_of_our_own_expires_five_seconds_after_its_exp_to_the_millisecond() {
+async fn an_own_token_expires_five_seconds_after_its_exp_to_the_millisecond() {
     let fixture = Fixture::own().await;
     for millis in [0, 299_999, 300_000, 304_999] {
         fixture.at_millis(millis);
@@ -28,7 +28,7 @@ async fn a_token_of_our_own_expires_five_seconds_after_its_exp_to_the_millisecon
 }
 
 #[tokio::test]
-async fn a_token_that_we_issued_expires_when_it_says() {
+async fn an_issued_token_expires_at_its_reported_time_plus_the_leeway() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let exp = tokens.access().expires_at();
@@ -41,7 +41,7 @@ async fn a_token_that_we_issued_expires_when_it_says() {
 }
 
 #[tokio::test]
-async fn the_leeway_of_a_foreign_issuer_is_what_was_configured() {
+async fn the_configured_leeway_of_a_foreign_issuer_applies() {
     let with = |seconds| {
         move |trusted: TrustedIssuer| trusted.with_leeway(Duration::from_secs(seconds)).unwrap()
     };
@@ -81,7 +81,7 @@ async fn leeway_is_bounded() {
 }
 
 #[tokio::test]
-async fn an_exp_that_is_missing_or_no_number_is_refused() {
+async fn a_missing_or_non_numeric_exp_is_refused() {
     let fixture = Fixture::own().await;
     fixture.refuses(&fixture.builder().without_claim("exp"), TokenError::Missing("exp")).await;
     for bad in NO_DATES {
@@ -125,7 +125,7 @@ async fn fractional_dates_count_to_the_millisecond() {
 }
 
 #[tokio::test]
-async fn dates_of_any_size_are_judged_and_not_panicked_on() {
+async fn dates_of_any_size_are_checked_without_a_panic() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     let with = |name: &str, number: &str| {
@@ -188,7 +188,7 @@ async fn dates_in_the_future_are_refused_beyond_five_seconds_to_the_millisecond(
 }
 
 #[tokio::test]
-async fn dates_that_are_no_numbers_are_refused() {
+async fn non_numeric_dates_are_refused() {
     let fixture = Fixture::own().await;
     for bad in NO_DATES {
         let bad: Value = serde_json::from_str(bad).unwrap();
@@ -201,7 +201,7 @@ async fn dates_that_are_no_numbers_are_refused() {
 }
 
 #[tokio::test]
-async fn an_nbf_need_not_be_there_and_an_iat_must() {
+async fn nbf_is_optional_and_iat_is_required() {
     let fixture = Fixture::own().await;
     fixture.accepts(&fixture.builder().claim("nbf", START_SECONDS)).await;
     fixture.refuses(&fixture.builder().without_claim("iat"), TokenError::Missing("iat")).await;

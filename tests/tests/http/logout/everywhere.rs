@@ -8,7 +8,7 @@ use tower_jwt_auth_tests::harness::send_to;
 use crate::revocation::assert_dead;
 
 #[tokio::test]
-async fn logging_out_everywhere_ends_all_sessions_of_the_subject_and_no_one_elses() {
+async fn logging_out_everywhere_ends_all_sessions_of_the_subject_and_no_others() {
     let harness = Harness::new();
     let (first, second) = (harness.sign_in().await, harness.sign_in().await);
     let bob = tower_jwt_auth::SignIn::new("bob")

@@ -49,7 +49,7 @@ async fn a_logout_everywhere_that_failed_halfway_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn what_ends_is_known_on_this_node_though_an_answer_was_lost() {
+async fn a_repeated_end_is_recorded_on_this_node_after_a_lost_response() {
     let harness = Harness::without_sweeper();
     harness.sessions.revocations().ready().await;
     let tokens = harness.sign_in().await;
@@ -65,7 +65,7 @@ async fn what_ends_is_known_on_this_node_though_an_answer_was_lost() {
 }
 
 #[tokio::test]
-async fn what_the_list_cannot_learn_of_is_not_acknowledged() {
+async fn an_end_that_the_list_cannot_learn_of_is_not_acknowledged() {
     let harness = Harness::without_sweeper();
     harness.sessions.revocations().ready().await;
     let _ = harness.sign_in().await;
@@ -78,7 +78,7 @@ async fn what_the_list_cannot_learn_of_is_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn an_ending_whose_caller_leaves_is_brought_to_its_end() {
+async fn an_end_of_all_sessions_is_completed_after_its_caller_leaves() {
     let harness = unlimited();
     let _ = many(&harness).await;
     let mut ending = Box::pin(harness.sessions.end_all("alice"));
@@ -95,7 +95,7 @@ async fn an_ending_whose_caller_leaves_is_brought_to_its_end() {
 }
 
 #[tokio::test]
-async fn one_request_costs_a_bounded_number_of_questions() {
+async fn one_request_makes_a_bounded_number_of_store_calls() {
     let harness = unlimited();
     let mut header = String::new();
     for _ in 0..60 {

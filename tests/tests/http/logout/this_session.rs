@@ -110,7 +110,7 @@ async fn a_client_that_leaves_does_not_cancel_its_logout() {
 // A logout that is answered holds here, also where another node, or a call whose answer was lost, had
 // ended the session.
 #[tokio::test]
-async fn a_second_logout_makes_this_node_know_what_it_did_not_do() {
+async fn a_second_logout_records_an_end_by_another_node() {
     let harness = Harness::new();
     let sibling = harness.another_node();
     let tokens = harness.sign_in().await;
@@ -130,7 +130,7 @@ async fn a_second_logout_makes_this_node_know_what_it_did_not_do() {
 
 // Planted cookies do not hide the user's own.
 #[tokio::test]
-async fn logout_ends_every_session_whose_cookie_came_along() {
+async fn logout_ends_the_session_of_every_cookie_in_the_request() {
     let harness = Harness::new();
     let mut header = String::new();
     let mut all = Vec::new();

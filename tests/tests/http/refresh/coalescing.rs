@@ -87,7 +87,7 @@ async fn send(harness: &Harness, token: &str, times: usize) -> JoinSet<TestRespo
 }
 
 #[tokio::test]
-async fn the_store_and_the_hook_are_asked_once_for_all_of_them() {
+async fn the_store_and_the_hook_are_called_once_for_all_requests() {
     let (harness, gate) = gated();
     let tokens = harness.sign_in().await;
     let before = harness.store.session_calls();
@@ -112,7 +112,7 @@ async fn the_store_and_the_hook_are_asked_once_for_all_of_them() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_the_answer_to_all_of_them() {
+async fn a_refusal_answers_all_requests() {
     let (harness, gate) = gated();
     let who = SignIn::new("alice").with_claims(Profile { name: "Mallory".into() });
     let tokens = harness.sign_in_as(who).await;
@@ -126,7 +126,7 @@ async fn a_refusal_is_the_answer_to_all_of_them() {
 }
 
 #[tokio::test]
-async fn when_the_one_who_works_leaves_another_one_goes_on() {
+async fn when_the_working_client_leaves_another_one_continues() {
     let (harness, gate) = gated();
     let tokens = harness.sign_in().await;
     let token = tokens.refresh().as_str();
@@ -162,7 +162,7 @@ async fn tokens_of_two_generations_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn one_token_takes_a_bounded_number_of_places() {
+async fn one_token_holds_a_bounded_number_of_permits() {
     let (harness, gate) = gated();
     let tokens = harness.sign_in().await;
     let mut sent = send(&harness, tokens.refresh().as_str(), 300).await;
@@ -181,7 +181,7 @@ async fn one_token_takes_a_bounded_number_of_places() {
 }
 
 #[tokio::test]
-async fn a_hook_sees_every_client_that_brings_the_token() {
+async fn a_hook_sees_every_client_that_sends_the_token() {
     let (harness, gate) = gated();
     let tokens = harness.sign_in().await;
     let mut sent = JoinSet::new();
@@ -194,7 +194,7 @@ async fn a_hook_sees_every_client_that_brings_the_token() {
 }
 
 #[tokio::test]
-async fn without_a_window_nobody_waits_for_another() {
+async fn without_a_window_no_request_waits_for_another() {
     let (harness, gate) = gated();
     let policy = RotationPolicy::default().with_grace(Duration::ZERO);
     let harness = harness.with_sessions(|sessions| sessions.rotation(policy));
@@ -206,7 +206,7 @@ async fn without_a_window_nobody_waits_for_another() {
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_refresh_that_began_a_window_ago() {
+async fn no_request_waits_for_a_refresh_that_began_a_window_ago() {
     let (harness, gate) = gated();
     let harness = harness.with_sessions(|s| s.rotation(RotationPolicy::strict()));
     let tokens = harness.sign_in().await;

@@ -36,7 +36,7 @@ async fn the_idle_expiry_slides_and_the_absolute_end_does_not() {
 }
 
 #[tokio::test]
-async fn an_idle_session_is_over_and_replays_do_not_keep_it_alive() {
+async fn an_idle_session_ends_and_replays_do_not_keep_it_alive() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let successor = harness.refresh(tokens.refresh().as_str()).await;

@@ -71,7 +71,7 @@ async fn any_node_answers_a_retry_with_the_same_successor() {
 
 // A replay writes nothing, so its access token must not outlive what the row knows of.
 #[tokio::test]
-async fn the_access_token_of_a_replay_expires_with_the_winners() {
+async fn the_access_token_of_a_replay_expires_with_that_of_the_rotation() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let winner = harness.refresh(tokens.refresh().as_str()).await;
@@ -89,7 +89,7 @@ async fn the_access_token_of_a_replay_expires_with_the_winners() {
 }
 
 #[tokio::test]
-async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {
+async fn responses_of_one_generation_in_any_order_leave_a_working_cookie() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let responses = [
@@ -106,7 +106,7 @@ async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {
 }
 
 #[tokio::test]
-async fn without_a_grace_window_nothing_is_forgiven() {
+async fn without_a_grace_window_every_retry_is_reuse() {
     let policy = RotationPolicy::default().with_grace(Duration::ZERO);
     let harness = Harness::new().with_sessions(|s| s.rotation(policy));
     let tokens = harness.sign_in().await;
@@ -140,7 +140,7 @@ async fn a_store_clock_that_is_set_back_leaves_no_session_in_its_window() {
 
 // Short lives of access tokens shrink the grace window instead of being refused.
 #[tokio::test]
-async fn access_tokens_may_live_for_seconds() {
+async fn a_short_access_lifetime_shrinks_the_grace_window() {
     use tower_jwt_auth::{Issuer, RefreshSecrets, Sessions, SigningKey};
     let harness = Harness::new();
     let issuer = Issuer::new(ISSUER, "a", SigningKey::generate().unwrap())

@@ -88,7 +88,7 @@ async fn a_hook_that_fails_is_503_with_the_successor() {
 
 // A hook that refuses while the store is down must be asked again, not be forgotten.
 #[tokio::test]
-async fn a_refusal_that_the_store_did_not_take_is_503() {
+async fn a_refusal_that_fails_in_the_store_is_503() {
     let (harness, told) = hooked();
     let tokens = harness.sign_in().await;
     told.store(2, Ordering::SeqCst);
@@ -122,7 +122,7 @@ impl RefreshHook<Profile> for Witness {
 }
 
 #[tokio::test]
-async fn the_hook_knows_how_the_token_was_answered_and_which_client_asks() {
+async fn the_hook_receives_the_kind_of_refresh_and_the_client() {
     let witness = Witness::default();
     let harness = Harness::new().with_sessions(|s| s.refresh_hook(witness.clone()));
     let tokens = harness.sign_in().await;

@@ -35,7 +35,7 @@ impl RefreshHook<Profile> for Gate {
 
 // Nor does it keep a session alive that the application has refused.
 #[tokio::test]
-async fn a_client_that_leaves_does_not_escape_the_hook() {
+async fn the_hook_runs_although_the_client_leaves() {
     use tower::Service;
     let gate = Gate::default();
     let hook = gate.clone();
@@ -52,7 +52,7 @@ async fn a_client_that_leaves_does_not_escape_the_hook() {
 
 // The response of an ended session must not take the place of a new login's cookie.
 #[tokio::test]
-async fn a_refresh_that_was_overtaken_by_a_logout_hands_out_nothing() {
+async fn a_refresh_that_a_logout_overtakes_returns_no_tokens() {
     let gate = Gate::default();
     let hook = gate.clone();
     let harness = Harness::new().with_sessions(|s| s.refresh_hook(hook));
@@ -72,7 +72,7 @@ async fn a_refresh_that_was_overtaken_by_a_logout_hands_out_nothing() {
 
 // A refresh token that was revoked by name is not handed out again to its predecessor.
 #[tokio::test]
-async fn a_retry_does_not_bring_a_revoked_successor_back() {
+async fn a_retry_does_not_return_a_revoked_successor() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let successor = harness.sessions.refresh(tokens.refresh().as_str()).await.unwrap();

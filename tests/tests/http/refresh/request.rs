@@ -35,7 +35,7 @@ async fn no_cookie_is_401_with_a_bare_challenge() {
 }
 
 #[tokio::test]
-async fn what_is_no_refresh_token_of_ours_is_401_and_the_store_is_not_asked() {
+async fn an_invalid_refresh_token_is_401_without_a_store_call() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let good = tokens.refresh().as_str().to_owned();

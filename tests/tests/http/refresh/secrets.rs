@@ -6,7 +6,7 @@ use tower_jwt_auth_tests::{AUDIENCE, Harness, ISSUER, Profile};
 
 // A refresh secret can be rotated: tokens of the previous one are accepted and answered with the new one.
 #[tokio::test]
-async fn refresh_tokens_of_a_previous_secret_go_on_under_the_current_one() {
+async fn refresh_tokens_of_a_previous_secret_continue_under_the_current_one() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let issuer = Issuer::new(ISSUER, AUDIENCE, harness.key.clone())

@@ -6,7 +6,7 @@ use tower_jwt_auth_tests::{Fault, Harness};
 use super::generation;
 
 #[tokio::test]
-async fn a_store_out_of_reach_is_503_and_the_cookie_stays() {
+async fn an_unavailable_store_is_503_and_the_cookie_stays() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.store.fail("*", Fault::Before);
@@ -43,7 +43,7 @@ async fn a_store_error_at_any_step_leaves_the_session_usable() {
 
 // The write happened, the answer was lost.
 #[tokio::test]
-async fn a_rotation_whose_answer_was_lost_can_be_retried() {
+async fn a_rotation_whose_response_was_lost_can_be_retried() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.store.fail("advance", Fault::After);

@@ -68,7 +68,7 @@ async fn the_development_profile_alone_is_not_secure() {
 }
 
 #[tokio::test]
-async fn max_age_is_what_is_left_and_not_a_constant() {
+async fn max_age_is_the_remaining_lifetime() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.refresh(tokens.refresh().as_str()).await;

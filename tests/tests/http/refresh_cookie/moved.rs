@@ -75,7 +75,7 @@ async fn cookies_in_former_scopes_are_cleared_at_login_refresh_and_logout() {
 }
 
 #[tokio::test]
-async fn a_successor_that_comes_with_a_503_takes_the_place_of_former_cookies_too() {
+async fn a_successor_sent_with_a_503_also_clears_former_cookies() {
     struct Down;
     #[tower_jwt_auth::async_trait]
     impl RefreshHook<Profile> for Down {
@@ -96,7 +96,7 @@ async fn a_successor_that_comes_with_a_503_takes_the_place_of_former_cookies_too
 
 // The late 401 of an old session must not take a cookie from a login under another path either.
 #[tokio::test]
-async fn answers_that_leave_the_cookie_alone_leave_former_ones_alone_too() {
+async fn responses_that_keep_the_cookie_also_keep_former_ones() {
     let harness = moved();
     let tokens = harness.sign_in().await;
     let others = LogoutService::others(&harness.sessions, harness.cookie.clone());
@@ -112,7 +112,7 @@ async fn answers_that_leave_the_cookie_alone_leave_former_ones_alone_too() {
 }
 
 #[test]
-fn former_scopes_that_cannot_be_meant_are_refused_at_build_time() {
+fn invalid_former_scopes_are_refused_at_build_time() {
     let secure = || RefreshCookie::secure("/").unwrap();
     let with_domain = || secure().with_domain("shop.example").unwrap();
     let bad = [

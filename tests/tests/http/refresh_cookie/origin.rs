@@ -6,7 +6,7 @@ use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{request, send_to};
 
 #[tokio::test]
-async fn cross_site_requests_are_refused_before_the_cookie_is_looked_at() {
+async fn cross_site_requests_are_refused_before_the_cookie_is_read() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.sessions.revocations().ready().await;
@@ -47,7 +47,7 @@ async fn cross_site_requests_are_refused_before_the_cookie_is_looked_at() {
 }
 
 #[tokio::test]
-async fn requests_of_ones_own_pages_and_of_listed_origins_are_accepted() {
+async fn requests_from_the_same_and_from_listed_origins_are_accepted() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let cookie = format!("{}={}", harness.cookie.name(), tokens.refresh().as_str());

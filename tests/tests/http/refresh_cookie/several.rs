@@ -11,7 +11,7 @@ use super::ended_sessions::{Over, dead_and_live};
 use super::{cookies, forged, refresh};
 
 #[tokio::test]
-async fn cookies_with_a_bad_signature_are_passed_over() {
+async fn cookies_with_a_bad_signature_are_skipped() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let good = tokens.refresh().as_str();
@@ -29,7 +29,7 @@ async fn cookies_with_a_bad_signature_are_passed_over() {
 }
 
 #[tokio::test]
-async fn two_sessions_in_cookies_are_refused_in_either_order_and_nothing_happens() {
+async fn cookies_of_two_sessions_are_refused_in_either_order_without_effect() {
     let harness = Harness::new();
     let (mine, planted) = (harness.sign_in().await, harness.sign_in().await);
     let name = harness.cookie.name();
@@ -48,7 +48,7 @@ async fn two_sessions_in_cookies_are_refused_in_either_order_and_nothing_happens
 
 // One session under two paths is one session.
 #[tokio::test]
-async fn two_cookies_of_one_session_use_the_younger_token() {
+async fn two_cookies_of_one_session_use_the_newer_token() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let next = harness.refresh(tokens.refresh().as_str()).await;
@@ -79,7 +79,7 @@ async fn a_token_that_is_ahead_of_the_store_counts_as_one_of_a_live_session() {
 }
 
 #[tokio::test]
-async fn what_need_not_be_asked_of_the_store_is_not() {
+async fn known_ended_sessions_cost_no_store_call() {
     let harness = Harness::without_sweeper();
     harness.sessions.revocations().ready().await;
     let (past, live) = dead_and_live(&harness, Over::PastItsEnd).await;
@@ -99,7 +99,7 @@ async fn what_need_not_be_asked_of_the_store_is_not() {
 }
 
 #[tokio::test]
-async fn more_sessions_than_a_browser_can_have_are_refused_without_asking_for_each() {
+async fn more_sessions_than_a_browser_can_have_are_refused_without_a_store_call() {
     let harness = Harness::without_sweeper();
     let mut tokens = Vec::new();
     for _ in 0..9 {
@@ -139,7 +139,7 @@ async fn a_token_of_another_secret_does_not_hide_the_sessions_own() {
 }
 
 #[tokio::test]
-async fn the_same_cookie_over_and_over_at_a_sign_in_is_one_question_to_the_store() {
+async fn a_repeated_cookie_at_a_sign_in_costs_one_store_call() {
     let harness = Harness::without_sweeper();
     let old = harness.sign_in().await;
     let mut who = Harness::alice();
@@ -153,7 +153,7 @@ async fn the_same_cookie_over_and_over_at_a_sign_in_is_one_question_to_the_store
 
 // Many cookies cost no more than few.
 #[tokio::test]
-async fn the_same_cookie_over_and_over_is_one_question_to_the_store() {
+async fn a_repeated_cookie_costs_one_store_call() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let one = format!("{}={}; ", harness.cookie.name(), tokens.refresh().as_str());

@@ -30,7 +30,7 @@ async fn a_header_and_a_query_parameter_at_once_are_a_bad_request() {
 }
 
 #[tokio::test]
-async fn of_a_header_and_a_cookie_the_header_is_judged_and_the_cookie_is_not() {
+async fn beside_a_header_the_cookie_is_ignored() {
     let harness = with_cookies();
     let (alice, bob) = (access_token(&harness).await, {
         let bob = tower_jwt_auth::SignIn::new("bob").with_claims(Profile { name: "Bob".into() });
@@ -49,7 +49,7 @@ async fn of_a_header_and_a_cookie_the_header_is_judged_and_the_cookie_is_not() {
 }
 
 #[tokio::test]
-async fn what_is_not_turned_on_is_not_looked_at() {
+async fn sources_that_are_not_enabled_are_ignored() {
     let harness = Harness::new();
     let token = access_token(&harness).await;
     let (uri, cookie) = (format!("/?access_token={token}"), format!("{COOKIE}={token}"));
@@ -71,7 +71,7 @@ async fn what_is_not_turned_on_is_not_looked_at() {
 }
 
 #[tokio::test]
-async fn a_token_in_the_body_is_not_looked_at() {
+async fn a_token_in_the_body_is_ignored() {
     let harness = with_query();
     let token = access_token(&harness).await;
     let mut request = request("POST", &[("content-type", "application/x-www-form-urlencoded")]);

@@ -20,7 +20,7 @@ async fn two_cookies_of_the_name_are_a_bad_request() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_judged_where_turned_on() {
+async fn a_cookie_is_checked_where_enabled() {
     let harness = with_cookies();
     let token = access_token(&harness).await;
     for good in ["{name}={}", "a=b; {name}={}; c=d", "{name}=\"{}\"", "a=\u{e9}; {name}={}"] {
@@ -42,7 +42,7 @@ async fn a_cookie_is_judged_where_turned_on() {
 
 // What a cookie that was cleared leaves in some clients.
 #[tokio::test]
-async fn an_empty_cookie_is_no_credentials() {
+async fn an_empty_cookie_counts_as_missing_credentials() {
     let harness = with_cookies();
     for empty in [format!("{COOKIE}="), format!("{COOKIE}=\"\""), format!("{COOKIE}=; a=b")] {
         let headers = [("cookie", &*empty)];

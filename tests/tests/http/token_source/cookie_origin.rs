@@ -49,7 +49,7 @@ async fn a_token_in_a_cookie_needs_the_same_origin_for_unsafe_methods() {
 }
 
 #[tokio::test]
-async fn reading_with_a_token_in_a_cookie_is_exempt() {
+async fn safe_methods_with_a_token_in_a_cookie_are_exempt() {
     let harness = with_cookies();
     for headers in FOREIGN {
         assert_let_in(&send_cookie(&harness, "GET", headers).await, ALICE);
@@ -82,7 +82,7 @@ async fn a_websocket_upgrade_with_a_token_in_a_cookie_is_not_exempt() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_clients_code_put_there_is_exempt() {
+async fn a_token_in_the_header_or_query_is_exempt() {
     let mut harness = with_cookies();
     let source = TokenSource::authorization_header().or_cookie(COOKIE).unwrap();
     harness.auth = harness.auth.with_source(source.dangerous_or_query());
@@ -118,7 +118,7 @@ async fn listed_origins_may_send_the_cookie_and_no_others() {
 }
 
 #[tokio::test]
-async fn the_null_origin_is_trusted_only_where_that_is_said() {
+async fn the_null_origin_is_trusted_only_if_configured() {
     let mut harness = with_cookies();
     let null = [("sec-fetch-site", "cross-site"), ("origin", "null")];
     assert_cross_site(&send_cookie(&harness, "POST", &null).await);

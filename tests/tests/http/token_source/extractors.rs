@@ -34,7 +34,7 @@ async fn who_if_any(identity: Option<Identity>) -> String {
 }
 
 #[tokio::test]
-async fn a_handler_that_takes_an_option_sees_nobody_and_somebody() {
+async fn an_optional_extractor_accepts_anonymous_and_authenticated_requests() {
     let harness = Harness::new();
     let app = app(get(who_if_any)).layer(harness.auth.clone().optional());
     assert_let_in(&send_to(app.clone(), request("GET", &[])).await, "nobody");
@@ -46,7 +46,7 @@ async fn a_handler_that_takes_an_option_sees_nobody_and_somebody() {
 }
 
 #[tokio::test]
-async fn a_handler_that_needs_an_identity_refuses_nobody_with_a_bare_challenge() {
+async fn a_required_extractor_refuses_an_anonymous_request_with_a_bare_challenge() {
     let harness = Harness::new();
     let optional = harness.auth.clone().with_realm("shop").unwrap().optional();
     let app = app(get(who)).layer(optional);
@@ -76,7 +76,7 @@ fn assert_other_claims(response: &TestResponse) {
 
 // What was left unprotected must not look protected.
 #[tokio::test]
-async fn a_handler_outside_of_the_layer_or_of_its_claims_answers_500_and_never_200() {
+async fn a_handler_without_the_layer_or_with_other_claims_answers_500_and_never_200() {
     let harness = Harness::new();
     let token = bearer(&access_token(&harness).await);
     let headers = [("authorization", &*token)];
@@ -95,7 +95,7 @@ async fn a_handler_outside_of_the_layer_or_of_its_claims_answers_500_and_never_2
 }
 
 #[tokio::test]
-async fn a_requirement_outside_of_its_layer_answers_500_and_never_200() {
+async fn a_requirement_without_the_layer_answers_500_and_never_200() {
     let harness = Harness::new();
     let token = bearer(&access_token(&harness).await);
     let headers = [("authorization", &*token)];

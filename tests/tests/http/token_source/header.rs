@@ -27,7 +27,7 @@ async fn the_challenge_names_the_configured_realm() {
 }
 
 #[tokio::test]
-async fn another_scheme_is_no_credentials_and_anonymous_in_optional_mode() {
+async fn another_scheme_counts_as_missing_credentials_and_is_anonymous_in_optional_mode() {
     let harness = Harness::new();
     let token = access_token(&harness).await;
     for other in [
@@ -50,7 +50,7 @@ async fn another_scheme_is_no_credentials_and_anonymous_in_optional_mode() {
 }
 
 #[tokio::test]
-async fn what_is_not_bearer_and_one_token_is_a_bad_request_in_both_modes() {
+async fn a_malformed_bearer_header_is_a_bad_request_in_both_modes() {
     let harness = Harness::new();
     let token = access_token(&harness).await;
     assert_let_in(&harness.call(&token).await, ALICE);
@@ -95,7 +95,7 @@ async fn the_scheme_is_bearer_in_any_case() {
 }
 
 #[tokio::test]
-async fn two_authorization_headers_are_a_bad_request_whatever_they_say() {
+async fn two_authorization_headers_are_always_a_bad_request() {
     let harness = Harness::new();
     let good = bearer(&access_token(&harness).await);
     for (first, second) in

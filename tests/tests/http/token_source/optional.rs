@@ -17,7 +17,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn in_optional_mode_no_credentials_are_anonymous_and_good_ones_are_not() {
+async fn in_optional_mode_missing_credentials_are_anonymous_and_good_ones_are_not() {
     let harness = Harness::new();
     assert_let_in(&send_optional(&harness, request("GET", &[])).await, "anonymous");
     let token = bearer(&access_token(&harness).await);
@@ -47,7 +47,7 @@ async fn in_optional_mode_bad_expired_and_revoked_tokens_are_refused_and_never_a
 }
 
 #[tokio::test]
-async fn in_optional_mode_a_bad_cookie_or_query_parameter_is_refused_too() {
+async fn in_optional_mode_a_bad_cookie_or_query_parameter_is_refused() {
     let source = TokenSource::authorization_header().or_cookie(COOKIE).unwrap();
     let harness = Harness::new().with_source(source.dangerous_or_query());
     let cookie = format!("{COOKIE}={}", access_token(&harness).await);
@@ -62,7 +62,7 @@ async fn in_optional_mode_a_bad_cookie_or_query_parameter_is_refused_too() {
 }
 
 #[tokio::test]
-async fn what_an_outer_layer_found_is_not_the_inner_ones_word() {
+async fn the_inner_layer_ignores_the_result_of_an_outer_one() {
     let harness = Harness::new();
     let token = bearer(&access_token(&harness).await);
     let headers = [("authorization", &*token)];

@@ -11,7 +11,7 @@ pub(crate) const PREFLIGHT: [(&str, &str); 2] =
     [("origin", "https://app.example"), ("access-control-request-method", "POST")];
 
 #[tokio::test]
-async fn preflights_pass_only_where_turned_on() {
+async fn preflights_pass_only_where_enabled() {
     let harness = Harness::new();
     assert_without_credentials(&harness.send(request("OPTIONS", &PREFLIGHT)).await);
     let mut harness = harness;

@@ -9,7 +9,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_query_parameter_is_judged_where_turned_on() {
+async fn a_query_parameter_is_checked_where_enabled() {
     let harness = with_query();
     let token = access_token(&harness).await;
     for query in ["?access_token={}", "?a=b&access_token={}", "?access_token={}&a=b&c"] {

@@ -25,7 +25,7 @@ fn token_of_length(length: usize, harness: &Harness, signer: &TokenSigner) -> St
 }
 
 #[tokio::test]
-async fn a_token_beyond_8_kib_is_a_bad_request_though_all_else_is_right() {
+async fn an_otherwise_valid_token_beyond_8_kib_is_a_bad_request() {
     let secret = [7; 32];
     let key = SigningKey::from_secret(tower_jwt_auth::Algorithm::HS256, &secret).unwrap();
     let (mut harness, signer) = (Harness::with_key(key), TokenSigner::hs256(&secret));
@@ -57,7 +57,7 @@ async fn a_token_beyond_8_kib_is_a_bad_request_though_all_else_is_right() {
 }
 
 #[tokio::test]
-async fn an_oversized_header_is_refused_before_anything_of_it_is_decoded() {
+async fn an_oversized_header_is_refused_before_it_is_decoded() {
     let harness = Harness::new();
     for huge in ["a".repeat(1 << 20), ".".repeat(1 << 20), "é".repeat(1 << 16)] {
         assert_bad_request(&harness.call(&huge).await, RequestError::TooLong);

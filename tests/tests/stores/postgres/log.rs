@@ -45,7 +45,7 @@ async fn a_transaction_that_takes_its_id_early_and_commits_late_is_not_missed() 
 }
 
 #[tokio::test]
-async fn what_commits_between_two_pages_is_not_missed_either() {
+async fn an_entry_committed_between_two_pages_is_not_missed() {
     let Some((store, url)) = new_store().await else { return };
     let (_, start) = read(&store, None).await;
     let mut slow = connection(&url).await;
@@ -64,7 +64,7 @@ async fn what_commits_between_two_pages_is_not_missed_either() {
 }
 
 #[tokio::test]
-async fn a_long_transaction_in_another_database_holds_nothing_up() {
+async fn a_long_transaction_in_another_database_delays_no_entry() {
     let Some((store, _)) = new_store().await else { return };
     let Some((_, elsewhere)) = new_store().await else { return };
     let mut slow = connection(&elsewhere).await;
@@ -137,7 +137,7 @@ fn dump_and_restore(from: &str, to: &str) {
 }
 
 #[tokio::test]
-async fn of_a_nodes_heartbeats_the_last_one_is_kept_and_wakes_nobody() {
+async fn only_the_last_heartbeat_of_a_node_is_kept_and_it_delays_no_wakeup() {
     let Some((store, url)) = new_store().await else { return };
     let other = PostgresStore::connect(&url).await.unwrap();
     let (_, mut end) = read(&other, None).await;

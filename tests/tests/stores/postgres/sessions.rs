@@ -40,7 +40,7 @@ async fn a_normal_refresh_is_one_round_trip() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_that_end_the_same_sessions_at_once_each_session_is_ended_by_one() {
+async fn concurrent_ends_of_the_same_sessions_end_each_session_once() {
     let Some((store, _)) = new_store().await else { return };
     let store = Arc::new(store);
     for round in 0..10 {
@@ -67,7 +67,7 @@ async fn of_many_that_end_the_same_sessions_at_once_each_session_is_ended_by_one
 }
 
 #[tokio::test]
-async fn a_server_out_of_reach_is_told_soon_and_comes_back() {
+async fn an_unavailable_server_is_an_error_soon_and_can_return() {
     let Some(server) = servers::postgres() else { return };
     let proxy = Proxy::start(server.address());
     let store = PostgresStore::connect(&through(&proxy, &server.new_database())).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_server_out_of_reach_is_told_soon_and_comes_back() {
 }
 
 #[tokio::test]
-async fn calls_given_up_while_the_server_stood_still_cost_no_connection() {
+async fn calls_cancelled_while_the_server_is_frozen_leak_no_connection() {
     let Some(server) = servers::postgres() else { return };
     let proxy = Proxy::start(server.address());
     let store = PostgresStore::connect(&through(&proxy, &server.new_database())).await.unwrap();
@@ -121,7 +121,7 @@ const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity 
     WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_the_server_has_closed_cost_a_call_at_most() {
+async fn connections_that_the_server_closed_fail_one_call_each_at_most() {
     let Some((store, url)) = new_store().await else { return };
     let store = Arc::new(store);
     let session = session("alice");
@@ -149,7 +149,7 @@ async fn connections_that_the_server_has_closed_cost_a_call_at_most() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_restore_ends_is_in_the_log_though_nodes_go_on() {
+async fn sessions_that_a_restore_ends_are_in_the_log_while_nodes_write() {
     let Some((store, _)) = new_store().await else { return };
     let store = Arc::new(store);
     let adding = tokio::spawn({
@@ -190,7 +190,7 @@ async fn scans(url: &str, index: &'static str) -> i64 {
 }
 
 #[tokio::test]
-async fn sessions_are_found_by_index_and_refreshes_touch_none() {
+async fn sessions_are_found_by_index_and_refreshes_update_no_index() {
     let Some((store, url)) = new_store().await else { return };
     let alice = session("alice");
     store.insert(&alice, SessionLimit::none()).await.unwrap();
@@ -245,7 +245,7 @@ async fn blocks(url: &str) -> i64 {
 }
 
 #[tokio::test]
-async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() {
+async fn a_long_log_is_read_and_purged_without_a_full_scan() {
     let Some((store, url)) = new_store().await else { return };
     run(
         &url,

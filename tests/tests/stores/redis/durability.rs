@@ -37,7 +37,7 @@ fn is_not_acknowledged<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
 }
 
 #[tokio::test]
-async fn an_ending_is_acknowledged_once_a_replica_has_it() {
+async fn an_end_is_acknowledged_once_a_replica_has_it() {
     let Some((primary, mut replica, store)) = pair().await else { return };
     let other_node = store_with_replicas(&primary, 1, WITHIN).await;
     let sessions = [session("alice"), session("alice"), session("alice")];
@@ -74,7 +74,7 @@ async fn an_ending_is_acknowledged_once_a_replica_has_it() {
 }
 
 #[tokio::test]
-async fn as_many_replicas_as_asked_for_must_have_it() {
+async fn the_configured_number_of_replicas_must_have_it() {
     let Some((primary, _replica, _)) = pair().await else { return };
     let store = store_with_replicas(&primary, 2, WITHIN).await;
     let error = store.append(&[LogEntry::Revocation(revocation())]).await.unwrap_err();
@@ -83,7 +83,7 @@ async fn as_many_replicas_as_asked_for_must_have_it() {
 
 /// If each waited on its own behind the others, most would not even begin before nobody waits for them.
 #[tokio::test]
-async fn while_a_replica_is_away_all_endings_happen_and_none_waits_for_long() {
+async fn without_a_replica_sessions_still_end_and_no_call_waits_long() {
     let Some((primary, mut replica, _)) = pair().await else { return };
     let store = std::sync::Arc::new(store_with_replicas(&primary, 1, SHORT).await);
     let mut sessions = Vec::new();
@@ -112,7 +112,7 @@ async fn while_a_replica_is_away_all_endings_happen_and_none_waits_for_long() {
 }
 
 #[tokio::test]
-async fn after_a_restore_the_replica_has_all_endings() {
+async fn after_a_restore_the_replica_has_all_ends() {
     let Some((_primary, replica, store)) = pair().await else { return };
     for _ in 0..10 {
         store.insert(&session("alice"), ANY).await.unwrap();

@@ -39,7 +39,7 @@ async fn heartbeats(log: &impl RevocationLog, after: Option<&Cursor>) -> Vec<Hea
 }
 
 #[tokio::test]
-async fn purging_removes_exactly_what_has_been_over_for_so_long() {
+async fn purging_removes_exactly_the_entries_that_expired_long_enough_ago() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let log = &workspace.store;
     for (jti, ago) in [("a", 5), ("b", 4), ("c", 3), ("d", 2), ("e", 1)] {
@@ -70,7 +70,7 @@ async fn purging_removes_exactly_what_has_been_over_for_so_long() {
 
 /// One `until` for two entries of a name would take the longer one along, or keep both for ever.
 #[tokio::test]
-async fn of_several_entries_the_latest_until_and_time_of_issue_count() {
+async fn of_several_entries_for_a_target_the_latest_times_count() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let log = &workspace.store;
     let issuer = "https://login.example";
@@ -101,7 +101,7 @@ async fn of_several_entries_the_latest_until_and_time_of_issue_count() {
 
 /// A length that is not told would let one issuer's names be read as those of another.
 #[tokio::test]
-async fn a_name_does_not_run_into_its_issuer() {
+async fn a_target_id_is_separated_from_its_issuer() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let until = now() + DAY;
     let revoked = Revocation::Token { issuer: "a:b".into(), jti: "c".into(), until };
@@ -115,7 +115,7 @@ async fn a_name_does_not_run_into_its_issuer() {
 }
 
 #[tokio::test]
-async fn times_without_end_come_back_as_they_were() {
+async fn extreme_times_are_preserved() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let times = [Timestamp::MAX, Timestamp::from_unix_millis(i64::MIN), Timestamp::UNIX_EPOCH];
     for until in times {
@@ -126,7 +126,7 @@ async fn times_without_end_come_back_as_they_were() {
 }
 
 #[tokio::test]
-async fn a_heartbeat_takes_no_place_in_the_log_and_wakes_nobody() {
+async fn a_heartbeat_is_not_a_log_entry_and_wakes_no_reader() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let log = &workspace.store;
     let (one, other) = (NodeId::random().unwrap(), NodeId::random().unwrap());
@@ -158,7 +158,7 @@ async fn a_heartbeat_takes_no_place_in_the_log_and_wakes_nobody() {
 }
 
 #[tokio::test]
-async fn heartbeats_come_with_the_last_page_alone() {
+async fn only_the_last_page_contains_heartbeats() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let beat = Heartbeat { node: NodeId::random().unwrap(), beat: u64::MAX, at: now() };
     workspace.store.append(&[LogEntry::Heartbeat(beat)]).await.unwrap();
@@ -172,7 +172,7 @@ async fn heartbeats_come_with_the_last_page_alone() {
 }
 
 #[tokio::test]
-async fn as_many_entries_as_there_are_can_be_appended_at_once() {
+async fn many_entries_can_be_appended_at_once() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let entries = [(); 30].map(|()| LogEntry::Revocation(revocation()));
     workspace.store.append(&entries).await.unwrap();
@@ -182,7 +182,7 @@ async fn as_many_entries_as_there_are_can_be_appended_at_once() {
 
 /// Sooner than by looking every second.
 #[tokio::test]
-async fn what_another_node_writes_wakes_a_waiting_reader() {
+async fn a_write_by_another_node_wakes_a_waiting_reader() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let other = workspace.another_node(&server.url()).await;
     let woken = until("it is woken at once", async || {
@@ -201,7 +201,7 @@ async fn what_another_node_writes_wakes_a_waiting_reader() {
 }
 
 #[tokio::test]
-async fn a_reader_that_nobody_wakes_looks_by_itself() {
+async fn a_reader_that_is_not_woken_polls() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     until("it waits for a second", async || {
         let (_, end) = read(&workspace.store, None).await;
@@ -215,7 +215,7 @@ async fn a_reader_that_nobody_wakes_looks_by_itself() {
 }
 
 #[tokio::test]
-async fn a_log_that_was_removed_or_cut_short_loses_cursors() {
+async fn a_removed_or_truncated_log_loses_cursors() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     for what in ["log", "meta"] {
         revoke(&workspace.store).await;

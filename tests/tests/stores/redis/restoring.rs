@@ -27,7 +27,7 @@ async fn until_answers(store: &RedisStore) {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_crash() {
+async fn acknowledged_writes_survive_a_crash() {
     let Some(mut server) = durable_server() else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     for _ in 0..3 {
@@ -98,7 +98,7 @@ async fn a_server_that_was_a_replica_meanwhile_loses_cursors() {
 }
 
 #[tokio::test]
-async fn data_that_are_flushed_while_in_use_begin_anew() {
+async fn data_flushed_while_in_use_starts_over() {
     let Some(server) = Redis::start(&[]) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     revoke(&store).await;
@@ -116,7 +116,7 @@ async fn data_that_are_flushed_while_in_use_begin_anew() {
 }
 
 #[tokio::test]
-async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
+async fn after_a_restore_all_sessions_end_and_the_log_starts_over() {
     let Some((Workspace { store, .. }, _)) = Workspace::new().await else { return };
     let mut sessions = Vec::new();
     // More than one batch.
@@ -157,7 +157,7 @@ async fn after_a_restore_the_latest_time_stays_readable() {
 }
 
 #[tokio::test]
-async fn after_a_restore_a_row_that_makes_no_sense_keeps_no_other_alive() {
+async fn after_a_restore_a_malformed_row_keeps_no_other_session_alive() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let (broken, live) = (session("alice"), session("bob"));
     for new in [&broken, &live] {

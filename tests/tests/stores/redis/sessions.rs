@@ -91,7 +91,7 @@ async fn every_call_is_one_round_trip() {
 }
 
 #[tokio::test]
-async fn scripts_are_given_to_the_server_once() {
+async fn scripts_are_loaded_once() {
     let Some(server) = Redis::start(&[]) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let calls = |command: &str| {
@@ -115,7 +115,7 @@ async fn scripts_are_given_to_the_server_once() {
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_what_was_ended_and_purged() {
+async fn purged_sessions_and_entries_leave_no_keys() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let ago = |mut session: SessionRecord| {
         let long = 100 * 24 * HOUR;
@@ -138,7 +138,7 @@ async fn nothing_is_left_of_what_was_ended_and_purged() {
 }
 
 #[tokio::test]
-async fn an_ended_session_is_no_longer_among_its_owners() {
+async fn an_ended_session_is_removed_from_the_index_of_its_owner() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let one = session("alice");
     workspace.store.insert(&one, ANY).await.unwrap();
@@ -150,7 +150,7 @@ async fn an_ended_session_is_no_longer_among_its_owners() {
 
 /// It is purged by that: too early, and a session is gone that lives.
 #[tokio::test]
-async fn when_a_session_is_over_follows_whatever_changes_it() {
+async fn the_expiry_index_follows_every_change_of_a_session() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let ago = |s: &SessionRecord, by: Duration| s.created_at - by;
@@ -187,7 +187,7 @@ async fn when_a_session_is_over_follows_whatever_changes_it() {
 }
 
 #[tokio::test]
-async fn a_row_that_makes_no_sense_is_told_and_nothing_happens_by_halves() {
+async fn a_malformed_row_is_an_error_and_nothing_is_written() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let sessions = [session("alice"), session("alice"), session("alice")];
@@ -228,7 +228,7 @@ async fn a_row_that_makes_no_sense_is_told_and_nothing_happens_by_halves() {
 
 /// The server's scripts count in doubles.
 #[tokio::test]
-async fn numbers_beyond_those_of_a_double_stay_as_they_are() {
+async fn integers_beyond_the_precision_of_a_double_are_exact() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let far = altered(|s| {
@@ -263,7 +263,7 @@ async fn numbers_beyond_those_of_a_double_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_late_retry_follows_the_rule_for_numbers_of_any_length() {
+async fn the_late_retry_rule_holds_for_numbers_of_any_length() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     for (granted, retried, is_granted) in [
         (None, 0, true),
@@ -293,7 +293,7 @@ async fn a_late_retry_follows_the_rule_for_numbers_of_any_length() {
 }
 
 #[tokio::test]
-async fn an_ended_session_can_be_brought_in_and_does_not_count() {
+async fn an_ended_session_can_be_inserted_and_does_not_count() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let ended = altered(|s| {
@@ -308,7 +308,7 @@ async fn an_ended_session_can_be_brought_in_and_does_not_count() {
 }
 
 #[tokio::test]
-async fn a_limit_of_none_leaves_the_new_session_alone() {
+async fn a_limit_of_zero_keeps_the_new_session() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let (first, second) = (session("alice"), session("alice"));

@@ -30,7 +30,7 @@ async fn a_log_that_is_purged_empty_and_written_again_is_followed() {
 }
 
 #[tokio::test]
-async fn what_one_process_writes_wakes_the_readers_of_another() {
+async fn a_write_by_one_store_wakes_the_readers_of_another() {
     let path = new_path();
     let (one, other) =
         (SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap());
