@@ -1,4 +1,4 @@
-//! PostgreSQL: the server is killed, the nodes live on.
+//! PostgreSQL: the server is killed, and the nodes keep running.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ async fn a_killed_server_undoes_no_logout_locks_nobody_out_and_forks_no_session(
     let Some(mut server) = Postgres::start() else { return };
     let url = server.new_database();
     let stores = [open(&url).await, open(&url).await];
-    // Each time it takes a second or more to recover.
+    // Each recovery takes a second or more.
     crash_repeatedly(&mut server, 8, stores, async || open(&url).await).await;
 }
 

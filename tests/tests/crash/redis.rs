@@ -1,4 +1,4 @@
-//! Redis that syncs its file of all writes before each answer: the server is killed, the nodes live on.
+//! Redis, which syncs its append-only file before each answer: the server is killed, and the nodes keep running.
 
 use std::sync::Arc;
 

@@ -50,7 +50,7 @@ fn a_crash_ends_all_its_processes() {
     let processes = postgres.psql(&postgres.url(), "SELECT pid FROM pg_stat_activity");
     let processes: Vec<_> = processes.lines().map(|pid| pid.parse().unwrap()).collect();
     assert!(processes.len() > 2, "{processes:?}");
-    // Otherwise most of them would notice by themselves that the first one has gone.
+    // A running child process would end by itself when it notices the end of the first one.
     postgres.pause();
     postgres.kill();
     let left: Vec<_> = processes.into_iter().filter(|pid| is_alive(*pid)).collect();
@@ -94,7 +94,7 @@ fn it_can_be_killed_while_paused() {
     assert!(!data.parent().unwrap().exists());
 }
 
-/// A connection that has asked for the maintenance database.
+/// Opens a connection that has requested the maintenance database.
 fn start_up(address: SocketAddr) -> TcpStream {
     let parameters = b"\0\x03\0\0user\0postgres\0database\0postgres\0\0";
     let mut stream = connect(address);

@@ -8,7 +8,7 @@ use tower_jwt_auth_tests::util::becomes_true;
 
 use crate::{SILENCE, TIMEOUT, assert_silent, connect, exchange, expect};
 
-/// Answers every byte by two, the second one a little later.
+/// Answers every byte with two bytes, the second one a little later.
 fn doubling() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -87,7 +87,7 @@ fn large_answers_arrive_whole() {
     });
     let mut client = connect(proxy.address());
     client.write_all(b"a").unwrap();
-    // Until all buffers on the way are full, and writes are cut short.
+    // Send until all buffers on the way are full and writes are partial.
     thread::sleep(SILENCE);
     let mut received = Vec::new();
     client.read_to_end(&mut received).unwrap();

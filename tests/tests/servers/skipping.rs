@@ -2,7 +2,7 @@ use std::process::Command;
 
 use tower_jwt_auth_tests::servers::{self, Redis};
 
-/// Set for the process that finds no server.
+/// The environment variable of the process that finds no server.
 const ROLE: &str = "TOWER_JWT_AUTH_TESTS_FINDS_NO_SERVERS";
 const REQUIRED: &str = "TOWER_JWT_AUTH_REQUIRE_SERVERS";
 

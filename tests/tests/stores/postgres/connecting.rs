@@ -8,7 +8,7 @@ use tower_jwt_auth_tests::servers::{self, Postgres};
 use tower_jwt_auth_tests::util::error_chain;
 
 use super::{new_store, run};
-use crate::support::{rows_of_version_1, session, works_after_the_migration};
+use crate::support::{assert_works_after_migration, rows_of_version_1, session};
 
 #[tokio::test]
 async fn an_invalid_connection_string_is_an_error_that_does_not_repeat_it() {
@@ -19,7 +19,7 @@ async fn an_invalid_connection_string_is_an_error_that_does_not_repeat_it() {
         "nonsense",
         "postgres://u:secret@host:port/db",
         "postgres://u:secret@[::/db",
-        // The library below would log what it does not know.
+        // sqlx would log an unknown parameter.
         "postgres://u@host/db?pasword=hunter-two",
         "postgres://u@host/db?sslmode=disable&hunter-two",
     ] {
@@ -34,7 +34,7 @@ async fn an_invalid_connection_string_is_an_error_that_does_not_repeat_it() {
 async fn a_server_that_does_not_answer_is_an_error() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = nobody.local_addr().unwrap().port();
-    // It accepts, and says nothing.
+    // The socket accepts connections and never answers.
     let silent = PostgresStore::connect(&format!("postgres://u:secret@127.0.0.1:{port}/db")).await;
     drop(nobody);
     let refused = PostgresStore::connect(&format!("postgres://u:secret@127.0.0.1:{port}/db")).await;
@@ -52,7 +52,7 @@ async fn an_unknown_database_or_user_is_an_error() {
         let error = PostgresStore::connect(&url).await.unwrap_err();
         assert!(matches!(error, ConnectError::Rejected(_)), "{}", error_chain(&error));
     }
-    // One who may not make tables.
+    // This user may not create tables.
     let url = server.new_database();
     run(&url, format!("CREATE ROLE \"{}\" LOGIN", url.rsplit('/').next().unwrap())).await;
     let database = url.rsplit('/').next().unwrap();
@@ -87,7 +87,7 @@ async fn an_application_can_create_the_tables_for_a_user_who_may_not() {
     store.insert(&session("alice"), SessionLimit::end_oldest(1)).await.unwrap();
     crate::support::revoke(&store).await;
     assert_eq!(crate::support::read(&store, None).await.0.len(), 2);
-    // The tables are found, so there is nothing to make.
+    // The tables exist, so `connect` creates nothing.
     PostgresStore::connect(&theirs).await.unwrap();
 }
 
@@ -103,7 +103,7 @@ async fn tables_of_earlier_versions_are_migrated_with_their_rows() {
         let error = PostgresStore::connect_existing(&url).await.unwrap_err();
         let expected = format!("the tables are of version {version}, not 3: run the migrations");
         assert_eq!(error.to_string(), expected);
-        works_after_the_migration(&PostgresStore::connect(&url).await.unwrap()).await;
+        assert_works_after_migration(&PostgresStore::connect(&url).await.unwrap()).await;
         PostgresStore::connect_existing(&url).await.unwrap();
     }
 }
@@ -160,7 +160,7 @@ async fn a_pool_of_the_application_is_used_and_its_settings_are_checked() {
     let new = session("alice");
     for _ in 0..20 {
         store.load(new.id()).await.unwrap();
-        // The application still gets its connections.
+        // The application can still acquire its connections.
         let both = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
         drop(both);
     }

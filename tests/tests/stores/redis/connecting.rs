@@ -14,8 +14,8 @@ const PASSWORD: &str = "hunter2-hunter2";
 
 async fn refused(url: &str) -> ConnectError {
     let error = RedisStore::connect(url).await.unwrap_err();
-    let told = format!("{} {error:?}", error_chain(&error));
-    assert!(!told.contains(PASSWORD), "{told}");
+    let text = format!("{} {error:?}", error_chain(&error));
+    assert!(!text.contains(PASSWORD), "{text}");
     error
 }
 
@@ -43,11 +43,11 @@ async fn an_invalid_url_is_an_error_that_does_not_repeat_it() {
 
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_an_error() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = nobody.local_addr().unwrap();
-    // It accepts, and says nothing.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // The socket accepts connections and never answers.
     let silent = refused(&format!("redis://u:{PASSWORD}@{address}/")).await;
-    drop(nobody);
+    drop(listener);
     let closed = refused(&format!("redis://u:{PASSWORD}@{address}/")).await;
     for error in [silent, closed] {
         assert!(matches!(error, ConnectError::Unreachable(_)), "{}", error_chain(&error));
@@ -67,7 +67,7 @@ async fn a_wrong_password_is_an_error_that_does_not_show_it() {
 
 #[tokio::test]
 async fn a_resp3_url_works_and_shows_no_password_on_a_server_without_hello() {
-    // A server that has no HELLO, as some proxies: it repeats the arguments, the password among them.
+    // A server without HELLO, such as some proxies, repeats the arguments in its error, including the password.
     let options = ["--rename-command", "HELLO", "", "--requirepass", PASSWORD];
     let Some(server) = Redis::start(&options) else { return };
     let address = server.address();
@@ -77,7 +77,7 @@ async fn a_resp3_url_works_and_shows_no_password_on_a_server_without_hello() {
     refused(&format!("redis://:wrong-{PASSWORD}@{address}/?protocol=resp3")).await;
 }
 
-/// What the README says that a user has to be allowed, without the name and password.
+/// Returns the ACL rules from the README, without the user name and password.
 fn rules() -> Vec<&'static str> {
     let readme = include_str!("../../../../crates/tower-jwt-auth-redis/README.md");
     let start = readme.find("ACL SETUSER").unwrap();
@@ -117,14 +117,14 @@ async fn a_missing_permission_is_an_error_at_connect_before_any_write() {
     {
         let user = new_user(&server, &format!("user{number}"), &[&format!("-{command}")]);
         let error = refused(&user).await;
-        let ConnectError::PermissionDenied { command: told, .. } = &error else {
+        let ConnectError::PermissionDenied { command: reported, .. } = &error else {
             panic!("{command}: {}", error_chain(&error))
         };
-        assert!(told.to_lowercase().contains(command), "{told}");
+        assert!(reported.to_lowercase().contains(command), "{reported}");
     }
     let user = new_user(&server, "stranger", &["resetkeys", "~other:*"]);
     assert!(matches!(refused(&user).await, ConnectError::PermissionDenied { .. }));
-    assert_eq!(server.cli(&["keys", "*"]).trim(), "", "nothing was written");
+    assert_eq!(server.cli(&["keys", "*"]).trim(), "", "nothing should be written");
 }
 
 #[tokio::test]
@@ -133,7 +133,10 @@ async fn a_replica_is_refused() {
     follow(&replica, &primary);
     assert!(matches!(refused(&replica.url()).await, ConnectError::Replica));
     replica.cli(&["config", "set", "replica-read-only", "no"]);
-    assert!(matches!(refused(&replica.url()).await, ConnectError::Replica), "a writable one too");
+    assert!(
+        matches!(refused(&replica.url()).await, ConnectError::Replica),
+        "a writable replica is also refused"
+    );
 }
 
 #[tokio::test]
@@ -169,14 +172,14 @@ async fn data_of_another_version_or_application_is_not_changed() {
         let key = format!("{{tower-jwt-auth}}:{name}");
         server.cli(&["set", &key, "theirs"]);
         let error = refused(&server.url()).await;
-        let ConnectError::WrongType { key: told, found } = &error else { panic!("{error}") };
-        assert_eq!((told, &**found), (&key, "string"));
+        let ConnectError::WrongType { key: reported, found } = &error else { panic!("{error}") };
+        assert_eq!((reported, &**found), (&key, "string"));
         assert_eq!(server.cli(&["getdel", &key]).trim(), "theirs");
     }
     RedisStore::connect(&server.url()).await.unwrap();
 }
 
-/// A newer release that took the data over while this one still runs.
+/// A newer release migrates the data while this one still runs.
 #[tokio::test]
 async fn data_that_changes_to_another_version_is_no_longer_used() {
     let Some((workspace, server)) = Workspace::new().await else { return };
@@ -189,7 +192,7 @@ async fn data_that_changes_to_another_version_is_no_longer_used() {
     assert_eq!(workspace.store.load(known.id()).await.unwrap().unwrap().session, known);
 }
 
-/// As far as they get with one of ours.
+/// Starts a server that answers INFO with an old version, which is as far as `connect` gets.
 fn old_server() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();

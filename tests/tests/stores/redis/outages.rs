@@ -10,13 +10,13 @@ use tower_jwt_auth_tests::util::until;
 use super::{ANY, follow, promote};
 use crate::support::{HOUR, list, read, revoke, session, step};
 
-fn assert_unavailable<T: std::fmt::Debug>(what: &str, answer: Result<T, StoreError>) {
+fn assert_unavailable<T: std::fmt::Debug>(call: &str, answer: Result<T, StoreError>) {
     let error = answer.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{what}: {error:?}");
+    assert!(matches!(error, StoreError::Unavailable(_)), "{call}: {error:?}");
 }
 
-/// Each call, of which none may answer.
-async fn nothing_answers(store: &RedisStore, known: &Session) {
+/// Asserts that every call reports the store as unavailable.
+async fn assert_all_unavailable(store: &RedisStore, known: &Session) {
     let issuer = "https://issuer.example";
     let sid = &*known.id().to_string();
     assert_unavailable("load", store.load(known.id()).await);
@@ -45,18 +45,18 @@ async fn until_unchanged(store: &RedisStore, known: &Session) {
     assert_eq!(store.load(known.id()).await.unwrap().unwrap().session, *known);
 }
 
-/// It may be behind, and what it says of endings out of date.
+/// The replica may be behind, so its answers about revocations may be out of date.
 #[tokio::test]
 async fn every_call_fails_on_a_server_that_became_a_replica() {
     let (Some(server), Some(primary)) = (Redis::start(&[]), Redis::start(&[])) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let alice = new_session(&store).await;
-    // All scripts are known there.
+    // After this read the server has cached all scripts.
     read(&store, None).await;
     follow(&primary, &server);
     promote(&primary);
     follow(&server, &primary);
-    nothing_answers(&store, &alice).await;
+    assert_all_unavailable(&store, &alice).await;
     promote(&server);
     until_unchanged(&store, &alice).await;
 }
@@ -67,7 +67,7 @@ async fn every_call_fails_on_a_primary_without_its_required_replicas() {
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let alice = new_session(&store).await;
     server.cli(&["config", "set", "min-replicas-to-write", "1"]);
-    nothing_answers(&store, &alice).await;
+    assert_all_unavailable(&store, &alice).await;
     server.cli(&["config", "set", "min-replicas-to-write", "0"]);
     until_unchanged(&store, &alice).await;
 }
@@ -89,7 +89,7 @@ async fn with_full_memory_only_sign_ins_are_refused() {
     store.purge_log(HOUR, 10).await.unwrap();
 }
 
-/// The connection to a server that was demoted would stay with it for ever.
+/// Otherwise the connection to the demoted server would stay open indefinitely.
 #[tokio::test]
 async fn a_connection_to_a_demoted_server_is_closed() {
     let (Some(server), Some(primary)) = (Redis::start(&[]), Redis::start(&[])) else { return };
@@ -103,7 +103,7 @@ async fn a_connection_to_a_demoted_server_is_closed() {
     let first = connection().unwrap();
     follow(&server, &primary);
     assert_unavailable("load", store.load(alice.id()).await);
-    until("it is closed", async || {
+    until("the connection is closed", async || {
         assert_unavailable("load", store.load(alice.id()).await);
         connection().as_ref() != Some(&first)
     })
@@ -127,7 +127,7 @@ async fn a_paused_server_is_unavailable_within_the_timeout() {
     assert_unavailable("load", first);
     assert_unavailable("is_revoked", second);
     assert_unavailable("read", third);
-    // A connection that is made now is not answered either.
+    // A new connection is not answered either.
     let begun = Instant::now();
     assert_unavailable("load", store.load(alice.id()).await);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
@@ -152,7 +152,7 @@ async fn a_broken_connection_is_reestablished() {
     }
 }
 
-/// Nothing comes back, no sign that it is broken either: the old connection is not waited for again.
+/// The old connection returns neither data nor an error, so later calls do not wait for it again.
 #[tokio::test]
 async fn a_connection_without_responses_is_replaced() {
     let Some(server) = Redis::start(&[]) else { return };
@@ -163,7 +163,7 @@ async fn a_connection_without_responses_is_replaced() {
     proxy.freeze();
     assert_unavailable("load", store.load(alice.id()).await);
     assert_unavailable("load", store.load(alice.id()).await);
-    // They are open still; the one on which the first call waited has been left.
+    // The connections are still open. The store has abandoned the one on which the first call waited.
     assert!(proxy.connections() > before, "{before} {}", proxy.connections());
     proxy.mend();
     until_unchanged(&store, &alice).await;
@@ -189,7 +189,7 @@ async fn readers_are_woken_again_after_an_outage() {
         changed.unwrap();
         (Duration::from_millis(100)..Duration::from_millis(600)).contains(&begun.elapsed())
     });
-    // Each attempt takes a second where nobody wakes.
+    // An attempt without a wakeup takes a second.
     tokio::time::timeout(Duration::from_secs(60), back).await.unwrap();
 }
 
@@ -208,7 +208,7 @@ async fn a_server_that_rejects_calls_is_not_reconnected_to_at_each_call() {
     for _ in 0..300 {
         assert!(store.load(known.id()).await.is_err());
     }
-    // Some are of this test's own asking.
+    // Some of them are the test's own.
     assert!(made() - before < 30, "{} connections", made() - before);
     server.cli(&["config", "set", "min-replicas-to-write", "0"]);
     until_unchanged(&store, &known).await;

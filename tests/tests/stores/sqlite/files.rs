@@ -6,7 +6,7 @@ use tower_jwt_auth_tests::log_capture;
 use tower_jwt_auth_tests::util::error_chain;
 
 use super::{directory, new_path};
-use crate::support::{rows_of_version_1, session, works_after_the_migration};
+use crate::support::{assert_works_after_migration, rows_of_version_1, session};
 
 async fn run(path: &Path, sql: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
@@ -46,7 +46,7 @@ async fn an_application_can_create_the_tables_itself() {
     let path = new_path();
     let missing = SqliteStore::open_existing(&path).await;
     assert!(matches!(missing, Err(ConnectError::File(_))), "{missing:?}");
-    assert!(!path.exists(), "nothing was made");
+    assert!(!path.exists(), "no file should be created");
     run(&path, "CREATE TABLE theirs (a INTEGER)").await;
     let bare = SqliteStore::open_existing(&path).await;
     assert!(matches!(bare, Err(ConnectError::NoTables)), "{bare:?}");
@@ -67,7 +67,7 @@ async fn tables_of_earlier_versions_are_migrated_with_their_rows() {
         let error = SqliteStore::open_existing(&path).await.unwrap_err();
         let expected = format!("the tables are of version {version}, not 3: run the migrations");
         assert_eq!(error.to_string(), expected);
-        works_after_the_migration(&SqliteStore::open(&path).await.unwrap()).await;
+        assert_works_after_migration(&SqliteStore::open(&path).await.unwrap()).await;
         SqliteStore::open_existing(&path).await.unwrap();
     }
 }
@@ -166,7 +166,7 @@ async fn a_file_that_others_may_read_is_opened_with_a_warning() {
     }
 }
 
-/// The name of the variable that tells a copy of this test which file to open.
+/// The environment variable with the path that a copy of this test opens.
 #[cfg(unix)]
 const READ_ONLY: &str = "READ_ONLY_FILE";
 
@@ -185,9 +185,9 @@ async fn a_read_only_file_is_an_error_at_open() {
     drop(SqliteStore::open(&path).await.unwrap());
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o444)).unwrap();
     std::fs::set_permissions(temporary.path(), PermissionsExt::from_mode(0o555)).unwrap();
-    // Modes bind nobody who is root: the copy runs as someone else.
+    // File modes do not restrict root, so the copy runs as another user.
     let program = temporary.path().with_extension("test");
-    // By this name it is there though it was built anew meanwhile.
+    // This path exists even if the program was rebuilt in the meantime.
     let itself = Path::new("/proc/self/exe");
     let itself = if itself.exists() { itself.into() } else { std::env::current_exe().unwrap() };
     std::fs::copy(itself, &program).unwrap();
