@@ -13,7 +13,7 @@ use tower_jwt_auth_tests::{Harness, TestResponse};
 
 use crate::token_source::{COOKIE, access_token, with_cookies};
 
-/// A list, field by field.
+/// Returns all fields with this name.
 fn all(response: &TestResponse, name: &str) -> Vec<String> {
     let values = response.headers.get_all(name).iter();
     values.map(|value| value.to_str().unwrap().to_owned()).collect()
@@ -61,7 +61,7 @@ async fn the_response_to_a_token_in_the_header_is_left_as_it_is() {
     assert_cache_headers(&harness.send(request("GET", &both)).await, &[], &[]);
     let bad = [("authorization", "Bearer"), ("cookie", &cookie)];
     assert_cache_headers(&harness.send(request("GET", &bad)).await, &[], &["no-store"]);
-    // Where cookies are not looked at, they decide nothing.
+    // If the layer does not read cookies, they do not affect the response.
     let harness = Harness::new();
     let response = harness.send(request("GET", &[("cookie", &cookie)])).await;
     assert_eq!(response.status, StatusCode::UNAUTHORIZED);
@@ -95,7 +95,7 @@ async fn a_refusal_that_a_cookie_caused_varies_with_it() {
         let response = harness.send(request("POST", headers)).await;
         assert_eq!(response.status, status);
         assert_cache_headers(&response, &["Cookie"], &["no-store"]);
-        // gRPC gets no body, and so no word from us about storing it.
+        // A gRPC refusal has no body, so the layer does not forbid storing it.
         let headers = [headers, &[("content-type", "application/grpc")]].concat();
         assert_cache_headers(
             &harness.send(request("POST", &headers)).await,
@@ -130,7 +130,7 @@ async fn a_response_that_waited_for_the_store_has_the_same_headers() {
     let cookie = format!("{COOKIE}={}", access_token(&harness).await);
     harness.sessions.revocations().ready().await;
     harness.auth = harness.auth.with_max_staleness(Duration::ZERO);
-    // The list is older than that now: the store is asked.
+    // The list is now stale, so the layer queries the store.
     harness.advance(1);
     let response = harness.send(request("GET", &[("cookie", &cookie)])).await;
     assert_eq!(response.status, StatusCode::OK);

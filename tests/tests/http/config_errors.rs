@@ -37,7 +37,7 @@ async fn an_invalid_configuration_is_an_error_that_says_what_to_change() {
         RequireScopeLayer::new("a\"b").map(|_| ()),
     ];
     for error in errors {
-        let error = error.expect_err("it cannot be meant").to_string();
+        let error = error.expect_err("the configuration should be invalid").to_string();
         assert!(error.len() > 30, "{error}");
     }
 }

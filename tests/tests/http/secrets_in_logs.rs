@@ -29,7 +29,7 @@ async fn logging_is_enabled_during_the_tests() {
     assert!(!log_capture::lines_containing("a line at the lowest level").is_empty());
 }
 
-/// All that a token, key or secret could be recognised by, apart from the tokens themselves.
+/// The search covers all encodings of keys and secrets, besides the tokens themselves.
 #[tokio::test]
 async fn debug_and_display_show_no_secret() {
     let secret = b"a secret of sixty-four bytes, so that it will do for every HMAC.";
@@ -89,11 +89,11 @@ async fn errors_show_no_secret() {
     }
     let response = harness.call(tokens.refresh().as_str()).await;
     assert_eq!(response.status, StatusCode::UNAUTHORIZED);
-    let told = format!("{:?} {}", response.headers, String::from_utf8_lossy(&response.body));
-    assert!(!log_capture::contains_secret(&told), "{told}");
+    let shown = format!("{:?} {}", response.headers, String::from_utf8_lossy(&response.body));
+    assert!(!log_capture::contains_secret(&shown), "{shown}");
 }
 
-// Configuration errors name what is wrong, never the secret that is.
+// Configuration errors describe the problem and never show the secret.
 #[test]
 fn configuration_errors_show_no_secret() {
     let short = b"a secret too short";

@@ -40,7 +40,7 @@ async fn beyond_the_limit_a_sign_in_is_refused_if_so_configured() {
     assert!(harness.sessions.start(Harness::alice()).await.is_ok());
 }
 
-// The count is taken after the insert.
+// The store counts the sessions after the insert.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn concurrent_sign_ins_do_not_exceed_the_limit() {
     let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::end_oldest(3)));

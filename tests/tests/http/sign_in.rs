@@ -1,4 +1,4 @@
-//! Sign-ins, and what they take from the request.
+//! Sign-ins, and the data that they read from the request.
 
 use http::StatusCode;
 use tower_jwt_auth::sessions::{ClientInfo, SessionError};
@@ -48,7 +48,7 @@ async fn a_sign_in_with_its_request_records_the_user_agent_and_keeps_the_address
     }
 }
 
-// Signing in again on the same client leaves no orphan behind.
+// A repeated sign-in on the same client leaves no unused session behind.
 #[tokio::test]
 async fn a_sign_in_can_replace_the_session_of_the_cookie() {
     let harness = Harness::new();
@@ -62,7 +62,7 @@ async fn a_sign_in_can_replace_the_session_of_the_cookie() {
     assert_eq!(harness.call(third.access().as_str()).await.status, StatusCode::OK);
 }
 
-// What is issued is accepted: a sign-in whose tokens nobody would take is an error at once.
+// Issued tokens are accepted. A sign-in whose tokens would be refused fails at once.
 #[tokio::test]
 async fn claims_that_cannot_be_read_back_are_refused_at_sign_in() {
     use std::collections::BTreeMap;

@@ -49,7 +49,7 @@ async fn an_algorithm_other_than_that_of_the_key_is_refused() {
         (Algorithm::HS256, Algorithm::HS384),
         (Algorithm::HS256, Algorithm::HS512),
         (Algorithm::HS512, Algorithm::HS256),
-        // The very same RSA key.
+        // The RSA key is the same.
         (Algorithm::RS256, Algorithm::PS256),
         (Algorithm::PS256, Algorithm::RS256),
         (Algorithm::RS256, Algorithm::RS512),
@@ -62,13 +62,13 @@ async fn an_algorithm_other_than_that_of_the_key_is_refused() {
     ] {
         let fixture = Fixture::own_for(own).await;
         let builder = fixture.builder().header("alg", other.as_str());
-        // Signed as the header says, and as the key would.
+        // The token is signed with the algorithm of its header, and then with that of the key.
         for signer in [&signer(other), &fixture.signer] {
             for builder in [&builder, &builder.clone().without_header("kid")] {
                 assert_eq!(fixture.refusal(&builder.sign(signer)).await, TokenError::UnknownKey);
             }
         }
-        // Signed with the other algorithm, named as the right one.
+        // The token is signed with the other algorithm, but its header names the right one.
         let forged = fixture.builder().sign(&signer(other));
         assert_eq!(fixture.refusal(&forged).await, TokenError::Signature, "{own} by {other}");
     }
@@ -86,7 +86,7 @@ async fn a_public_key_is_not_accepted_as_a_secret() {
             text.trim_end().as_bytes(),
             base64.as_bytes(),
             &spki,
-            // The raw key or point, and its coordinates.
+            // These are the raw key or point, and its coordinates.
             &spki[spki.len() - 32..],
             &spki[spki.len().saturating_sub(65)..],
             &spki[spki.len().saturating_sub(64)..],

@@ -39,7 +39,7 @@ async fn a_missing_or_different_issuer_is_refused() {
             fixture.refuses(&builder, TokenError::Mistyped("iss")).await;
         }
     }
-    // In another spelling it is the same text.
+    // Another JSON encoding gives the same text.
     let fixture = Fixture::own().await;
     let claims = fixture.builder.claims_json().replacen("https://i", r"https:\/\/\u0069", 1);
     fixture.accepts_token(&fixture.signer.token(&fixture.builder.header_json(), &claims)).await;
@@ -122,7 +122,7 @@ async fn an_own_token_must_have_jti_sid_and_client_id() {
 
 #[tokio::test]
 async fn a_foreign_token_must_have_the_configured_claims() {
-    // With a session or without; the rest of RFC 9068 §2.2 is asked for.
+    // `sid` and `auth_time` are optional. The other claims of RFC 9068 §2.2 are required.
     let strict = Fixture::foreign(|trusted| trusted).await;
     strict.accepts(&strict.builder().without_claim("sid")).await;
     strict.accepts(&strict.builder().without_claim("auth_time")).await;
@@ -161,7 +161,7 @@ async fn the_applications_own_claims_must_fit_its_type() {
 #[tokio::test]
 async fn all_invalid_tokens_get_the_same_response() {
     let fixture = Fixture::own().await;
-    let mut told = Vec::new();
+    let mut responses = Vec::new();
     for token in [
         "x".to_owned(),
         fixture.builder().sign(&TokenSigner::hs256(&OTHER_SECRET)),
@@ -177,7 +177,7 @@ async fn all_invalid_tokens_get_the_same_response() {
             .map(|(name, value)| (name.to_string(), value.clone()))
             .collect();
         headers.sort_by(|a, b| a.0.cmp(&b.0));
-        told.push((response.status, headers, response.body));
+        responses.push((response.status, headers, response.body));
     }
-    assert!(told.iter().all(|one| *one == told[0]));
+    assert!(responses.iter().all(|one| *one == responses[0]));
 }

@@ -1,4 +1,4 @@
-//! Member names that come twice.
+//! Duplicate member names.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ async fn a_duplicate_member_in_the_header_is_refused() {
         let token = fixture.signer.token(&with(twice), &claims);
         assert_eq!(fixture.refusal(&token).await, TokenError::Json(TokenPart::Header), "{twice}");
     }
-    // At the end as well as at the beginning.
+    // The duplicate is at the end, and at the beginning.
     let last = header.replacen('}', r#","alg":"HS256"}"#, 1);
     let token = fixture.signer.token(&last, &claims);
     fixture.refuses_token(&token, TokenError::Json(TokenPart::Header)).await;
@@ -99,7 +99,7 @@ async fn a_duplicate_member_is_refused_without_application_claims() {
     }
 }
 
-/// Claims of an application that looks at the first of them and stops.
+/// Claims of an application that reads the first member and stops.
 struct Careless;
 
 impl<'de> serde::Deserialize<'de> for Careless {
@@ -135,7 +135,7 @@ async fn a_claims_type_that_stops_reading_early_hides_no_claim_from_validation()
     .with_clock(harness.clock.clone());
     let (signer, builder) = (signer(Algorithm::HS256), TokenBuilder::access("HS256", KEY_ID));
     let judge = async |members: &str, builder: TokenBuilder| {
-        // The first member is what the application reads; the rest comes behind it.
+        // The application reads the first member only.
         let claims = builder.claims_json().replacen('{', r#"{"a":1,"#, 1);
         let claims = claims.replacen('}', &format!("{members}}}"), 1);
         call_behind(&auth, &signer.token(&builder.header_json(), &claims)).await

@@ -58,10 +58,10 @@ async fn an_empty_segment_is_refused() {
         .await;
 }
 
-/// Header and claims as text whose base64url has all of: a rest of one byte, and both special characters.
+/// Returns header and claims whose base64url contains both special characters and ends with a group of one byte.
 fn special_texts(builder: &TokenBuilder) -> (String, String) {
     let fill = |json: String| {
-        // "~~~" and "???" at the three possible places in a group give both `-` and `_`.
+        // "~~~" and "???" at the three possible positions in a group give both `-` and `_`.
         let json = json.replacen('{', r#"{"?":"~~~>>> ~~~>>>  ~~~>>>???","#, 1);
         let spaces = (4 - json.len() % 3) % 3;
         format!("{json}{}", " ".repeat(spaces))
@@ -86,7 +86,7 @@ async fn signed_padding_and_other_alphabets_are_refused() {
         &|text: &str| text.replacen('-', "/", 1),
         &|text: &str| text.replacen('e', "!", 1),
         &|text: &str| format!("{text}~"),
-        // What is left over is no whole byte.
+        // The last character alone does not encode a whole byte.
         &|text: &str| text[..text.len() - 1].to_owned(),
         &|text: &str| format!("{text}IIA"),
     ] as [&dyn Fn(&str) -> String; 9]
@@ -101,10 +101,10 @@ async fn signed_padding_and_other_alphabets_are_refused() {
     fixture.refuses_token(&format!("{token}A="), TokenError::Encoding).await;
 }
 
-/// The same bytes in base64url whose last character has a bit set that belongs to none of them.
+/// Returns the segment with an unused bit set in its last character, which decodes to the same bytes.
 fn non_canonical(segment: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    assert_ne!(segment.len() % 4, 0, "there are no bits to spare");
+    assert_ne!(segment.len() % 4, 0, "the segment has no unused bits");
     let (rest, last) = segment.split_at(segment.len() - 1);
     let value = ALPHABET.iter().position(|one| *one == last.as_bytes()[0]).unwrap();
     format!("{rest}{}", char::from(ALPHABET[value + 1]))
@@ -187,7 +187,10 @@ async fn signed_bytes_that_are_not_utf_8_are_refused() {
     }
     let lone = claims.replacen('{', r#"{"x":"\ud800","#, 1);
     let status = call_behind(&fixture.auth, &fixture.signer.token(&header, &lone)).await.status;
-    assert!([StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&status), "judged somehow");
+    assert!(
+        [StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&status),
+        "the token must be refused or accepted"
+    );
 }
 
 #[tokio::test]

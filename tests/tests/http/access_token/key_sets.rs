@@ -25,7 +25,7 @@ fn ambiguous_and_empty_key_sets_are_refused() {
     assert_eq!(KeySet::from_jwks(r#"{"keys":[]}"#).unwrap_err(), ConfigError::NoKey);
 }
 
-// One odd key must not take the others with it (RFC 7517 §5), and must not be used either.
+// A malformed key must not invalidate the others (RFC 7517 §5), and must not be used.
 #[test]
 fn malformed_keys_and_keys_not_for_signatures_are_skipped() {
     let jwk = |algorithm: Algorithm| {
@@ -43,7 +43,7 @@ fn malformed_keys_and_keys_not_for_signatures_are_skipped() {
         let text = shifted[name].as_str().unwrap();
         base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).unwrap()
     };
-    // End to end the same point, but cut in two at another place.
+    // The concatenated coordinates are those of the point, but split at another position.
     let point = [coordinate("x"), coordinate("y")].concat();
     shifted["x"] = json!(encode(&point[..31]));
     shifted["y"] = json!(encode(&point[31..]));
@@ -53,7 +53,7 @@ fn malformed_keys_and_keys_not_for_signatures_are_skipped() {
         changed(Algorithm::ES384, "alg", json!("ES256")),
         changed(Algorithm::ES256, "alg", json!("RS256")),
         changed(Algorithm::EdDSA, "alg", json!("ES256")),
-        // A public key that says of itself that it is a secret.
+        // A public key declares itself as a secret.
         changed(Algorithm::EdDSA, "alg", json!("HS256")),
         changed(Algorithm::RS256, "alg", json!("HS256")),
         changed(Algorithm::RS256, "alg", json!("RSA-OAEP")),

@@ -1,4 +1,4 @@
-//! Which keys are accepted when a key is configured.
+//! Keys that are accepted or refused at configuration.
 
 use tower_jwt_auth::{Algorithm, ConfigError, RefreshSecrets, SigningKey, VerifyingKey};
 
@@ -41,7 +41,7 @@ fn rsa_keys_below_2048_bits_are_refused_with_the_required_size() {
         assert_eq!(public.to_string(), "an RSA key needs 2048 to 8192 bits, this one has 1024");
         let in_der = VerifyingKey::from_der(algorithm, &der(key!("rsa-1024-public"))).unwrap_err();
         assert_eq!(in_der, public);
-        // The library that signs does not tell how short it is.
+        // The signing library does not report the size of the key.
         for private in [
             SigningKey::from_pem(algorithm, key!("rsa-1024")),
             SigningKey::from_der(algorithm, &der(key!("rsa-1024"))),
@@ -87,7 +87,7 @@ fn kind(algorithm: Algorithm) -> &'static str {
     }
 }
 
-/// That it is said for which algorithm it is wrong, and what would be right.
+/// Checks that the error names the algorithm and the kind of key that it needs.
 #[track_caller]
 fn assert_wrong_key(error: &ConfigError, wrong_for: Algorithm) {
     assert!(matches!(error, ConfigError::Key { algorithm, .. } if *algorithm == wrong_for));
@@ -109,7 +109,7 @@ fn keys_that_do_not_fit_the_algorithm_are_refused() {
                 assert_wrong_key(&in_pem.unwrap_err(), algorithm);
                 assert_wrong_key(&in_der.unwrap_err(), algorithm);
             }
-            // A private key is none to verify with.
+            // A private key is not accepted for verification.
             assert_wrong_key(&VerifyingKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
             assert_wrong_key(&VerifyingKey::from_der(algorithm, &key).unwrap_err(), algorithm);
         }
@@ -123,7 +123,7 @@ fn keys_that_do_not_fit_the_algorithm_are_refused() {
                 assert_wrong_key(&in_pem.unwrap_err(), algorithm);
                 assert_wrong_key(&in_der.unwrap_err(), algorithm);
             }
-            // A public key is none to sign with.
+            // A public key is not accepted for signing.
             assert_wrong_key(&SigningKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
             assert_wrong_key(&SigningKey::from_der(algorithm, &key).unwrap_err(), algorithm);
         }
@@ -141,7 +141,7 @@ const CERTIFICATES: [(Algorithm, &[u8]); 4] = [
     (Algorithm::EdDSA, key!("ed25519-certificate")),
 ];
 
-// Its dates and names would be left unread.
+// The validity and names of the certificate would be ignored.
 #[test]
 fn a_pem_certificate_is_not_accepted_as_a_key() {
     for (algorithm, pem) in CERTIFICATES {
@@ -164,7 +164,7 @@ fn a_certificate_before_a_public_key_is_not_used_as_the_key() {
     let both = [key!("rsa-certificate") as &[u8], key!("rsa-other-public")].concat();
     let alone = VerifyingKey::from_pem(Algorithm::RS256, key!("rsa-other-public")).unwrap();
     if let Ok(key) = VerifyingKey::from_pem(Algorithm::RS256, &both) {
-        assert_eq!(key.key_id(), alone.key_id(), "the key of the certificate was taken");
+        assert_eq!(key.key_id(), alone.key_id(), "the key of the certificate was used");
     }
 }
 
@@ -173,7 +173,7 @@ fn a_private_key_before_a_public_key_is_not_used_as_the_key() {
     let both = [key!("rsa") as &[u8], key!("rsa-other-public")].concat();
     let alone = VerifyingKey::from_pem(Algorithm::RS256, key!("rsa-other-public")).unwrap();
     if let Ok(key) = VerifyingKey::from_pem(Algorithm::RS256, &both) {
-        assert_eq!(key.key_id(), alone.key_id(), "the private key was taken");
+        assert_eq!(key.key_id(), alone.key_id(), "the private key was used");
     }
 }
 

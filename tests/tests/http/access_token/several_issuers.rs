@@ -26,7 +26,7 @@ async fn each_of_several_issuers_has_its_own_keys_audience_and_leeway() {
     let others = TokenSigner::hs256(&OTHER_SECRET);
     let builder = fixture.builder().claim("iss", OTHER_ISSUER).claim("aud", "other");
     fixture.accepts_token(&builder.sign(&others)).await;
-    // The same key id, and none: the key of one never verifies the tokens of the other.
+    // With the same key id or without one, the key of one issuer never verifies tokens of the other.
     for (right, wrong, builder) in
         [(&fixture.signer, &others, fixture.builder()), (&others, &fixture.signer, builder.clone())]
     {

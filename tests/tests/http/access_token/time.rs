@@ -104,13 +104,13 @@ async fn fractional_dates_count_to_the_millisecond() {
         fixture.at_millis(last + 1);
         fixture.refuses(&builder, TokenError::Expired).await;
     }
-    // What is less than a millisecond is cut off: no token lives longer for it.
+    // Fractions of a millisecond are truncated, so they do not extend the lifetime.
     let builder = fixture.builder().claim("exp", 1_700_000_300.000_5);
     fixture.at_millis(304_999);
     fixture.accepts(&builder).await;
     fixture.at_millis(305_000);
     fixture.refuses(&builder, TokenError::Expired).await;
-    // Written in other ways.
+    // These are other spellings of the number.
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     for (number, last) in
         [("1.7000003e9", 304_999), ("17000003E2", 304_999), ("1700000300.0", 304_999)]
@@ -180,7 +180,7 @@ async fn dates_in_the_future_are_refused_beyond_five_seconds_to_the_millisecond(
         for millis in [94_999, 94_000, 0, -1_000_000] {
             fixture.at_millis(millis);
             let error = fixture.refusal(&builder.sign(&fixture.signer)).await;
-            // Before the beginning the others are in the future, too.
+            // Before START, the other dates are also in the future.
             let fits = matches!(error, TokenError::Early(early) if early == name || millis < 0);
             assert!(fits, "{name} at {millis}: {error}");
         }

@@ -1,4 +1,4 @@
-//! Logging out of several sessions takes a token that is good for a refresh.
+//! Logging out of several sessions requires a token that is valid for a refresh.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tower_jwt_auth::{RotationPolicy, Sessions, Tokens};
 use tower_jwt_auth_tests::harness::assert_rejected;
 use tower_jwt_auth_tests::{Harness, ISSUER, TestResponse};
 
-/// Both services that end more than the session of the cookie.
+/// Calls both services that end more sessions than that of the cookie.
 async fn both(harness: &Harness, token: &str) -> [TestResponse; 2] {
     [harness.logout_everywhere(token).await, harness.logout_others(token).await]
 }
@@ -83,7 +83,7 @@ async fn a_token_that_was_revoked_by_id_ends_nothing() {
     }
 }
 
-// A refresh hands out the successor; a token whose successor may not be handed out is good for none.
+// A refresh with this token would return the revoked successor, so the token is not valid for a refresh.
 #[tokio::test]
 async fn a_token_whose_successor_was_revoked_by_id_ends_nothing() {
     for pause in [1, 60] {
@@ -154,7 +154,7 @@ async fn the_check_uses_the_time_of_the_store() {
     use tower_jwt_auth::{Issuer, RefreshSecrets};
     use tower_jwt_auth_tests::Profile;
     use tower_jwt_auth_tests::harness::REFRESH_SECRET;
-    // The node's clock stays behind: to it, the session is not idle yet.
+    // The node's clock is behind. By this clock the session has not reached its idle expiry.
     let harness = Harness::without_sweeper();
     let issuer = Issuer::new(ISSUER, tower_jwt_auth_tests::AUDIENCE, harness.key.clone())
         .unwrap()

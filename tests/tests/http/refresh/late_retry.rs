@@ -18,7 +18,7 @@ async fn a_lost_response_can_be_retried_at_any_later_time() {
     assert_eq!(late.status, StatusCode::OK);
     assert_eq!(generation(&late), 1);
     assert_eq!(harness.call(&late.access_token()).await.status, StatusCode::OK);
-    // And once more, should that one be lost too: within the window that the late retry opened.
+    // The late retry opens a window. Within it, a further lost response can be retried.
     harness.advance(9);
     let again = harness.refresh(tokens.refresh().as_str()).await;
     assert_eq!(again.cookie_value(), late.cookie_value());
@@ -27,7 +27,7 @@ async fn a_lost_response_can_be_retried_at_any_later_time() {
     assert_eq!(generation(&next), 2);
 }
 
-// A thief whose late retries of one generation are not counted stays for weeks: 8,352 of them were answered once.
+// If late retries of one generation were not counted, a thief could stay for weeks: 8,352 of them were once answered.
 #[tokio::test]
 async fn a_late_retry_is_granted_once_per_generation() {
     let harness = Harness::new();

@@ -29,7 +29,7 @@ async fn no_cookie_is_401_with_a_bare_challenge() {
     assert_eq!(response.status, StatusCode::UNAUTHORIZED);
     assert_eq!(response.challenge(), Some(r#"Bearer realm="api""#));
     assert_eq!(response.header("cache-control"), Some("no-store"));
-    // The other refusals answer JSON, and scripts read this one in the same way.
+    // Like other refusals, the response is JSON, so that scripts read it in the same way.
     assert_eq!(response.header("content-type"), Some("application/json"));
     assert_eq!(response.json()["error"], "missing_token");
 }
@@ -74,8 +74,8 @@ async fn an_invalid_refresh_token_is_401_without_a_store_call() {
         assert_rejected(&response, RefreshRejection::Invalid);
         assert_eq!(response.header("cache-control"), Some("no-store"));
     }
-    assert_eq!(harness.store.session_calls(), calls, "a bad signature costs no question");
-    assert_eq!(harness.refresh(&good).await.status, StatusCode::OK, "and ends nothing");
+    assert_eq!(harness.store.session_calls(), calls, "a bad signature costs no store call");
+    assert_eq!(harness.refresh(&good).await.status, StatusCode::OK, "the session continues");
 }
 
 #[tokio::test]

@@ -57,7 +57,7 @@ async fn reuse_revokes_the_successor_and_all_access_tokens_permanently() {
     }));
 }
 
-// Someone who holds the signing secret but never held a token of the session.
+// An attacker has the signing secret but never had a token of the session.
 #[tokio::test]
 async fn a_token_with_another_secret_of_the_session_is_refused_and_ends_nothing() {
     use tower_jwt_auth_tests::TokenSigner;

@@ -5,9 +5,9 @@ use tower_jwt_auth::endpoints::SameSite;
 use tower_jwt_auth::{ConfigError, RefreshCookie};
 use tower_jwt_auth_tests::{Harness, TestResponse};
 
-/// The attributes of a `Set-Cookie`, sorted.
+/// Returns the attributes of a `Set-Cookie`, sorted.
 fn attributes(response: &TestResponse) -> Vec<String> {
-    let cookie = response.set_cookie().expect("a cookie");
+    let cookie = response.set_cookie().expect("the response should set the cookie");
     let mut attributes: Vec<_> = cookie.split("; ").skip(1).map(str::to_owned).collect();
     attributes.sort();
     attributes

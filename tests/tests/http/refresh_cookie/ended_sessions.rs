@@ -33,7 +33,7 @@ const ALL: [Over; 8] = [
     Over::OfAnotherSecret,
 ];
 
-/// A refresh token whose session is over in this way, and one of a live session.
+/// Returns a refresh token whose session is over in this way, and the tokens of a live session.
 pub(crate) async fn dead_and_live(harness: &Harness, over: Over) -> (String, Tokens) {
     let dead = harness.sign_in().await;
     let token = dead.refresh().as_str().to_owned();
@@ -42,7 +42,7 @@ pub(crate) async fn dead_and_live(harness: &Harness, over: Over) -> (String, Tok
             harness.logout(&token).await;
         }
         Over::LoggedOutOnAnotherNode => {
-            // This node learns nothing of it.
+            // This node does not learn of the end.
             harness.store.fail("read", Fault::Before);
             harness.store.fail("changed", Fault::Hang);
             harness.another_node().logout(&token).await;
@@ -130,7 +130,11 @@ async fn cookies_of_ended_sessions_alone_are_refused_and_kept() {
     let tokens = [ended.refresh().as_str(), idle.refresh().as_str()];
     for response in [refresh(&harness, &tokens).await, logout_everywhere(&harness, &tokens).await] {
         response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-        assert_eq!(response.extensions.get(), Some(&RefreshRejection::Idle), "of the last one");
+        assert_eq!(
+            response.extensions.get(),
+            Some(&RefreshRejection::Idle),
+            "the rejection of the last one"
+        );
         assert_eq!(response.set_cookie(), None);
     }
 }
@@ -173,8 +177,8 @@ async fn a_store_failure_while_cookies_are_checked_is_503_and_keeps_them() {
     }
 }
 
-/// A spent token must not be asked about without consequences: where the other cookie is the thief's own, the answer
-/// would say whether the session still lives.
+/// A request with a spent token must have consequences. If the other cookie belongs to the thief, the response would
+/// otherwise reveal whether the session is live.
 #[tokio::test]
 async fn a_spent_token_beside_a_live_one_ends_its_session() {
     let harness = Harness::new();
@@ -189,7 +193,7 @@ async fn a_spent_token_beside_a_live_one_ends_its_session() {
     let header = format!("{name}={spent}; {name}={live}");
     let response =
         send_to(harness.refresh_service(), request("POST", &[("cookie", &header)])).await;
-    assert_eq!(response.status, StatusCode::OK, "the other one counts");
+    assert_eq!(response.status, StatusCode::OK, "the other cookie is used");
     let ended = harness.store.load(victim.refresh().session_id()).await.unwrap().unwrap().session;
     assert_eq!(ended.record().ended.map(|ended| ended.reason), Some(EndReason::Reuse));
 }

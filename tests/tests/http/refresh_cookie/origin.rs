@@ -18,7 +18,7 @@ async fn cross_site_requests_are_refused_before_the_cookie_is_read() {
         &[("origin", "https://evil.example"), ("host", "api.example")],
         &[("origin", "null"), ("host", "api.example")],
         &[("origin", "https://api.example.evil.example"), ("host", "api.example")],
-        // Whoever is on the network can put a page there.
+        // Anyone on the network can serve a page at this origin.
         &[("origin", "http://api.example"), ("host", "api.example")],
     ];
     let calls = harness.store.session_calls();
@@ -40,10 +40,10 @@ async fn cross_site_requests_are_refused_before_the_cookie_is_read() {
             assert_eq!(response.set_cookie(), None);
         }
     }
-    assert_eq!(harness.store.session_calls(), calls, "nothing was asked");
+    assert_eq!(harness.store.session_calls(), calls, "the store was not called");
     assert_eq!(harness.call(tokens.access().as_str()).await.status, StatusCode::OK);
     let row = &harness.sessions.list("alice", None).await.unwrap().sessions[0];
-    assert_eq!(row.generation(), 0, "nothing changed");
+    assert_eq!(row.generation(), 0, "the session did not change");
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn requests_from_the_same_and_from_listed_origins_are_accepted() {
     }
 }
 
-// Behind a proxy that rewrites `Host`.
+// A proxy in front of the service rewrites `Host`.
 #[tokio::test]
 async fn a_public_origin_is_compared_instead_of_the_host() {
     let harness = Harness::new();

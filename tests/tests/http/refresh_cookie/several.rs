@@ -46,7 +46,7 @@ async fn cookies_of_two_sessions_are_refused_in_either_order_without_effect() {
     }
 }
 
-// One session under two paths is one session.
+// The same session under two paths counts as one session.
 #[tokio::test]
 async fn two_cookies_of_one_session_use_the_newer_token() {
     let harness = Harness::new();
@@ -60,10 +60,10 @@ async fn two_cookies_of_one_session_use_the_newer_token() {
         send_to(harness.refresh_service(), request("POST", &[("cookie", &header)])).await;
     assert_eq!(response.status, StatusCode::OK);
     let listed = harness.sessions.list("alice", None).await.unwrap().sessions;
-    assert_eq!(listed[0].generation(), 2, "rotated, not retried");
+    assert_eq!(listed[0].generation(), 2, "the session rotated without a retry");
 }
 
-// A session whose store lost its last rotations is still a session: it must not give way to a planted one.
+// A session whose store lost its last rotations is still live, and a planted session must not replace it.
 #[tokio::test]
 async fn a_token_that_is_ahead_of_the_store_counts_as_one_of_a_live_session() {
     let (harness, ahead) = (Harness::without_sweeper(), Harness::without_sweeper());
@@ -87,14 +87,14 @@ async fn known_ended_sessions_cost_no_store_call() {
     harness.logout(over.refresh().as_str()).await;
     let calls = harness.store.session_calls();
     let one = refresh(&harness, &[live.refresh().as_str()]).await;
-    assert_eq!(harness.store.session_calls(), calls + 1, "one session is one write");
+    assert_eq!(harness.store.session_calls(), calls + 1, "one session costs one write");
     harness.advance(60);
     let all = [&past, over.refresh().as_str(), one.cookie_value().unwrap()];
     assert_eq!(refresh(&harness, &all).await.status, StatusCode::OK);
     assert_eq!(
         harness.store.session_calls(),
         calls + 2,
-        "what is known to be over costs no question"
+        "a known ended session costs no store call"
     );
 }
 
@@ -115,10 +115,14 @@ async fn more_sessions_than_a_browser_can_have_are_refused_without_a_store_call(
     assert_eq!(response.extensions.get(), Some(&RefreshRejection::Ambiguous));
     assert_eq!(harness.store.session_calls(), calls);
     tokens.drain(..2);
-    assert_eq!(refresh(&harness, &tokens).await.status, StatusCode::OK, "eight are judged");
+    assert_eq!(
+        refresh(&harness, &tokens).await.status,
+        StatusCode::OK,
+        "eight sessions are checked"
+    );
 }
 
-// Someone with the signing secret alone can plant a token that names the session and a later generation.
+// An attacker with only the signing secret can plant a token of the session with a later generation.
 #[tokio::test]
 async fn a_token_of_another_secret_does_not_hide_the_sessions_own() {
     let harness = Harness::without_sweeper();
@@ -148,10 +152,10 @@ async fn a_repeated_cookie_at_a_sign_in_costs_one_store_call() {
     }
     let calls = harness.store.session_calls();
     let _tokens = harness.sign_in_as(who).await;
-    assert_eq!(harness.store.session_calls(), calls + 2, "one session ends, one begins");
+    assert_eq!(harness.store.session_calls(), calls + 2, "one session ends and one starts");
 }
 
-// Many cookies cost no more than few.
+// The cost does not depend on the number of cookies.
 #[tokio::test]
 async fn a_repeated_cookie_costs_one_store_call() {
     let harness = Harness::new();
