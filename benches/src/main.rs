@@ -24,8 +24,9 @@ mod timing;
 
 use std::error::Error;
 use std::io;
-use std::iter;
 use std::process::ExitCode;
+
+use tower_jwt_auth_tests::util::error_chain;
 
 use crate::args::{Action, Args};
 use crate::engine::{Engine, EngineKind};
@@ -62,7 +63,7 @@ fn run(args: &Args) -> Result<(), BoxError> {
             continue;
         };
         if let Err(error) = runtime.block_on(measure(&engine, args, &mut report)) {
-            print_progress(&format!("{} failed: {}", kind.label(), chain(&*error)));
+            print_progress(&format!("{} failed: {}", kind.label(), error_chain(&*error)));
             failed.push(kind.label());
         }
     }
@@ -100,7 +101,7 @@ fn exit_code(outcome: Result<(), BoxError>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            print_progress(&chain(&*error));
+            print_progress(&error_chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -114,10 +115,4 @@ fn print_progress(text: &str) {
 
 fn print(mut to: impl io::Write, text: &str) -> Result<(), BoxError> {
     Ok(writeln!(to, "{}", text.trim_end())?)
-}
-
-/// Returns the messages of an error and of its sources.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let errors = iter::successors(Some(error), |&error| error.source());
-    errors.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

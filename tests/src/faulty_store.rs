@@ -40,7 +40,7 @@ struct Faults {
 struct Planned {
     method: &'static str,
     fault: Fault,
-    /// Whether it applies to one call only.
+    /// Whether the fault applies to one call only.
     once: bool,
 }
 

@@ -31,7 +31,7 @@ pub struct Profile {
     pub name: String,
 }
 
-/// A service with a store, sessions and a protected route, on a clock that stands still.
+/// A service with a store, sessions and a protected route, on a manual clock.
 #[derive(Clone)]
 pub struct Harness {
     pub clock: Arc<ManualClock>,
@@ -44,7 +44,7 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// Creates one that signs with Ed25519 and has a store of its own. Needs a tokio runtime.
+    /// Creates a harness with its own store that signs with Ed25519. It needs a tokio runtime.
     pub fn new() -> Self {
         Self::with_key(SigningKey::generate().unwrap())
     }
@@ -55,7 +55,7 @@ impl Harness {
         Self::node(key, clock, store)
     }
 
-    /// Returns another node on the same store and keys.
+    /// Returns another node with the same store and keys.
     pub fn another_node(&self) -> Self {
         Self::node(self.key.clone(), self.clock.clone(), self.store.clone())
     }
@@ -70,7 +70,7 @@ impl Harness {
         Self { clock, store, builder, sessions, auth, cookie: RefreshCookie::host(), key }
     }
 
-    /// Changes how the sessions are set up.
+    /// Changes the configuration of the sessions.
     #[must_use]
     pub fn with_sessions(
         mut self,
@@ -82,7 +82,7 @@ impl Harness {
         self
     }
 
-    /// Creates one that removes no ended sessions.
+    /// Creates a harness that does not remove ended sessions.
     pub fn without_sweeper() -> Self {
         Self::new().with_sessions(|s| s.sweep(false))
     }
@@ -120,8 +120,8 @@ impl Harness {
         self.send(request("GET", &[("authorization", &format!("Bearer {token}"))])).await
     }
 
-    /// Waits until this access token is refused: by a node that learns of the revocation from the log, or after
-    /// work that goes on without its client.
+    /// Waits until this access token is refused. A node may learn of the revocation from the log, and a request may
+    /// continue after its client has left.
     ///
     /// # Panics
     /// If the token is still accepted after 1,000 requests.
@@ -132,7 +132,7 @@ impl Harness {
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        panic!("the access token is still accepted");
+        panic!("the access token is still accepted after 1,000 requests");
     }
 
     /// Calls the protected service.
@@ -167,7 +167,7 @@ impl Harness {
         send_to(logout, self.with_cookie(token)).await
     }
 
-    /// A POST that carries this refresh token in its cookie.
+    /// Returns a POST request that carries this refresh token in its cookie.
     pub fn with_cookie(&self, token: &str) -> Request<Full<Bytes>> {
         request("POST", &[("cookie", &format!("{}={token}", self.cookie.name()))])
     }
@@ -198,10 +198,10 @@ where
     send_to(auth.layer(service_fn(echo)), request).await
 }
 
-/// Returns the reason of a refusal, which outer layers find in the extensions.
+/// Returns the reason of a refusal from the extensions of the response.
 #[track_caller]
 pub fn reason(response: &TestResponse) -> AuthError {
-    response.extensions.get::<AuthError>().expect("a refusal carries its reason").clone()
+    response.extensions.get::<AuthError>().expect("a refusal should carry its reason").clone()
 }
 
 /// Asserts that an endpoint rejected a refresh token for this reason and left the cookie as it is.
@@ -209,7 +209,7 @@ pub fn reason(response: &TestResponse) -> AuthError {
 pub fn assert_rejected(response: &TestResponse, rejection: RefreshRejection) {
     response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
     assert_eq!(response.extensions.get(), Some(&rejection));
-    assert_eq!(response.set_cookie(), None, "a 401 never touches the cookie");
+    assert_eq!(response.set_cookie(), None, "a 401 must not change the cookie");
 }
 
 /// Sends a request through a service once it is ready.
@@ -224,8 +224,8 @@ where
     TestResponse::read(response).await
 }
 
-/// Responds with the identity that the layer inserted, or `anonymous`: its subject, and its name where the verifier
-/// reads the claims [`Profile`].
+/// Responds with the subject of the identity that the layer inserted, followed by the name if the verifier reads the
+/// claims [`Profile`], or with `anonymous`.
 pub async fn echo(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
     let text = match request.extensions().get::<Identity>() {
         Some(identity) => match identity.claims::<Profile>() {

@@ -29,13 +29,13 @@ pub fn lines_containing(text: &str) -> Vec<String> {
     lines.iter().filter(|line| line.contains(text)).cloned().collect()
 }
 
-/// Returns whether a text contains a secret: a token of any kind, or a secret that is watched for.
+/// Returns whether a text contains a secret: a token of any kind, or a secret passed to [`watch_for`].
 pub fn contains_secret(text: &str) -> bool {
-    // Every JSON object that begins with a quote begins so in base64url.
+    // A JSON object that begins with `{"` begins with this in base64url.
     let token = text.match_indices("eyJ").any(|(at, _)| {
         let is_base64url = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         let length = text.as_bytes()[at..].iter().take_while(|byte| is_base64url(byte)).count();
-        // An identifier, which is no secret, has 22 characters and may happen to begin so.
+        // An id is not secret. It has 22 characters and may begin with the same ones by chance.
         length > 22 || (length >= 16 && text[at + length..].starts_with('.'))
     });
     let secrets = SECRETS.lock().unwrap_or_else(PoisonError::into_inner);

@@ -45,7 +45,7 @@ impl TestResponse {
     pub fn set_cookie(&self) -> Option<&str> {
         let mut cookies = self.headers.get_all(SET_COOKIE).iter();
         let cookie = cookies.next().map(|value| value.to_str().unwrap());
-        assert!(cookies.next().is_none(), "more than one cookie is set");
+        assert!(cookies.next().is_none(), "the response sets more than one cookie");
         cookie
     }
 
@@ -56,7 +56,10 @@ impl TestResponse {
 
     /// Returns the access token in the body.
     pub fn access_token(&self) -> String {
-        self.json()["access_token"].as_str().expect("an access token").to_owned()
+        self.json()["access_token"]
+            .as_str()
+            .expect("the body should contain an access token")
+            .to_owned()
     }
 
     /// Asserts a refusal: the status, and the error code in the challenge and in the body.
@@ -65,7 +68,7 @@ impl TestResponse {
         assert_eq!(self.status, status, "{self:?}");
         assert_eq!(self.json()["error"], code);
         if status == StatusCode::UNAUTHORIZED {
-            let challenge = self.challenge().expect("every 401 has a challenge");
+            let challenge = self.challenge().expect("every refusal should have a challenge");
             assert!(challenge.contains(&format!(r#"error="{code}""#)), "{challenge}");
         }
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{AUDIENCE, ISSUER, START};
 
-/// Signs tokens with another implementation of the algorithms than the one under test. The two must agree.
+/// Signs tokens with an implementation of the algorithms that is independent of the one under test.
 pub struct TokenSigner {
     algorithm: jsonwebtoken::Algorithm,
     key: EncodingKey,
@@ -19,18 +19,18 @@ impl TokenSigner {
         Self::new(jsonwebtoken::Algorithm::HS256, EncodingKey::from_secret(secret))
     }
 
-    /// Returns the signature of any text.
+    /// Returns the signature of a text.
     pub fn signature(&self, signed: &str) -> Vec<u8> {
         let signer = (DEFAULT_PROVIDER.signer_factory)(&self.algorithm, &self.key).unwrap();
         signer.try_sign(signed.as_bytes()).unwrap()
     }
 
-    /// Returns a token of any two texts, which need not be JSON.
+    /// Returns a signed token of two texts, which need not be JSON.
     pub fn token(&self, header: &str, claims: &str) -> String {
         self.segments(&encode(header.as_bytes()), &encode(claims.as_bytes()))
     }
 
-    /// Returns a token of any two segments, which need not be base64url.
+    /// Returns a signed token of two segments, which need not be base64url.
     pub fn segments(&self, header: &str, claims: &str) -> String {
         let signed = format!("{header}.{claims}");
         let signature = encode(&self.signature(&signed));
@@ -42,14 +42,14 @@ pub fn encode(bytes: &[u8]) -> String {
     base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
-/// Decodes a segment of a token, which is JSON.
+/// Decodes a segment of a token as JSON.
 pub fn decode(token: &str, segment: usize) -> serde_json::Value {
     let segment = token.split('.').nth(segment).expect("a segment");
     let json = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(segment).unwrap();
     serde_json::from_slice(&json).unwrap()
 }
 
-/// The header and claims of a valid access token, in which a test changes one thing.
+/// The header and claims of a valid access token. A test changes one thing in them.
 #[derive(Clone)]
 pub struct TokenBuilder {
     header: Map<String, Value>,
@@ -57,7 +57,7 @@ pub struct TokenBuilder {
 }
 
 impl TokenBuilder {
-    /// Creates the token that [`crate::Harness`] issues to alice at [`START`].
+    /// Creates the header and claims of the token that [`crate::Harness`] issues to alice at [`START`].
     pub fn access(algorithm: &str, key_id: &str) -> Self {
         let start = START.unix_seconds();
         Self::of(
@@ -70,7 +70,7 @@ impl TokenBuilder {
         )
     }
 
-    /// Creates a token of two JSON objects.
+    /// Creates the header and claims from two JSON objects.
     pub fn of(header: Value, claims: Value) -> Self {
         let (Value::Object(header), Value::Object(claims)) = (header, claims) else {
             panic!("a header and claims are objects");

@@ -5,21 +5,21 @@ use std::fmt::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a condition may take.
+/// The time within which a condition must hold.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Waits until a condition holds.
 ///
 /// # Panics
 /// If it does not hold after 1,000 checks, 10 ms apart.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+pub async fn until(condition: &str, mut holds: impl AsyncFnMut() -> bool) {
     for _ in 0..1000 {
-        if is_so().await {
+        if holds().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("this does not happen in time: {what}");
+    panic!("the condition does not hold in time: {condition}");
 }
 
 /// Blocks until a condition holds, for 30 s at most, and returns whether it does.
@@ -39,7 +39,7 @@ pub fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(error) = source {
-        write!(text, ": {error}").expect("a string takes any text");
+        write!(text, ": {error}").expect("writing to a string should not fail");
         source = error.source();
     }
     text

@@ -1,6 +1,6 @@
-//! How often the access path allocates, counted: a figure that grows is a change worth a look.
+//! The number of allocations on the access path. An increase deserves a review.
 //!
-//! A file of its own, because the counter is the allocator of the whole program.
+//! This is a separate test binary, because the counter is the global allocator.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::convert::Infallible;
@@ -50,14 +50,15 @@ async fn a_request_with_a_good_token_allocates_seven_times() {
             .unwrap();
         let mut ok = false;
         let counted = allocation_counter::measure(|| {
-            let answer = service.call(request).now_or_never().expect("nothing to wait for");
+            let answer = service.call(request).now_or_never().expect("the service should not wait");
             ok = answer.unwrap().status().is_success();
         });
         assert!(ok);
         counted.count_total
     };
     call();
-    // Four for the identity, as below; the request's extensions, their table and the box that they put it in.
+    // Four allocations for the identity, as below, and three for the request's extensions: the map, its table and the
+    // box of the value.
     assert_eq!(call(), 7);
 }
 
@@ -75,8 +76,8 @@ async fn verifying_alone_allocates_four_times() {
         counted.count_total
     };
     verify();
-    // The names of the application's claims (to find one that comes twice), the one claim's text, the token's
-    // own texts in one piece, and what holds them all.
+    // The names of the application's claims (to find duplicates), the text of its one claim, the token's own texts in
+    // one allocation, and the shared identity that holds them.
     assert_eq!(verify(), 4);
 }
 

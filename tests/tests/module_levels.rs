@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 struct Levels {
     source: &'static str,
     levels: &'static [&'static [&'static str]],
-    /// The least number of imports between modules that the crate has, as a check of the search itself.
+    /// The minimum number of imports between modules, to check that the search finds any.
     min_imports: usize,
 }
 
@@ -79,8 +79,8 @@ const REDIS: Levels = Levels {
 
 /// The crates whose modules have levels.
 const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL, SQLX, REDIS];
-/// The rooms of modules that have levels of their own.
-const ROOMS: &[Levels] = &[HTTP, REVOCATION, POSTGRES, SQLITE];
+/// The directories of modules with their own levels.
+const DIRECTORIES: &[Levels] = &[HTTP, REVOCATION, POSTGRES, SQLITE];
 
 const HTTP: Levels = Levels {
     source: "crates/tower-jwt-auth/src/http",
@@ -126,10 +126,10 @@ fn imports_point_to_lower_levels() {
 }
 
 #[test]
-fn imports_inside_of_rooms_point_to_lower_levels() {
-    for levels in ROOMS {
-        let (_, room) = levels.source.rsplit_once('/').unwrap();
-        levels.check(&format!("crate::{room}"));
+fn imports_within_a_directory_point_to_lower_levels() {
+    for levels in DIRECTORIES {
+        let (_, directory) = levels.source.rsplit_once('/').unwrap();
+        levels.check(&format!("crate::{directory}"));
     }
 }
 
@@ -137,7 +137,7 @@ fn imports_inside_of_rooms_point_to_lower_levels() {
 fn the_page_shows_the_levels() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/architecture.md");
     let page = fs::read_to_string(page).unwrap();
-    for levels in CRATES.iter().chain(ROOMS) {
+    for levels in CRATES.iter().chain(DIRECTORIES) {
         let shown = levels_on(&page, levels.source);
         let expected: Vec<Vec<&str>> = levels.levels.iter().map(|level| level.to_vec()).collect();
         assert_eq!(shown, expected, "docs/architecture.md on {}", levels.source);
@@ -189,8 +189,8 @@ impl Levels {
     }
 }
 
-/// The levels that the page shows below the path of the sources, the lowest first. Each row of the table is a level,
-/// with the names of its modules in backticks; names in parentheses are not modules of the level.
+/// Returns the levels in the table of the page below the path of the sources, the lowest first. Each row of the table
+/// is a level with the names of its modules in backticks. Names in parentheses are not modules of the level.
 fn levels_on<'p>(page: &'p str, source: &str) -> Vec<Vec<&'p str>> {
     let (_, after) = page.split_once(&format!("`{source}`")).unwrap_or_else(|| panic!("{source}"));
     let lines = after.lines().skip_while(|line| !line.starts_with('|'));
@@ -213,7 +213,7 @@ fn is_test(module: &Path) -> bool {
     module.iter().any(|part| part == "tests")
 }
 
-/// The code of a file, without comments and without the tests at its end.
+/// Returns the code of a file without comments and without the tests at its end.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
@@ -226,12 +226,12 @@ fn absolute(code: &str, inside: &Path, root: &str) -> String {
     let is_mod = inside.file_name().is_some_and(|name| name == "mod");
     let depth = inside.iter().count() - usize::from(is_mod);
     let up = format!(" {}", "super::".repeat(depth));
-    // One more of them leads out of the root.
+    // A further `super::` leads out of the root.
     code.replace(&format!("{up}super::"), " outside::").replace(&up, &format!(" {root}::"))
 }
 
-/// Whether a text imports from a root without the name of a module, as in `crate::{…}` or `crate::Item`. The level of
-/// such an import would be unknown. Paths of macros (`$crate::Item`) are exempt.
+/// Returns whether the code imports from a root without the name of a module, as in `crate::{…}` or `crate::Item`.
+/// The level of such an import would be unknown. Paths of macros (`$crate::Item`) are exempt.
 fn imports_from(code: &str, root: &str) -> bool {
     let prefix = format!("{root}::");
     code.match_indices(&prefix).any(|(at, _)| {
@@ -240,7 +240,8 @@ fn imports_from(code: &str, root: &str) -> bool {
     })
 }
 
-/// The modules that a text names under a root, as `tower` in `crate::tower::Service`. Macros are not modules.
+/// Returns the modules that the code names under a root, such as `tower` in `crate::tower::Service`. Macros are not
+/// modules.
 fn imported(code: &str, root: &str) -> Vec<String> {
     let prefix = format!("{root}::");
     let names = code.match_indices(&prefix).filter_map(|(at, _)| {

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::process::{self, Process};
 
-/// What Chromium is started with, beside what ChromeDriver adds: no window on a screen, no call to the network of
-/// its own accord, and root may run it.
+/// The arguments of Chromium besides those that ChromeDriver adds. Chromium opens no window, makes no network requests
+/// of its own, and may run as root.
 const ARGUMENTS: [&str; 10] = [
     "--headless=new",
     "--no-sandbox",
@@ -17,18 +17,18 @@ const ARGUMENTS: [&str; 10] = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    // What crashes is seen by the test; nobody reads a dump.
+    // The test notices a crash. Nobody reads a crash dump.
     "--disable-breakpad",
     "--disable-crash-reporter",
 ];
 
-/// The names that distributions give the browser.
+/// The names of the browser's executable in different distributions.
 const BROWSERS: [&str; 4] =
     ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 
-/// A ChromeDriver of its own, which starts Chromium for WebDriver clients.
+/// A ChromeDriver process, which starts Chromium for WebDriver clients.
 ///
-/// It ends, with all the browsers that it has started, when this is dropped.
+/// Dropping it ends the process and all browsers that it has started.
 pub struct Chromium {
     process: Process,
     browser: PathBuf,
@@ -38,12 +38,12 @@ pub struct Chromium {
 }
 
 impl Chromium {
-    /// Starts ChromeDriver, not yet a browser.
+    /// Starts ChromeDriver, but no browser.
     ///
-    /// `None`: it is not installed.
+    /// Returns `None` if ChromeDriver or Chromium is not installed.
     ///
     /// # Panics
-    /// If it does not start.
+    /// If ChromeDriver does not start.
     pub fn start() -> Option<Self> {
         static SAID: Once = Once::new();
         let Some(driver) = process::in_path("chromedriver") else {
@@ -56,52 +56,52 @@ impl Chromium {
         };
         let directory = process::directory();
         let data = directory.join("data");
-        fs::create_dir(&data).expect("a directory can be made");
+        fs::create_dir(&data).expect("a directory should be created");
         let data_path = data.display();
         let arguments = [
-            // What Chromium keeps outside of its profiles goes with them.
+            // Files that Chromium writes outside of its profiles are removed with them.
             format!("HOME={data_path}"),
             format!("TMPDIR={data_path}"),
             driver.display().to_string(),
-            // The system chooses the port, and the log says which it is.
+            // The system chooses the port, and the log contains it.
             "--port=0".to_owned(),
         ];
         let mut process = Process::new(&directory, None, Path::new("env"), &arguments);
         let port = || port(&directory.join("log"));
         process.start(|_| port().is_some()).unwrap_or_else(|error| panic!("{error}"));
-        let port = port().expect("it has been there");
+        let port = port().expect("the port was logged before");
         Some(Self { process, browser, data, port, profiles: AtomicUsize::new(0) })
     }
 
-    /// Where WebDriver clients connect to.
+    /// Returns the URL for WebDriver clients.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Where it keeps its files, profiles too.
+    /// Returns the directory of all its files, including the profiles.
     pub fn dir(&self) -> &Path {
         &self.data
     }
 
-    /// The id of the driver's process.
+    /// Returns the process id of the driver.
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// The browser that is to be started.
+    /// Returns the path of the browser's executable.
     pub fn browser(&self) -> &Path {
         &self.browser
     }
 
-    /// The directory of a new, empty profile: a browser that has never been started.
+    /// Creates the directory of a new, empty profile, as for a browser that has never been started.
     pub fn new_profile(&self) -> PathBuf {
         let number = self.profiles.fetch_add(1, Ordering::Relaxed);
         let profile = self.data.join(format!("profile-{number}"));
-        fs::create_dir(&profile).expect("a directory can be made");
+        fs::create_dir(&profile).expect("a directory should be created");
         profile
     }
 
-    /// What the browser is to be started with on this profile.
+    /// Returns the arguments that start the browser with this profile.
     pub fn arguments(&self, profile: &Path) -> Vec<String> {
         let profile = format!("--user-data-dir={}", profile.display());
         ARGUMENTS.map(str::to_owned).into_iter().chain([profile]).collect()
@@ -114,7 +114,7 @@ impl fmt::Debug for Chromium {
     }
 }
 
-/// The port that a ChromeDriver with this log listens on, once it does.
+/// Returns the port from the log of ChromeDriver, once it listens.
 fn port(log: &Path) -> Option<u16> {
     let log = fs::read_to_string(log).unwrap_or_default();
     let line = log.lines().find_map(|line| line.split_once("started successfully on port "))?;

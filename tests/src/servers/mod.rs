@@ -1,14 +1,14 @@
-//! Real servers for tests: PostgreSQL and Redis (or Valkey) processes of the test's own, and a proxy that
-//! breaks the way to them; and ChromeDriver, which starts browsers.
+//! Real servers for tests: processes of PostgreSQL and Redis (or Valkey), a proxy that interrupts connections to them,
+//! and ChromeDriver, which starts browsers.
 //!
-//! Each server has a free port on 127.0.0.1 and a directory that is removed at the end. Nothing outlives the test
-//! process, however that ends: a watchdog holds one end of a pipe, and when the other end closes it kills
-//! the server. So a server may also sit in a `static`.
+//! Each server has a free port on 127.0.0.1 and a directory that is removed at the end. No server outlives the test
+//! process, however that process ends: a watchdog holds one end of a pipe and kills the server when the other end
+//! closes. A `static` can therefore hold a server.
 //!
-//! Everything here blocks, for a bounded time, and may be called in async tests too.
+//! All functions block for a bounded time. Async tests may also call them.
 //!
-//! Where the programs are not installed, `start` says so once on standard error and returns `None`, and the test
-//! ends there. With the environment variable `TOWER_JWT_AUTH_REQUIRE_SERVERS` set it panics instead.
+//! If a program is not installed, `start` reports it once on standard error and returns `None`, and the test ends.
+//! If the environment variable `TOWER_JWT_AUTH_REQUIRE_SERVERS` is set, `start` panics instead.
 
 use std::io::Write;
 use std::sync::{Once, OnceLock};
@@ -24,32 +24,32 @@ pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use redis::Redis;
 
-/// The PostgreSQL server that the tests of this process share; each has a [`Postgres::new_database`] there.
+/// Returns the PostgreSQL server that the tests of this process share. Each test uses a [`Postgres::new_database`].
 pub fn postgres() -> Option<&'static Postgres> {
     static SHARED: OnceLock<Option<Postgres>> = OnceLock::new();
-    // Nobody pulls its plug: what it has written need not reach the disk.
+    // No test crashes the shared server, so its writes need not reach the disk.
     SHARED.get_or_init(|| Postgres::start_with(&[("fsync", "off")])).as_ref()
 }
 
-/// The Redis server that the tests of this process share; each has its own prefix of keys there.
+/// Returns the Redis server that the tests of this process share. Each test uses its own key prefix.
 pub fn redis() -> Option<&'static Redis> {
     static SHARED: OnceLock<Option<Redis>> = OnceLock::new();
     SHARED.get_or_init(|| Redis::start(&[])).as_ref()
 }
 
-/// The ChromeDriver that the tests of this process share; each starts browsers of its own there.
+/// Returns the ChromeDriver that the tests of this process share. Each test starts its own browsers.
 pub fn chromium() -> Option<&'static Chromium> {
     static SHARED: OnceLock<Option<Chromium>> = OnceLock::new();
     SHARED.get_or_init(Chromium::start).as_ref()
 }
 
-/// Says that tests are skipped, the first time; never lets them pass unnoticed where servers are required.
+/// Reports once that tests are skipped. Panics if servers are required.
 #[track_caller]
-fn skip(said: &Once, program: &str, package: &str, engine: &str) {
+fn skip(reported: &Once, program: &str, package: &str, engine: &str) {
     let message =
         format!("no {program} found; install the package {package} to run the tests on {engine}");
     let required = std::env::var_os("TOWER_JWT_AUTH_REQUIRE_SERVERS").is_some();
-    assert!(!required, "{message}, which TOWER_JWT_AUTH_REQUIRE_SERVERS asks for");
-    // Not `eprintln!`, which the test harness keeps to itself when the test passes.
-    said.call_once(|| drop(writeln!(std::io::stderr(), "SKIPPED: {message}")));
+    assert!(!required, "{message}, which TOWER_JWT_AUTH_REQUIRE_SERVERS requires");
+    // The test harness hides the output of `eprintln!` if the test passes.
+    reported.call_once(|| drop(writeln!(std::io::stderr(), "SKIPPED: {message}")));
 }

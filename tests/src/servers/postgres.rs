@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::process::{self, Process, User};
 
-/// A PostgreSQL server of its own, whose superuser `postgres` needs no password.
+/// A PostgreSQL server whose superuser `postgres` needs no password.
 pub struct Postgres {
     process: Process,
     client: PathBuf,
@@ -20,9 +20,9 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server that is as safe as a default one: `fsync` is on.
+    /// Starts a server with the default durability: `fsync` is on.
     ///
-    /// `None`: it is not installed.
+    /// Returns `None` if PostgreSQL is not installed.
     ///
     /// # Panics
     /// If the server does not start.
@@ -30,9 +30,9 @@ impl Postgres {
         Self::start_with(&[])
     }
 
-    /// Starts a server with these further settings (`("max_connections", "10")`).
+    /// Starts a server with additional settings, for example `("max_connections", "10")`.
     ///
-    /// `None`: it is not installed.
+    /// Returns `None` if PostgreSQL is not installed.
     ///
     /// # Panics
     /// If the server does not start.
@@ -52,10 +52,10 @@ impl Postgres {
         let port = process::free_port();
         let server = &programs.server;
         let arguments = ["-D".as_ref(), data.as_os_str()];
-        // First, for it also removes the directory if what follows fails.
+        // The watchdog starts first, because it also removes the directory if a later step fails.
         let mut process = Process::new(&directory, user, server, &arguments);
         let mut initdb = process::command(&programs.initdb, user);
-        // A crash of the machine in the next second may take the new files along.
+        // The new files need not survive a crash of the machine.
         initdb.args(["--auth=trust", "--username=postgres", "--encoding=UTF8", "--no-locale"]);
         process::run(initdb.args(["--no-sync", "-D"]).arg(&data));
         let sockets = directory.display().to_string();
@@ -65,20 +65,21 @@ impl Postgres {
             ("port", &port_setting),
             ("unix_socket_directories", &sockets),
             ("max_connections", "200"),
-            // Files in its directory, which go with it; others would stay when it is killed.
+            // Files in its directory are removed with it. Other kinds of shared memory would remain after a kill.
             ("dynamic_shared_memory_type", "mmap"),
         ];
         let file = OpenOptions::new().append(true).open(data.join("postgresql.conf"));
-        let mut file = file.expect("initdb makes it");
+        let mut file = file.expect("initdb should create the file");
         for (name, value) in ours.iter().chain(settings) {
-            writeln!(file, "{name} = '{}'", value.replace('\'', "''")).expect("a line fits");
+            writeln!(file, "{name} = '{}'", value.replace('\'', "''"))
+                .expect("a line should be written");
         }
         process.start(|pid| is_ready(&data, pid))?;
         let client = programs.client.clone();
         Ok(Self { process, client, data, port, databases: AtomicUsize::new(0) })
     }
 
-    /// The URL of the maintenance database.
+    /// Returns the URL of the maintenance database.
     pub fn url(&self) -> String {
         self.url_of("postgres")
     }
@@ -87,7 +88,7 @@ impl Postgres {
         format!("postgres://postgres@127.0.0.1:{}/{database}", self.port)
     }
 
-    /// The URL of a new, empty database.
+    /// Creates an empty database and returns its URL.
     pub fn new_database(&self) -> String {
         let number = self.databases.fetch_add(1, Ordering::Relaxed);
         let name = format!("test_{number}");
@@ -95,10 +96,10 @@ impl Postgres {
         self.url_of(&name)
     }
 
-    /// What psql prints for one or several commands: a line for each row, `|` between the columns.
+    /// Returns the output of psql for one or several commands: a line for each row, with `|` between the columns.
     ///
     /// # Panics
-    /// If one of them fails.
+    /// If a command fails.
     #[track_caller]
     pub fn psql(&self, url: &str, sql: &str) -> String {
         let mut client = process::command(&self.client, None);
@@ -112,49 +113,49 @@ impl Postgres {
         process::run(&mut client)
     }
 
-    /// Where it listens.
+    /// Returns the address of the server.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The port it listens on.
+    /// Returns the port of the server.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it keeps its files.
+    /// Returns the data directory.
     pub fn dir(&self) -> &Path {
         &self.data
     }
 
-    /// The id of its first process; another one after [`Postgres::start_again`].
+    /// Returns the id of the first server process. It changes with [`Postgres::start_again`].
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// Ends all its processes at once, as a crash of the machine would (SIGKILL).
+    /// Kills all processes of the server at once (SIGKILL), as a crash of the machine does.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Ends it in order; connections are closed (a "fast" shutdown, SIGINT).
+    /// Shuts the server down and closes its connections (a "fast" shutdown, SIGINT).
     pub fn stop(&mut self) {
         self.process.stop("INT");
     }
 
-    /// Starts it on the same port and files, after [`Postgres::kill`] or [`Postgres::stop`], and waits until it
-    /// answers.
+    /// Starts the server with the same port and files, after [`Postgres::kill`] or [`Postgres::stop`], and waits until
+    /// it answers.
     pub fn start_again(&mut self) {
         let data = &self.data;
         self.process.start_again(|pid| is_ready(data, pid));
     }
 
-    /// Lets all its processes stand still, their connections open (SIGSTOP).
+    /// Pauses all processes of the server (SIGSTOP). Their connections stay open.
     pub fn pause(&mut self) {
         self.process.pause();
     }
 
-    /// Lets it go on after [`Postgres::pause`].
+    /// Resumes the server after [`Postgres::pause`].
     pub fn resume(&mut self) {
         self.process.resume();
     }
@@ -175,7 +176,7 @@ struct Programs {
 impl Programs {
     fn find() -> Option<Self> {
         let initdb = process::in_path("initdb").or_else(newest)?;
-        // Behind a link in PATH, the others are beside the file itself.
+        // If the entry in PATH is a link, the other programs are beside its target.
         let initdb = initdb.canonicalize().ok()?;
         let beside = |name: &str| {
             let file = initdb.with_file_name(name);
@@ -185,7 +186,7 @@ impl Programs {
     }
 }
 
-/// Where Debian puts it, outside of PATH.
+/// Returns the directory where Debian installs PostgreSQL, outside of PATH.
 fn newest() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(Result::ok);
     let number = |path: &PathBuf| path.file_name()?.to_str()?.parse::<u32>().ok();
@@ -194,14 +195,14 @@ fn newest() -> Option<PathBuf> {
     Some(installed.max_by_key(number)?.join("bin/initdb"))
 }
 
-/// Whom to run as: PostgreSQL refuses root. Gives them the directory.
+/// Returns the user to run as, because PostgreSQL refuses root, and gives this user the directory.
 #[cfg(unix)]
 fn user(directory: &Path) -> Option<User> {
-    let owner = fs::metadata(directory).expect("it has been made").uid();
+    let owner = fs::metadata(directory).expect("the directory exists").uid();
     if owner != 0 {
         return None;
     }
-    let users = fs::read_to_string("/etc/passwd").expect("root can read who there is");
+    let users = fs::read_to_string("/etc/passwd").expect("root should be able to read the users");
     let find = |name: &str| {
         let fields = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
         let mut user = fields.filter(|fields| fields.first() == Some(&name));
@@ -211,7 +212,7 @@ fn user(directory: &Path) -> Option<User> {
     let user: User = find("postgres").or_else(|| find("nobody")).expect(
         "PostgreSQL does not run as root: add a user postgres, or run the tests as another user",
     );
-    chown(directory, Some(user.0), Some(user.1)).expect("root can give a directory away");
+    chown(directory, Some(user.0), Some(user.1)).expect("root should be able to change the owner");
     Some(user)
 }
 
@@ -220,7 +221,7 @@ fn user(_: &Path) -> Option<User> {
     None
 }
 
-/// Whether the server with this id takes connections: it says so in the eighth line of its lock file.
+/// Returns whether the server with this process id accepts connections, from the eighth line of its lock file.
 fn is_ready(data: &Path, pid: u32) -> bool {
     let file = fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
     let mut lines = file.lines().map(str::trim);

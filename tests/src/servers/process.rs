@@ -10,20 +10,20 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often something is looked at again.
+/// The interval between checks.
 const STEP: Duration = Duration::from_millis(20);
-/// How long a server may take to answer for the first time. Machines that run tests are slow and shared.
+/// The time within which a server must answer first. Machines that run tests may be slow and shared.
 const START: Duration = Duration::from_secs(60);
-/// How long a client or the watchdog may take for one order.
+/// The time within which a client or the watchdog must carry out one order.
 const ORDER: Duration = Duration::from_secs(60);
 
 /// A user and a group to run as.
 pub(super) type User = (u32, u32);
 
-/// A server in the care of a watchdog, `watchdog.sh`, that ends it with the test process.
+/// A server process. A watchdog, `watchdog.sh`, ends it with the test process.
 pub(super) struct Process {
     watchdog: Child,
-    /// Its end is the watchdog's sign to clean up.
+    /// When this pipe closes, the watchdog cleans up.
     orders: Option<ChildStdin>,
     answers: Mutex<mpsc::Receiver<String>>,
     directory: PathBuf,
@@ -31,7 +31,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts the watchdog, not yet the server. It removes the directory at the end.
+    /// Starts the watchdog, but not the server. The watchdog removes the directory at the end.
     pub(super) fn new(
         directory: &Path,
         user: Option<User>,
@@ -39,16 +39,16 @@ impl Process {
         arguments: &[impl AsRef<OsStr>],
     ) -> Self {
         let script = directory.join("watchdog.sh");
-        std::fs::write(&script, include_str!("watchdog.sh")).expect("a file can be written");
+        std::fs::write(&script, include_str!("watchdog.sh")).expect("the script should be written");
         let mut command = command(Path::new("sh"), user);
         command.arg(script).arg(directory).arg(program).args(arguments);
-        // Away from the group that Ctrl-C and test runners kill: it has to see the others' end.
+        // Ctrl-C and test runners kill the group of the test process. The watchdog must outlive it.
         #[cfg(unix)]
         command.process_group(0);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut watchdog = command.spawn().expect("sh should be there to watch over a server");
+        let mut watchdog = command.spawn().expect("sh should start the watchdog");
         let orders = watchdog.stdin.take();
-        let answers = BufReader::new(watchdog.stdout.take().expect("it is piped"));
+        let answers = BufReader::new(watchdog.stdout.take().expect("standard output is piped"));
         let (sender, receiver) = mpsc::channel();
         thread::spawn(move || {
             answers.lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
@@ -60,9 +60,10 @@ impl Process {
     /// Starts the server and waits until it answers.
     ///
     /// # Errors
-    /// The end of its log, if it ends or does not answer in time.
+    /// Returns the end of the server's log if the server ends or does not answer in time.
     pub(super) fn start(&mut self, ready: impl Fn(u32) -> bool) -> Result<(), String> {
-        self.pid = self.order("start").parse().expect("the watchdog answers with an id");
+        self.pid =
+            self.order("start").parse().expect("the watchdog should answer with a process id");
         let deadline = Instant::now() + START;
         while Instant::now() < deadline {
             if ready(self.pid) {
@@ -77,7 +78,7 @@ impl Process {
         Err(format!("the server did not answer within {START:?}: {}", self.log()))
     }
 
-    /// As `start`, again and again while something of its former life is in the way.
+    /// Starts the server, and retries while remains of the previous process prevent it.
     pub(super) fn start_again(&mut self, ready: impl Fn(u32) -> bool) {
         let deadline = Instant::now() + START;
         while let Err(error) = self.start(&ready) {
@@ -86,40 +87,42 @@ impl Process {
         }
     }
 
-    /// Lets it end by this signal.
+    /// Ends the server by this signal.
     pub(super) fn stop(&mut self, signal: &str) {
         let answer = self.order(&format!("stop {signal}"));
         assert_eq!(answer, "done", "{}", self.log());
     }
 
-    /// SIGKILL to it and all that it forked.
+    /// Sends SIGKILL to the server and all its descendants.
     pub(super) fn kill(&mut self) {
         self.order("kill");
     }
 
-    /// SIGSTOP to it and all that it forked.
+    /// Sends SIGSTOP to the server and all its descendants.
     pub(super) fn pause(&mut self) {
         self.order("pause");
     }
 
-    /// SIGCONT to it and all that it forked.
+    /// Sends SIGCONT to the server and all its descendants.
     pub(super) fn resume(&mut self) {
         self.order("resume");
     }
 
-    /// The last one, when it does not run.
+    /// Returns the process id of the server, or the last one if it does not run.
     pub(super) fn pid(&self) -> u32 {
         self.pid
     }
 
     fn order(&mut self, order: &str) -> String {
-        let orders = self.orders.as_mut().expect("it is there until the drop");
-        orders.write_all(format!("{order}\n").as_bytes()).expect("the watchdog should take orders");
+        let orders = self.orders.as_mut().expect("the pipe is open until the drop");
+        orders
+            .write_all(format!("{order}\n").as_bytes())
+            .expect("the watchdog should accept orders");
         let answers = self.answers.get_mut().unwrap_or_else(PoisonError::into_inner);
         answers.recv_timeout(ORDER).expect("the watchdog should answer")
     }
 
-    /// The last lines that the server wrote.
+    /// Returns the last lines of the server's log.
     fn log(&self) -> String {
         let log = std::fs::read(self.directory.join("log")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
@@ -138,7 +141,7 @@ impl Drop for Process {
     }
 }
 
-/// Starts a server, elsewhere if somebody else takes its port between the choice and the start.
+/// Starts a server. Retries if another process has taken the chosen port before the start.
 #[track_caller]
 pub(super) fn attempts<T>(start: impl Fn() -> Result<T, String>) -> T {
     let mut attempts = 0;
@@ -151,7 +154,7 @@ pub(super) fn attempts<T>(start: impl Fn() -> Result<T, String>) -> T {
     }
 }
 
-/// A command, as this user where one is given, in a directory that everyone may enter.
+/// Creates a command, with this user if one is given, in a directory that every user may enter.
 pub(super) fn command(program: &Path, user: Option<User>) -> Command {
     let mut command = Command::new(program);
     command.current_dir("/");
@@ -160,14 +163,14 @@ pub(super) fn command(program: &Path, user: Option<User>) -> Command {
         command.uid(user).gid(group);
     }
     #[cfg(not(unix))]
-    assert_eq!(user, None, "only Unix has these users");
+    assert_eq!(user, None, "users are supported on Unix only");
     command
 }
 
-/// Runs a command that must succeed, and returns what it prints.
+/// Runs a command that must succeed, and returns its standard output.
 ///
 /// # Panics
-/// With all that it printed, if it fails or does not end.
+/// If the command fails, with all its output, or does not end.
 #[track_caller]
 pub(super) fn run(command: &mut Command) -> String {
     let name = command.get_program().to_owned();
@@ -193,12 +196,13 @@ fn output(command: &mut Command) -> Output {
         let _ = child.wait();
         panic!("{} did not end within {ORDER:?}", name.display());
     }
-    let status = child.wait().expect("it has ended");
-    let [stdout, stderr] = [stdout, stderr].map(|pipe| pipe.join().expect("it only reads"));
+    let status = child.wait().expect("the process has ended");
+    let [stdout, stderr] =
+        [stdout, stderr].map(|pipe| pipe.join().expect("the reading thread should not panic"));
     Output { status, stdout, stderr }
 }
 
-/// Reads on a thread, so that no full pipe keeps the writer from ending.
+/// Reads on a thread, so that a full pipe does not block the writer.
 fn read(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -220,21 +224,21 @@ fn ends(child: &mut Child, within: Duration) -> bool {
     true
 }
 
-/// A port on 127.0.0.1 that nothing listens on.
+/// Returns a free port on 127.0.0.1.
 ///
-/// Not one that the system would choose: from those it also takes the ports of outgoing connections, one of which
-/// could have it while the server is down, even a client's that tries to reach this very server.
+/// The port is outside of the range from which the system chooses. An outgoing connection could otherwise take it while
+/// the server is down, even a connection of a client that tries to reach this server.
 pub(super) fn free_port() -> u16 {
     let ports = 20_000..32_000;
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
     let random = || RandomState::new().build_hasher().finish() % ports.len() as u64;
-    let port = |_| ports.start + u16::try_from(random()).expect("there are fewer ports");
+    let port = |_| ports.start + u16::try_from(random()).expect("a port should fit into 16 bits");
     (0..1000).map(port).find(is_free).expect("a port should be free")
 }
 
-/// The executable of this name in PATH.
+/// Returns the executable of this name in PATH.
 ///
-/// `None` where there is no Unix: the watchdog is a shell script.
+/// Returns `None` on systems other than Unix, because the watchdog is a shell script.
 pub(super) fn in_path(name: &str) -> Option<PathBuf> {
     if cfg!(not(unix)) {
         return None;
@@ -243,8 +247,8 @@ pub(super) fn in_path(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(name)).find(|file| file.is_file())
 }
 
-/// A new directory for a server, which its watchdog removes.
+/// Creates a directory for a server. Its watchdog removes the directory.
 pub(super) fn directory() -> PathBuf {
     let directory = tempfile::Builder::new().prefix("tower-jwt-auth-").tempdir();
-    directory.expect("a directory can be made").keep()
+    directory.expect("a directory should be created").keep()
 }

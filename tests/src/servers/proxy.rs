@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::process;
 
-/// A way to a server that can be broken, on a thread and a runtime of its own.
+/// A proxy in front of a server. It can interrupt connections, and runs on its own thread and runtime.
 pub struct Proxy {
     address: SocketAddr,
     orders: Option<mpsc::UnboundedSender<Order>>,
@@ -21,7 +21,7 @@ pub struct Proxy {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The way that is wanted, and whom to tell when it is so.
+/// The requested state, and the channel that confirms it.
 type Order = (Way, std::sync::mpsc::Sender<()>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,57 +38,59 @@ struct Counts {
 }
 
 impl Proxy {
-    /// A way to this address, open.
+    /// Starts a proxy in front of this address.
     pub fn start(target: SocketAddr) -> Self {
         let mut listeners = iter::repeat_with(|| {
             std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, process::free_port()))
         });
-        let listener = listeners.by_ref().take(10).find_map(Result::ok).expect("a port is free");
-        let address = listener.local_addr().expect("it is bound");
-        listener.set_nonblocking(true).expect("a socket can be non-blocking");
+        let listener =
+            listeners.by_ref().take(10).find_map(Result::ok).expect("a port should be free");
+        let address = listener.local_addr().expect("the listener is bound");
+        listener.set_nonblocking(true).expect("the socket should become non-blocking");
         let (orders, received) = mpsc::unbounded_channel();
         let counts = Arc::new(Counts::default());
         let counted = Arc::clone(&counts);
         let thread = thread::spawn(move || {
             let mut runtime = tokio::runtime::Builder::new_current_thread();
-            let runtime = runtime.enable_all().build().expect("a runtime can be made");
+            let runtime = runtime.enable_all().build().expect("a runtime should be created");
             runtime.block_on(async {
-                let listener = TcpListener::from_std(listener).expect("it is non-blocking");
+                let listener =
+                    TcpListener::from_std(listener).expect("the listener is non-blocking");
                 serve(listener, address, target, received, counted).await;
             });
         });
         Self { address, orders: Some(orders), counts, thread: Some(thread) }
     }
 
-    /// Where clients connect to.
+    /// Returns the address for clients.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Closes all connections and refuses new ones, as when the server's process is gone.
+    /// Closes all connections and refuses new ones, as if the server's process had ended.
     pub fn cut(&self) {
         self.order(Way::Cut);
     }
 
-    /// Keeps connections open and takes new ones, but forwards nothing, as when cables are pulled.
+    /// Keeps connections open and accepts new ones, but forwards nothing, as if a cable were unplugged.
     ///
-    /// What is under way arrives when the way is mended.
+    /// Data in transit arrives after [`Proxy::mend`].
     pub fn freeze(&self) {
         self.order(Way::Frozen);
     }
 
-    /// Opens the way again.
+    /// Forwards connections again.
     pub fn mend(&self) {
         self.order(Way::Open);
     }
 
-    /// How often the traffic of a connection turned from the client's to the server's: requests that go out
-    /// together and are answered count one, however many packets that takes. What a server sends unasked does not.
+    /// Returns how often a server answered data of a client, over all connections. Requests that are sent and answered
+    /// together count once, in any number of packets. Unsolicited data from the server does not count.
     pub fn round_trips(&self) -> usize {
         self.counts.round_trips.load(Ordering::SeqCst)
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     pub fn connections(&self) -> usize {
         self.counts.connections.load(Ordering::SeqCst)
     }
@@ -98,7 +100,7 @@ impl Proxy {
         let (done, wait) = std::sync::mpsc::channel();
         let sent = self.orders.as_ref().map(|orders| orders.send((way, done)));
         assert!(matches!(sent, Some(Ok(()))), "the proxy's thread has ended");
-        wait.recv_timeout(Duration::from_secs(30)).expect("the proxy should do as it is told");
+        wait.recv_timeout(Duration::from_secs(30)).expect("the proxy should carry out the order");
     }
 }
 
@@ -117,7 +119,7 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// Runs on one thread, so that between the awaits of a connection the way stays as it is.
+/// Runs on one thread, so that the state does not change between the awaits of a connection.
 async fn serve(
     listener: TcpListener,
     address: SocketAddr,
@@ -157,20 +159,20 @@ async fn accept(listener: Option<&TcpListener>) -> Option<io::Result<(TcpStream,
     Some(listener?.accept().await)
 }
 
-/// Listens again where it did before.
+/// Listens on the same address again.
 async fn listen(address: SocketAddr) -> TcpListener {
     let mut attempts = 0;
     loop {
         match TcpListener::bind(address).await {
             Ok(listener) => return listener,
-            Err(error) => assert!(attempts < 100, "{address} cannot be had again: {error}"),
+            Err(error) => assert!(attempts < 100, "{address} is not available again: {error}"),
         }
         attempts += 1;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// One open connection, for as long as it lives.
+/// Counts a connection as open until it is dropped.
 struct Open(Arc<Counts>);
 
 impl Open {
@@ -212,7 +214,7 @@ async fn connect(
     Ok(())
 }
 
-/// Forwards one direction, and its end by dropping the writer.
+/// Forwards one direction. Dropping the writer at the end forwards the end of the stream.
 async fn forward(
     from: OwnedReadHalf,
     to: OwnedWriteHalf,

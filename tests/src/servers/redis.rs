@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::process::{self, Process};
 
-/// A Redis or Valkey server of its own.
+/// A Redis or Valkey server.
 pub struct Redis {
     process: Process,
     client: PathBuf,
@@ -16,9 +16,10 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts a server with these further options (`"--appendonly", "yes"`); without any it keeps nothing on disk.
+    /// Starts a server with additional options, for example `"--appendonly", "yes"`. Without any, it writes nothing to
+    /// the disk.
     ///
-    /// `None`: it is not installed.
+    /// Returns `None` if neither Redis nor Valkey is installed.
     ///
     /// # Panics
     /// If the server does not start.
@@ -34,7 +35,7 @@ impl Redis {
     fn attempt(server: &Path, client: &Path, options: &[&str]) -> Result<Self, String> {
         let directory = process::directory();
         let data = directory.join("data");
-        std::fs::create_dir(&data).expect("a directory can be made");
+        std::fs::create_dir(&data).expect("a directory should be created");
         let port = process::free_port();
         let mut arguments: Vec<String> =
             ["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"].map(str::to_owned).into();
@@ -50,35 +51,35 @@ impl Redis {
         Ok(Self { process, client: client.to_owned(), data, port })
     }
 
-    /// `redis://127.0.0.1:PORT/`.
+    /// Returns the URL `redis://127.0.0.1:PORT/`.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/", self.port)
     }
 
-    /// Where it listens.
+    /// Returns the address of the server.
     pub fn address(&self) -> SocketAddr {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The port it listens on.
+    /// Returns the port of the server.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Where it keeps its files.
+    /// Returns the data directory.
     pub fn dir(&self) -> &Path {
         &self.data
     }
 
-    /// The id of its process; another one after [`Redis::start_again`].
+    /// Returns the id of the server process. It changes with [`Redis::start_again`].
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// What redis-cli prints for a command.
+    /// Returns the output of redis-cli for a command.
     ///
     /// # Panics
-    /// If the server does not answer, or with an error.
+    /// If the server does not answer, or answers with an error.
     #[track_caller]
     pub fn cli(&self, arguments: &[&str]) -> String {
         let mut client = process::command(&self.client, None);
@@ -86,28 +87,29 @@ impl Redis {
         process::run(&mut client)
     }
 
-    /// Ends it as a crash would (SIGKILL).
+    /// Kills the server (SIGKILL), as a crash does.
     pub fn kill(&mut self) {
         self.process.kill();
     }
 
-    /// Ends it in order (SIGTERM).
+    /// Shuts the server down (SIGTERM).
     pub fn stop(&mut self) {
         self.process.stop("TERM");
     }
 
-    /// Starts it on the same port and files, after [`Redis::kill`] or [`Redis::stop`], and waits until it answers.
+    /// Starts the server with the same port and files, after [`Redis::kill`] or [`Redis::stop`], and waits until it
+    /// answers.
     pub fn start_again(&mut self) {
         let port = self.port;
         self.process.start_again(|pid| answers(port, pid));
     }
 
-    /// Lets it stand still, its connections open (SIGSTOP).
+    /// Pauses the server (SIGSTOP). Its connections stay open.
     pub fn pause(&mut self) {
         self.process.pause();
     }
 
-    /// Lets it go on after [`Redis::pause`].
+    /// Resumes the server after [`Redis::pause`].
     pub fn resume(&mut self) {
         self.process.resume();
     }
@@ -127,7 +129,7 @@ fn programs() -> Option<(PathBuf, PathBuf)> {
     both("redis").or_else(|| both("valkey"))
 }
 
-/// Whether the server with this id answers there, and has read its files.
+/// Returns whether the server with this process id answers at this address and has read its files.
 fn answers(port: u16, pid: u32) -> bool {
     let ask = || -> std::io::Result<Vec<u8>> {
         let limit = Duration::from_secs(1);
@@ -141,7 +143,7 @@ fn answers(port: u16, pid: u32) -> bool {
     };
     let answer = ask().unwrap_or_default();
     let answer = String::from_utf8_lossy(&answer);
-    // One that wants a password tells nothing of itself.
+    // A server that requires a password does not report its process id.
     let is_ours = answer.contains(&format!("process_id:{pid}\r\n"));
     (answer.starts_with("+PONG") && is_ours) || answer.starts_with("-NOAUTH")
 }

@@ -1,17 +1,17 @@
-# Starts a server when it is told to, and ends it when nobody is left to tell it anything: standard input is a
-# pipe that ends with the test process, however that one ends.
+# Starts a server on request, and ends it when its standard input closes. Standard input is a pipe that closes with
+# the test process, however that process ends.
 #
-# Arguments: the directory to remove at the end, and the server's command. Every order, a line, is answered by one.
+# Arguments: the directory to remove at the end, and the server's command. Each order is a line, answered by one line.
 
 directory=$1
 shift
 server=
 
-# PIPE: the answer may find nobody. HUP: the kernel sends it to a group that has a stopped process in it and
-# loses its parent. The others are for the tests, not for their servers.
+# PIPE: nobody may read the answer. HUP: the kernel sends it to a group that contains a stopped process and loses its
+# parent. INT and TERM are meant for the tests, not for their servers.
 trap '' PIPE HUP INT TERM
 
-# One letter (T stopped, Z dead and not yet waited for), nothing when there is no such process.
+# Prints one letter (T: stopped, Z: a zombie), or nothing if the process does not exist.
 state() {
     if [ -r /proc/self/status ]; then
         sed -n 's/^State:[[:space:]]*\(.\).*/\1/p' "/proc/$1/status" 2>/dev/null
@@ -24,7 +24,7 @@ alive() {
     case $(state "$1") in '' | Z | X) return 1 ;; esac
 }
 
-# The children of these processes.
+# Prints the children of these processes.
 children() {
     if [ -r /proc/self/status ]; then
         parents=$(echo "$@" | tr ' ' '|')
@@ -36,7 +36,7 @@ children() {
     fi
 }
 
-# All that the server has forked, and what that has forked in its turn.
+# Prints all descendants of the server.
 descendants() {
     generation=$(children "$server")
     while [ -n "$generation" ]; do
@@ -55,8 +55,8 @@ gone() {
     done
 }
 
-# Stops all of them, the parent first, so that it has no child that is not seen. PostgreSQL's children are in
-# groups of their own, which is why they are counted one by one.
+# Stops all of them, the parent first, so that it cannot fork another child. PostgreSQL's children have their own
+# process groups, so a signal to the group would not reach them.
 pause() {
     kill -STOP "$server"
     steps=100
@@ -102,7 +102,7 @@ while read -r order signal; do
 done
 
 end
-# The small System V segment by which PostgreSQL knows its own kind is not freed when it is killed.
+# PostgreSQL has a small System V segment to detect other servers. A kill does not free it.
 segment=$(sed -n '7s/.*[[:space:]]//p' "$directory/data/postmaster.pid" 2>/dev/null)
 if [ -n "$segment" ]; then ipcrm -m "$segment" 2>/dev/null; fi
 rm -rf "$directory" || { sleep 0.5; rm -rf "$directory"; }

@@ -8,17 +8,17 @@ use tower_jwt_auth_tests::ISSUER;
 
 use crate::history::{SharedHistory, lock};
 
-/// How long a store may be out of reach once its server runs again.
+/// The time within which a store must answer once its server runs again.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Asks until there is an answer.
-pub(crate) async fn answer<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T {
+/// Repeats a call until the store is available.
+pub(crate) async fn answer<T>(call: impl AsyncFn() -> Result<T, StoreError>) -> T {
     let deadline = Instant::now() + TIMEOUT;
     loop {
-        match ask().await {
+        match call().await {
             Ok(answer) => return answer,
             Err(error @ StoreError::Unavailable(_)) => {
-                assert!(Instant::now() < deadline, "the store does not come back: {error:?}");
+                assert!(Instant::now() < deadline, "the store stays unavailable: {error:?}");
                 sleep(Duration::from_millis(20)).await;
             }
             Err(error) => panic!("{error:?}"),
@@ -26,7 +26,7 @@ pub(crate) async fn answer<T>(ask: impl AsyncFn() -> Result<T, StoreError>) -> T
     }
 }
 
-/// Holds the rows and the log against what clients were answered. Nothing may be under way.
+/// Compares the rows and the log with the responses to clients. No call may be in progress.
 pub(crate) async fn audit(store: &dyn SessionStore, history: &SharedHistory) {
     let sids: Vec<String> = lock(history).sessions.keys().cloned().collect();
     let mut ended = BTreeSet::new();
@@ -39,9 +39,9 @@ pub(crate) async fn audit(store: &dyn SessionStore, history: &SharedHistory) {
     }
     let logged = log(store).await;
     for sid in ended.difference(&logged) {
-        lock(history).wrong(sid, "it has ended, and the log does not know");
+        lock(history).wrong(sid, "it has ended, and the log has no entry");
     }
-    // A sign-in that nobody got an answer to may be ended too.
+    // A session whose sign-in was not answered may also have ended.
     for sid in logged.difference(&ended) {
         let row = load(store, sid).await;
         if row.is_none_or(|row| row.record().ended.is_none()) {
@@ -56,7 +56,7 @@ pub(crate) async fn audit(store: &dyn SessionStore, history: &SharedHistory) {
     }
 }
 
-/// One row.
+/// Compares one row with the responses.
 fn compare(history: &SharedHistory, sid: &str, row: Option<&Session>) {
     let mut history = lock(history);
     let known = &history.sessions[sid];
@@ -66,12 +66,13 @@ fn compare(history: &SharedHistory, sid: &str, row: Option<&Session>) {
     if row.generation() == handed_out + 1 {
         history.counts.unanswered.insert((sid.to_owned(), row.generation()));
     } else if row.generation() != handed_out {
-        let wrong = format!("the row has {}, {handed_out} was handed out", row.generation());
+        let wrong =
+            format!("the row has generation {}, and {handed_out} was issued", row.generation());
         history.wrong(sid, &wrong);
     }
     match row.record().ended {
-        None if logged_out => history.wrong(sid, "its logout was acknowledged, and is undone"),
-        Some(_) if !leaving => history.wrong(sid, "it has ended, and nobody asked for that"),
+        None if logged_out => history.wrong(sid, "its logout was acknowledged and is undone"),
+        Some(_) if !leaving => history.wrong(sid, "it has ended without a logout"),
         _ => {}
     }
 }
@@ -81,7 +82,7 @@ async fn load(store: &dyn SessionStore, sid: &str) -> Option<Session> {
     answer(async || store.load(id).await).await.map(|snapshot| snapshot.session)
 }
 
-/// The sessions in the whole log.
+/// Returns the ids of all sessions in the log.
 async fn log(store: &dyn SessionStore) -> BTreeSet<String> {
     let mut sids = BTreeSet::new();
     let mut cursor = None;

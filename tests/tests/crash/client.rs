@@ -16,12 +16,12 @@ use crate::rng::Rng;
 /// Receives events.
 pub(crate) type Recorder = Arc<dyn Fn(Event) + Send + Sync>;
 
-/// How long a client tries to get an answer.
+/// The time within which a client must get an answer.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A user with a browser: signs in, refreshes, logs out and signs in again.
 ///
-/// It keeps its refresh token when an answer is an error or does not arrive, and comes back with it.
+/// If a response is an error or does not arrive, the client keeps its refresh token and sends it again.
 pub(crate) struct Client {
     client_index: usize,
     jar: CookieJar,
@@ -40,7 +40,7 @@ impl Client {
         Self { client_index, jar, nodes, recorder, rng: Rng::new() }
     }
 
-    /// Lives until the gate says false; stands still, with nothing under way, while somebody writes to it.
+    /// Runs until the gate is `false`. While the gate is locked for writing, no call is in progress.
     pub(crate) async fn run(mut self, gate: Arc<RwLock<bool>>) {
         loop {
             let open = gate.read().await;
@@ -54,12 +54,12 @@ impl Client {
         }
     }
 
-    /// Does one thing; tells whether it was answered.
+    /// Makes one call and returns whether it was answered.
     async fn step(&mut self) -> bool {
         if let Some(ended) = self.jar.ended.clone()
             && self.rng.one_in(8)
         {
-            self.come_back_to(&ended).await;
+            self.retry_ended(&ended).await;
         }
         match self.jar.held.clone() {
             None => self.sign_in().await,
@@ -68,7 +68,8 @@ impl Client {
         }
     }
 
-    /// Ends what was begun, and otherwise refreshes twice, trying for a while; false when it is locked out.
+    /// Completes a logout that has begun, or else refreshes twice, with retries. Returns `false` if the client is
+    /// locked out.
     pub(crate) async fn settle(&mut self) -> bool {
         let deadline = Instant::now() + TIMEOUT;
         let aim = self.jar.held.as_ref().map_or(0, |held| held.generation + 2);
@@ -80,7 +81,7 @@ impl Client {
             }
             let is_answered =
                 if held.leaving { self.log_out(held).await } else { self.refresh(&held).await };
-            // A session rotates once in a grace window.
+            // A session rotates at most once in a grace window.
             sleep(if is_answered { GRACE / 5 } else { Duration::from_millis(50) }).await;
         }
         true
@@ -100,12 +101,12 @@ impl Client {
         }
     }
 
-    /// With one tab, or with two at the same moment.
+    /// Refreshes in one tab, or in two tabs at the same time.
     async fn refresh(&mut self, held: &HeldToken) -> bool {
         let tabs = if self.rng.one_in(4) { 2 } else { 1 };
         let nodes: Vec<_> = (0..tabs).map(|_| self.any_node()).collect();
         let answers = join_all(nodes.iter().map(|node| node.refresh(&held.token))).await;
-        // Each is judged, also what came after one that was an answer.
+        // Every response is checked, even after a successful one.
         let answers = answers.into_iter().map(|answer| self.take(held, answer));
         answers.fold(false, |some, answered| some | answered)
     }
@@ -115,7 +116,7 @@ impl Client {
             Ok(tokens) => {
                 let arrived = !self.rng.one_in(8);
                 let (next, access) = (HeldToken::of(&tokens), tokens.access().as_str().to_owned());
-                // Of two answers at the end of a window one may be of the generation before.
+                // Of two responses at the end of a window, one may be of the previous generation.
                 if arrived && self.jar.is_behind(&next) {
                     self.jar.held = Some(next.clone());
                 }
@@ -128,7 +129,7 @@ impl Client {
                 true
             }
             Err(RefreshError::Unavailable { successor, .. }) => {
-                assert!(successor.is_none(), "there is no hook to be out of reach");
+                assert!(successor.is_none(), "without a hook, no successor comes with an error");
                 self.record(EventKind::TryLater);
                 false
             }
@@ -141,7 +142,7 @@ impl Client {
         }
     }
 
-    /// In one of three ways, again and again until it is acknowledged.
+    /// Logs out in one of three ways. The client repeats the logout until it is acknowledged.
     async fn log_out(&mut self, held: HeldToken) -> bool {
         if !held.leaving {
             self.jar.held = Some(HeldToken { leaving: true, ..held.clone() });
@@ -163,20 +164,20 @@ impl Client {
         }
     }
 
-    /// As a thief would, or a tab that was asleep.
-    async fn come_back_to(&mut self, ended: &HeldToken) {
+    /// Refreshes an ended session, like a thief or a tab that was suspended.
+    async fn retry_ended(&mut self, ended: &HeldToken) {
         let answer = match self.any_node().refresh(&ended.token).await {
             Err(RefreshError::Rejected(RefreshRejection::Ended | RefreshRejection::Revoked)) => {
                 return self.record(EventKind::StaysEnded);
             }
             Err(RefreshError::Unavailable { .. }) => return self.record(EventKind::TryLater),
-            Ok(_) => "a refresh after its logout was granted".to_owned(),
+            Ok(_) => "a refresh succeeded after its logout".to_owned(),
             Err(error) => format!("a refresh after its logout was answered: {error}"),
         };
         self.record(EventKind::Wrong { sid: ended.sid.clone(), answer });
     }
 
-    /// A store out of reach may be; one that holds nonsense must not be.
+    /// Records an error. An unavailable store is expected, and any other error is wrong.
     fn failed(&self, sid: &str, error: &SessionError) -> bool {
         match error {
             SessionError::Store(StoreError::Unavailable(_)) => self.record(EventKind::TryLater),

@@ -1,13 +1,13 @@
 use serde::{Deserialize, Serialize};
 use tower_jwt_auth::Tokens;
 
-/// A refresh token as a cookie jar holds it. No `Debug`: it is a secret.
+/// A refresh token as a cookie jar holds it. It is secret, so it does not implement `Debug`.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct HeldToken {
     pub(crate) sid: String,
     pub(crate) generation: u64,
     pub(crate) token: String,
-    /// The user has asked to be logged out, and no answer has come so far.
+    /// The user has started a logout that is not acknowledged yet.
     pub(crate) leaving: bool,
 }
 
@@ -23,7 +23,7 @@ impl HeldToken {
     }
 }
 
-/// The session of a client, and the one that it was logged out of last.
+/// The current session of a client, and the last one that it was logged out of.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct CookieJar {
     pub(crate) held: Option<HeldToken>,
@@ -31,7 +31,7 @@ pub(crate) struct CookieJar {
 }
 
 impl CookieJar {
-    /// Whether this token is of another session than the one held, or of a later generation.
+    /// Returns whether this token belongs to another session than the current one, or to a later generation.
     pub(crate) fn is_behind(&self, next: &HeldToken) -> bool {
         let held = self.held.as_ref().filter(|held| held.sid == next.sid);
         held.is_none_or(|held| held.generation < next.generation)
@@ -51,7 +51,7 @@ pub(crate) enum EventKind {
         held: HeldToken,
         access: String,
     },
-    /// Handed out; where it has not arrived, the client goes on with what it held.
+    /// The store issued a token. If it has not arrived, the client keeps its previous one.
     Refreshed {
         from: u64,
         held: HeldToken,
@@ -65,11 +65,11 @@ pub(crate) enum EventKind {
     LoggedOut {
         sid: String,
     },
-    /// An answer that asks to try again later.
+    /// The response asks to try again later.
     TryLater,
-    /// The refresh token of a session that was ended was refused for that.
+    /// A refresh token was refused because its session had ended.
     StaysEnded,
-    /// Something that must never be answered.
+    /// The response is never correct.
     Wrong {
         sid: String,
         answer: String,

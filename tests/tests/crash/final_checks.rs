@@ -12,11 +12,11 @@ use crate::audit::audit;
 use crate::client::Client;
 use crate::history::{SharedHistory, lock, record_to};
 
-/// How long a node may take to have the log up to its end.
+/// The time within which a node must read the log to its end.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What is true when the last crash is over: of the nodes that lived through all of them, and of the first of
-/// these, which is new and knows nothing but the store.
+/// Checks the nodes after the last crash. The first node is new and has only the store. The others lived through all
+/// crashes.
 pub(crate) async fn final_checks(
     store: &dyn SessionStore,
     nodes: &[Sessions<Profile>],
@@ -24,18 +24,18 @@ pub(crate) async fn final_checks(
 ) {
     audit(store, history).await;
     lock(history).assert_nothing_wrong();
-    everyone_comes_back(nodes, history).await;
+    assert_nobody_is_locked_out(nodes, history).await;
     for node in nodes {
-        follows(node).await;
+        wait_until_fresh(node).await;
     }
-    let [new, old @ ..] = nodes else { panic!("there is a new node") };
-    logouts_hold(new, old, history).await;
+    let [new, old @ ..] = nodes else { panic!("there should be a new node") };
+    check_logouts(new, old, history).await;
     audit(store, history).await;
     lock(history).assert_nothing_wrong();
 }
 
-/// Nobody who holds a token is locked out.
-async fn everyone_comes_back(nodes: &[Sessions<Profile>], history: &SharedHistory) {
+/// Checks that no client with a token is locked out.
+async fn assert_nobody_is_locked_out(nodes: &[Sessions<Profile>], history: &SharedHistory) {
     let jars = lock(history).jars.clone();
     let clients = jars.into_iter().enumerate().map(|(client_index, jar)| async move {
         let mut client = Client::new(client_index, jar, nodes.to_vec(), record_to(history));
@@ -45,18 +45,22 @@ async fn everyone_comes_back(nodes: &[Sessions<Profile>], history: &SharedHistor
     lock(history).assert_nothing_wrong();
 }
 
-/// The node follows the log, by itself, and is not behind.
-async fn follows(node: &Sessions<Profile>) {
+/// Waits until the node has read the log to its end.
+async fn wait_until_fresh(node: &Sessions<Profile>) {
     let deadline = Instant::now() + TIMEOUT;
     let is_fresh = |age| age < Duration::from_secs(2);
     while !node.revocations().staleness().is_some_and(is_fresh) {
-        assert!(Instant::now() < deadline, "the list stays behind: {:?}", node.revocations());
+        assert!(Instant::now() < deadline, "the list stays stale: {:?}", node.revocations());
         sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// No refresh token of a session that was logged out opens anything, and no access token.
-async fn logouts_hold(new: &Sessions<Profile>, old: &[Sessions<Profile>], history: &SharedHistory) {
+/// Checks that all refresh and access tokens of a session are refused after its logout.
+async fn check_logouts(
+    new: &Sessions<Profile>,
+    old: &[Sessions<Profile>],
+    history: &SharedHistory,
+) {
     let sessions: Vec<_> = lock(history)
         .sessions
         .iter()

@@ -9,27 +9,27 @@ use crate::event::{CookieJar, Event, EventKind, HeldToken};
 pub(crate) struct History {
     /// What each client holds.
     pub(crate) jars: Vec<CookieJar>,
-    /// How many answers that arrived each client has had.
+    /// The number of responses that each client has received.
     pub(crate) answers: Vec<usize>,
     pub(crate) sessions: BTreeMap<String, SessionHistory>,
     pub(crate) counts: Counts,
     wrong: Vec<String>,
 }
 
-/// A session that somebody got an answer about.
+/// A session that occurred in a response.
 #[derive(Default)]
 pub(crate) struct SessionHistory {
-    /// The refresh token of each generation that was handed out.
+    /// The refresh token of each issued generation.
     pub(crate) tokens: Vec<String>,
     pub(crate) access: Vec<String>,
-    /// A logout was begun: it may have happened.
+    /// A logout has begun and may have taken effect.
     pub(crate) leaving: bool,
     /// The logout was acknowledged.
     pub(crate) logged_out: bool,
 }
 
 impl SessionHistory {
-    /// The highest generation that was handed out.
+    /// Returns the highest issued generation.
     pub(crate) fn generation(&self) -> u64 {
         self.tokens.len() as u64 - 1
     }
@@ -39,14 +39,14 @@ impl SessionHistory {
 pub(crate) struct Counts {
     pub(crate) sign_ins: usize,
     pub(crate) refreshes: usize,
-    /// Those of the refreshes that were answered with a token that had been handed out before.
+    /// The number of refreshes that returned a token that had been issued before.
     pub(crate) repeated: usize,
     pub(crate) logouts: usize,
     pub(crate) errors: usize,
-    /// How often a token of an ended session was refused for that.
+    /// The number of refusals because the session had ended.
     pub(crate) refused: usize,
     pub(crate) kills: usize,
-    /// The sessions whose rows were found to have moved on without an answer, and how far.
+    /// The sessions and generations of rows that advanced without a response.
     pub(crate) unanswered: BTreeSet<(String, u64)>,
 }
 
@@ -64,7 +64,7 @@ impl History {
         }))
     }
 
-    /// How many refreshes and logouts have been acknowledged.
+    /// Returns the number of acknowledged refreshes and logouts.
     pub(crate) fn acknowledged(&self) -> usize {
         self.counts.refreshes + self.counts.logouts
     }
@@ -111,14 +111,14 @@ impl History {
         }
     }
 
-    /// One token in one generation, and one generation after the other.
+    /// Checks that each generation has one token, and that generations are consecutive.
     fn handed_out(&mut self, from: u64, held: &HeldToken, access: String) {
         let known = self.sessions.entry(held.sid.clone()).or_default();
         known.access.push(access);
         let place = usize::try_from(held.generation).unwrap();
         let wrong = match known.tokens.get(place) {
-            _ if known.logged_out => "a refresh was granted after its logout".to_owned(),
-            // The next one, or within the window the same.
+            _ if known.logged_out => "a refresh succeeded after its logout".to_owned(),
+            // The next generation, or the same one within the window.
             _ if held.generation != from + 1 && held.generation != from => {
                 format!("generation {from} was answered with {}", held.generation)
             }
@@ -144,7 +144,7 @@ impl History {
     pub(crate) fn assert_nothing_wrong(&self) {
         let wrong = &self.wrong[..self.wrong.len().min(10)];
         let number = self.wrong.len();
-        assert!(wrong.is_empty(), "{number} things are wrong ({self}):\n{}", wrong.join("\n"));
+        assert!(wrong.is_empty(), "{number} errors ({self}):\n{}", wrong.join("\n"));
     }
 }
 
@@ -153,8 +153,8 @@ impl fmt::Display for History {
         let counts = &self.counts;
         write!(
             f,
-            "{} kills; acknowledged {} refreshes ({} of them again), {} logouts, {} sign-ins; {} errors; {} \
-             refusals after a logout; {} rows had moved on without an answer",
+            "{} kills; acknowledged {} refreshes ({} of them replays), {} logouts, {} sign-ins; {} errors; {} \
+             refusals after a logout; {} rows advanced without a response",
             counts.kills,
             counts.refreshes,
             counts.repeated,
@@ -168,7 +168,7 @@ impl fmt::Display for History {
 }
 
 pub(crate) fn lock(history: &SharedHistory) -> MutexGuard<'_, History> {
-    // Whoever panicked has said why, and nobody else needs to.
+    // The panic that poisoned the lock has already reported the error.
     history.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

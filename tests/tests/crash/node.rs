@@ -7,11 +7,10 @@ use tower_jwt_auth::{Algorithm, Issuer, RefreshSecrets, RotationPolicy, Sessions
 use tower_jwt_auth_tests::harness::REFRESH_SECRET;
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, Profile};
 
-/// How long after a rotation a retry is a replay: short, so that sessions rotate often, and longer than a busy
-/// machine takes to answer.
+/// The grace window. It is short, so that sessions rotate often, and longer than a busy machine takes to answer.
 pub(crate) const GRACE: Duration = Duration::from_millis(250);
 
-/// A node with the keys that all processes of these tests have.
+/// Creates a node with the keys that all processes of these tests share.
 pub(crate) fn node(store: Arc<dyn SessionStore>, grace: Duration) -> Sessions<Profile> {
     let key = b"the secret of all access tokens!";
     let key = SigningKey::from_secret(Algorithm::HS256, key).unwrap();
@@ -19,7 +18,7 @@ pub(crate) fn node(store: Arc<dyn SessionStore>, grace: Duration) -> Sessions<Pr
     let secrets = RefreshSecrets::new(&REFRESH_SECRET).unwrap();
     let follow = SyncOptions::default().with_heartbeat(Duration::from_millis(200)).unwrap();
     let builder = Sessions::builder(issuer, secrets, store).claims::<Profile>();
-    // Each crash may lose an answer of everyone: what is tested here is the store, not the bound on late retries.
+    // Each crash may lose a response of every client. These tests check the store, not the bound on late retries.
     let policy = RotationPolicy::default().with_grace(grace).with_late_retries(u32::MAX);
     builder.sync_options(follow).rotation(policy).build().unwrap()
 }

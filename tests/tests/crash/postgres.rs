@@ -1,4 +1,4 @@
-//! PostgreSQL: the server is killed, the nodes live on.
+//! PostgreSQL: the server is killed, and the nodes keep running.
 
 use std::sync::Arc;
 
@@ -10,16 +10,16 @@ use crate::late_retry::late_retry_after_crash;
 use crate::server_crashes::crash_repeatedly;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_session() {
+async fn a_killed_server_undoes_no_logout_locks_nobody_out_and_forks_no_session() {
     let Some(mut server) = Postgres::start() else { return };
     let url = server.new_database();
     let stores = [open(&url).await, open(&url).await];
-    // Each time it takes a second or more to recover.
+    // Each recovery takes a second or more.
     crash_repeatedly(&mut server, 8, stores, async || open(&url).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_whose_answer_was_lost_with_the_server_may_come_back_late() {
+async fn a_client_whose_response_was_lost_with_the_server_can_retry_late() {
     let Some(mut server) = Postgres::start() else { return };
     let store = open(&server.new_database()).await;
     late_retry_after_crash(&mut server, store).await;

@@ -1,4 +1,4 @@
-//! Redis that syncs its file of all writes before each answer: the server is killed, the nodes live on.
+//! Redis, which syncs its append-only file before each answer: the server is killed, and the nodes keep running.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::server_crashes::crash_repeatedly;
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_session() {
+async fn a_killed_server_undoes_no_logout_locks_nobody_out_and_forks_no_session() {
     let Some(mut server) = Redis::start(&DURABLE) else { return };
     let url = server.url();
     let stores = [open(&url).await, open(&url).await];
@@ -20,7 +20,7 @@ async fn a_server_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_whose_answer_was_lost_with_the_server_may_come_back_late() {
+async fn a_client_whose_response_was_lost_with_the_server_can_retry_late() {
     let Some(mut server) = Redis::start(&DURABLE) else { return };
     let store = open(&server.url()).await;
     late_retry_after_crash(&mut server, store).await;

@@ -1,7 +1,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-/// Random numbers (SplitMix64), others in every run.
+/// A generator of random numbers (SplitMix64) with a new seed in every run.
 #[derive(Debug)]
 pub(crate) struct Rng(u64);
 
@@ -22,7 +22,7 @@ impl Rng {
         self.below(many) == 0
     }
 
-    /// From one number of milliseconds to below another.
+    /// Returns a duration in milliseconds between a lower bound, inclusive, and an upper bound, exclusive.
     pub(crate) fn millis(&mut self, from: u64, end: u64) -> Duration {
         Duration::from_millis(from + self.below(end - from))
     }

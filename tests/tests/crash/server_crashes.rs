@@ -1,4 +1,4 @@
-//! A server that is killed again and again, over the nodes of an application that lives on.
+//! A server that is killed repeatedly while the nodes of an application keep running.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,18 +17,18 @@ use crate::history::{History, SharedHistory, lock, record_to};
 use crate::node::{GRACE, node};
 use crate::rng::Rng;
 
-/// How many clients there are at a time.
+/// The number of concurrent clients.
 pub(crate) const CLIENTS: usize = 24;
-/// How many rotations and logouts have to be acknowledged.
+/// The number of rotations and logouts that must be acknowledged.
 pub(crate) const ACKNOWLEDGED: usize = 1000;
-/// How long it may take until all this has happened, and until anyone is answered after a crash.
+/// The time within which the whole run must end, and within which a client must get a response after a crash.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A server that can be killed.
 pub(crate) trait Server {
-    /// `kill -9`, of all its processes.
+    /// Kills all its processes (`kill -9`).
     fn kill(&mut self);
-    /// Starts it on what it has on disk.
+    /// Starts the server with its data on disk.
     fn start_again(&mut self);
 }
 
@@ -52,8 +52,8 @@ impl Server for Redis {
     }
 }
 
-/// Kills the server at least so many times while clients are at work over these stores, of which each is a node's
-/// and stays so.
+/// Kills the server at least `kills` times while clients use nodes on these stores. Each store belongs to one node for
+/// the whole run.
 pub(crate) async fn crash_repeatedly(
     server: &mut impl Server,
     kills: usize,
@@ -72,7 +72,7 @@ pub(crate) async fn crash_repeatedly(
     let mut rng = Rng::new();
     let deadline = Instant::now() + TIMEOUT;
     while !is_enough(&history, kills) {
-        assert!(Instant::now() < deadline, "it takes too long: {}", lock(&history));
+        assert!(Instant::now() < deadline, "the run takes too long: {}", lock(&history));
         wait_for_answers(&history, 1).await;
         sleep(rng.millis(0, 400)).await;
         let down = Instant::now();
@@ -81,7 +81,7 @@ pub(crate) async fn crash_repeatedly(
         sleep(rng.millis(0, 50)).await;
         block_in_place(|| server.start_again());
         if down.elapsed() > GRACE / 4 {
-            // Retries may come late now, and two late ones in one generation are taken for a thief's.
+            // Retries may now be late, and two late retries in one generation count as reuse.
             wait_for_every_client(&history).await;
         }
         if rng.one_in(2) {
@@ -99,7 +99,7 @@ pub(crate) async fn crash_repeatedly(
     let nodes: Vec<_> = [node(Arc::clone(&new), GRACE)].into_iter().chain(old).collect();
     final_checks(&*new, &nodes, &history).await;
     report(&history);
-    assert_ne!(lock(&history).counts.errors, 0, "nobody noticed");
+    assert_ne!(lock(&history).counts.errors, 0, "no client noticed a crash");
 }
 
 pub(crate) fn is_enough(history: &SharedHistory, kills: usize) -> bool {
@@ -108,26 +108,26 @@ pub(crate) fn is_enough(history: &SharedHistory, kills: usize) -> bool {
     rotated + history.counts.logouts >= ACKNOWLEDGED && history.counts.kills >= kills
 }
 
-/// Waits until so many more refreshes and logouts have been acknowledged.
+/// Waits until `more` further refreshes and logouts are acknowledged.
 pub(crate) async fn wait_for_answers(history: &SharedHistory, more: usize) {
     let before = lock(history).acknowledged();
-    until(history, |history| history.acknowledged() >= before + more).await;
+    wait_until(history, |history| history.acknowledged() >= before + more).await;
 }
 
-/// Waits until every client has had three answers more.
+/// Waits until every client has received three more responses.
 pub(crate) async fn wait_for_every_client(history: &SharedHistory) {
     let before = lock(history).answers.clone();
     let more = |history: &History| {
         history.answers.iter().zip(&before).all(|(answers, before)| *answers >= before + 3)
     };
-    until(history, more).await;
+    wait_until(history, more).await;
 }
 
-async fn until(history: &SharedHistory, is_so: impl Fn(&History) -> bool) {
+async fn wait_until(history: &SharedHistory, holds: impl Fn(&History) -> bool) {
     let deadline = Instant::now() + TIMEOUT;
-    while !is_so(&lock(history)) {
+    while !holds(&lock(history)) {
         lock(history).assert_nothing_wrong();
-        assert!(Instant::now() < deadline, "no answers come any more: {}", lock(history));
+        assert!(Instant::now() < deadline, "no more responses arrive: {}", lock(history));
         sleep(Duration::from_millis(2)).await;
     }
 }

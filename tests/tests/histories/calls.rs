@@ -11,11 +11,11 @@ use crate::clients::Knowledge;
 use crate::clocks::Clocks;
 use crate::run::{Checked, Run};
 
-/// How often it is looked whether a node has caught up, until it is a failure.
+/// The maximum number of checks whether a node has caught up.
 const MAX_POLLS: u32 = 1000;
 
 impl Run {
-    /// Calls with an access token that so many newer ones have followed.
+    /// Calls with the access token that is `back` tokens older than the newest one.
     pub(crate) async fn call_back(&mut self, session: usize, back: usize, node: usize) -> Checked {
         let session = self.pick(session);
         match self.clients[session].access.len().checked_sub(back + 1) {
@@ -33,7 +33,7 @@ impl Run {
     }
 
     async fn call(&mut self, session: usize, access: usize, node: usize) -> Checked {
-        // What was hit before is no excuse.
+        // Earlier faults do not explain a failure of this call.
         self.failed(&[]);
         let client = &self.clients[session];
         let token = &client.access[access];
@@ -51,14 +51,21 @@ impl Run {
         let status = call_behind(&self.nodes[node].auth, &token.text).await.status;
         let at = self.clocks.end(begun, node);
         if at.node.0 >= over || known == Knowledge::Answered {
-            prop_assert_eq!(status, StatusCode::UNAUTHORIZED, "an access token that is over");
+            prop_assert_eq!(
+                status,
+                StatusCode::UNAUTHORIZED,
+                "the node accepted an access token that is over"
+            );
             let is_expired = at.node.0 >= over;
             self.note(if is_expired { "refused as expired" } else { "refused as answered" });
             return Ok(());
         }
-        // A node that may lack something asks the store.
+        // A node whose list may be incomplete queries the store.
         if known == Knowledge::Found || (is_over && was_behind) {
-            prop_assert!(status != StatusCode::OK, "an access token that is over");
+            prop_assert!(
+                status != StatusCode::OK,
+                "the node accepted an access token that is over"
+            );
             self.note("refused or unavailable by the store");
             return self.check_failure(&["is_revoked"], status != StatusCode::UNAUTHORIZED);
         }
@@ -81,7 +88,7 @@ impl Run {
         }
     }
 
-    /// Another node ended it, or a call whose answer was lost: this node learns of it soon.
+    /// Waits until a node refuses a token after another node, or a call whose response was lost, has ended the session.
     async fn wait_until_refused(&mut self, session: usize, access: usize, node: usize) -> Checked {
         for _ in 0..MAX_POLLS {
             let token = &self.clients[session].access[access].text;
@@ -90,7 +97,7 @@ impl Run {
                 self.note("refused after another node's end");
                 let client = &mut self.clients[session];
                 let token = &mut client.access[access];
-                // Of two reasons this node may know one.
+                // If both the session and the token are revoked, the node may know only one of the revocations.
                 if client.row.is_ended != token.is_revoked {
                     let found = |of: &mut Knowledge| *of = (*of).max(Knowledge::Found);
                     if client.row.is_ended {
@@ -105,22 +112,22 @@ impl Run {
             prop_assert!(status == StatusCode::OK || failed, "{} without a fault", status);
             self.pause().await;
         }
-        Err(TestCaseError::fail("a node never learns that an access token is over"))
+        Err(TestCaseError::fail("a node never refuses an access token that is over"))
     }
 
     /// Waits until both nodes have read the log to its end, without faults.
     pub(crate) async fn settle(&mut self) -> Checked {
         self.faulty.heal();
         for node in 0..2 {
-            let mut looks = 0;
+            let mut polls = 0;
             while self.is_behind(node) {
-                looks += 1;
-                prop_assert!(looks < MAX_POLLS * 10, "a list never catches up");
+                polls += 1;
+                prop_assert!(polls < MAX_POLLS * 10, "a list stays stale");
                 self.pause().await;
             }
-            // One answer shows a node that a store which hung is there again.
+            // After a successful call, the node no longer treats the store as hanging.
             let listed = self.nodes[node].sessions.list("nobody", None).await;
-            prop_assert!(listed.is_ok(), "the store cannot be asked without a fault");
+            prop_assert!(listed.is_ok(), "a call fails without a fault");
         }
         self.has_hung = false;
         Ok(())
@@ -132,7 +139,7 @@ impl Run {
     }
 
     async fn pause(&self) {
-        // Heartbeats go by real time.
+        // Heartbeats use real time.
         let real = matches!(self.clocks, Clocks::Wall { .. });
         if !real {
             std::thread::sleep(Duration::from_micros(200));

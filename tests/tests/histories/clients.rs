@@ -1,4 +1,4 @@
-//! What the clients hold, and what is known of their sessions.
+//! The tokens of the clients, and the state of their sessions.
 
 use std::collections::BTreeMap;
 
@@ -11,26 +11,26 @@ use crate::reference::{Millis, Row, Span};
 pub(crate) struct Client {
     pub(crate) id: SessionId,
     pub(crate) subject: usize,
-    /// The row as it was last seen.
+    /// The last observed row.
     pub(crate) row: Row,
-    /// What the row may be by now: the reference's word.
+    /// The rows that the reference allows now.
     pub(crate) expected: Vec<Span>,
     /// Whether the store has removed the row.
     pub(crate) is_removed: bool,
-    /// The refresh tokens that were answered, by generation.
+    /// The refresh tokens from responses, by generation.
     pub(crate) tokens: BTreeMap<u64, String>,
     pub(crate) access: Vec<Access>,
-    /// What each node knows of the session's end.
+    /// The knowledge of each node about the end of the session.
     pub(crate) end: [Knowledge; 2],
 }
 
-/// What a node knows of an end or a revocation.
+/// The knowledge of a node about an end or a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Knowledge {
     None,
-    /// It has refused a token for it, perhaps by asking the store.
+    /// The node has refused a token for it, perhaps after a query of the store.
     Found,
-    /// It has answered for it: its own list has it.
+    /// The node has acknowledged it, so its own list has the entry.
     Answered,
 }
 
@@ -39,9 +39,9 @@ pub(crate) struct Access {
     pub(crate) text: String,
     pub(crate) jti: String,
     pub(crate) expires_at: Millis,
-    /// Whether the log has its `jti`.
+    /// Whether the log has an entry for its `jti`.
     pub(crate) is_revoked: bool,
-    /// What each node knows of that.
+    /// The knowledge of each node about that entry.
     pub(crate) revocation: [Knowledge; 2],
 }
 
@@ -72,18 +72,18 @@ impl Client {
         }
     }
 
-    /// A refresh token, by how many of them are newer, and its generation.
+    /// Returns the refresh token that is `back` generations older than the newest one, with its generation.
     pub(crate) fn token(&self, back: usize) -> Option<(u64, String)> {
         let (generation, text) = self.tokens.iter().rev().nth(back)?;
         Some((*generation, text.clone()))
     }
 
-    /// Whether the session is there to be ended.
+    /// Returns whether the session can be ended.
     pub(crate) fn can_end(&self) -> bool {
         !self.is_removed && !self.row.is_ended
     }
 
-    /// The row is ended, or may be.
+    /// Expects that the row has ended, or may have ended.
     pub(crate) fn expect_end(&mut self, is_certain: bool) {
         let ended: Vec<_> = self.expected.iter().map(Span::ended).collect();
         if is_certain {
@@ -94,16 +94,16 @@ impl Client {
     }
 }
 
-/// What the reference looks at of a row.
+/// Returns the fields of a session that the reference uses.
 pub(crate) fn row_of(session: &Session) -> Row {
-    let parts = session.record();
+    let record = session.record();
     Row {
-        generation: parts.generation,
-        rotated_at: parts.rotated_at.unix_millis(),
-        late: parts.late_retry.map(|run| (run.generation, run.length)),
-        idle_until: parts.idle_until.unix_millis(),
-        expires_at: parts.expires_at.unix_millis(),
-        access_until: parts.access_until.unix_millis(),
-        is_ended: parts.ended.is_some(),
+        generation: record.generation,
+        rotated_at: record.rotated_at.unix_millis(),
+        late: record.late_retry.map(|run| (run.generation, run.length)),
+        idle_until: record.idle_until.unix_millis(),
+        expires_at: record.expires_at.unix_millis(),
+        access_until: record.access_until.unix_millis(),
+        is_ended: record.ended.is_some(),
     }
 }

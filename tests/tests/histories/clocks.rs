@@ -9,18 +9,18 @@ use tower_jwt_auth_tests::START;
 
 use crate::reference::{Millis, Moment};
 
-/// How far the clocks go back at most, as [`SystemClock`] does.
+/// The maximum by which the clocks are set back, as with [`SystemClock`].
 const MAX_STEP_BACK: Millis = 1000;
 
 pub(crate) enum Clocks {
-    /// Clocks that stand still, each node's some way ahead of the store's.
+    /// Manual clocks. Each node's clock has an offset from the store's clock.
     Manual {
         store: Arc<ManualClock>,
         nodes: [Arc<ManualClock>; 2],
         skew: [i64; 2],
         highest: Millis,
     },
-    /// The system's; what is longer than the grace window is cut to a bit more than that.
+    /// The system clock. Advances of at least ten seconds are shortened to slightly more than the grace window.
     Wall { grace: Duration },
 }
 
@@ -49,18 +49,18 @@ impl Clocks {
         }
     }
 
-    /// The time by the store's clock.
+    /// Returns the time of the store's clock.
     pub(crate) fn now(&self) -> Millis {
         self.of_store().now().unix_millis()
     }
 
-    /// The beginning of something; [`end`](Self::end) adds when it is over.
+    /// Returns the beginning of a call. [`end`](Self::end) adds the end of the call.
     pub(crate) fn begin(&self, node: usize) -> Moment {
         let (store, node) = (self.now(), self.of_node(node).now().unix_millis());
         Moment { store: (store, store), node: (node, node) }
     }
 
-    /// What has begun then is over.
+    /// Returns the period of a call that began at this moment and ends now.
     pub(crate) fn end(&self, begun: Moment, node: usize) -> Moment {
         let over = self.begin(node);
         Moment { store: (begun.store.0, over.store.0), node: (begun.node.0, over.node.0) }

@@ -47,7 +47,8 @@ impl Run {
         self.ended(&self.of(subject, Some(keep)), node, &answer)
     }
 
-    /// Whoever finds the session over already is answered as whoever ends it.
+    /// Notes that a node knows the end of a session. The call that ends a session and a later one get the same
+    /// response.
     fn know_end(&mut self, session: usize, node: usize, answer: &Result<usize, SessionError>) {
         let client = &mut self.clients[session];
         if answer.is_ok() && !client.is_removed {
@@ -61,7 +62,8 @@ impl Run {
         all.filter(of_subject).collect()
     }
 
-    /// These sessions are over, if the answer says so, and as many of them were not before as it says.
+    /// Checks that these sessions have ended if the call succeeded, and that the call returned the number of newly
+    /// ended sessions.
     fn ended(
         &mut self,
         concerned: &[usize],
@@ -72,7 +74,7 @@ impl Run {
         let ending: Vec<_> =
             concerned.iter().copied().filter(|at| self.clients[*at].can_end()).collect();
         if let Ok(count) = *answer {
-            prop_assert_eq!(count, ending.len(), "so many sessions were not over before");
+            prop_assert_eq!(count, ending.len(), "the number of newly ended sessions");
         }
         for session in ending {
             self.clients[session].expect_end(answer.is_ok());
@@ -97,10 +99,10 @@ impl Run {
         if answer.is_ok() {
             access.revocation[node] = Knowledge::Answered;
         }
-        prop_assert!(answer.is_err() || access.is_revoked, "the log lacks what it acknowledged");
-        // A heartbeat may have been hit in its place.
+        prop_assert!(answer.is_err() || access.is_revoked, "the log lacks an acknowledged entry");
+        // The fault may have hit a heartbeat instead.
         let failed = self.failed(&["append"]);
-        prop_assert!(answer.is_ok() || failed || self.has_hung, "failed without a fault");
+        prop_assert!(answer.is_ok() || failed || self.has_hung, "a call failed without a fault");
         Ok(())
     }
 }

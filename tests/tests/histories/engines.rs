@@ -20,12 +20,12 @@ use crate::clocks::Clocks;
 use crate::run::{Checked, Run};
 use crate::steps::{History, history};
 
-/// How many histories run in memory, unless `PROPTEST_CASES` says otherwise.
+/// The number of histories in memory, unless `PROPTEST_CASES` is set.
 const CASES: u32 = 300;
-/// The grace window where time is real.
+/// The grace window with the system clock.
 const GRACE: Duration = Duration::from_millis(200);
 
-/// Runs histories of at most so many steps.
+/// Runs histories of at most `steps` steps.
 fn histories(config: &Config, steps: usize, play: impl Fn(&History) -> Checked) {
     let seed = match config.rng_seed {
         RngSeed::Fixed(seed) => seed,
@@ -45,11 +45,11 @@ fn histories(config: &Config, steps: usize, play: impl Fn(&History) -> Checked) 
     match result {
         Ok(()) => {}
         Err(TestError::Fail(reason, history)) => panic!(
-            "{reason}\nHistory {} fails. The shortest one that was found:\n{history:#?}\n\
-             PROPTEST_RNG_SEED={seed} shows it again.",
+            "{reason}\nHistory {} fails. The shortest failing history found:\n{history:#?}\n\
+             PROPTEST_RNG_SEED={seed} reproduces it.",
             failed_at.get().unwrap_or_default()
         ),
-        Err(TestError::Abort(reason)) => panic!("given up: {reason}"),
+        Err(TestError::Abort(reason)) => panic!("the test was aborted: {reason}"),
     }
 }
 
@@ -58,12 +58,12 @@ fn random_seed() -> u64 {
     u64::from_be_bytes(id.as_bytes()[..8].try_into().unwrap())
 }
 
-/// A runtime in which what waits is brought to its end at once.
+/// Creates a runtime with paused time, in which timers expire at once.
 fn paused() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
 }
 
-/// What all histories together must have come to, or they show nothing.
+/// The events that must occur in the histories of a run. Without them the test would prove nothing.
 const MUST_BE_SEEN: [&str; 18] = [
     "rotation",
     "replay",
@@ -86,7 +86,7 @@ const MUST_BE_SEEN: [&str; 18] = [
 ];
 
 #[test]
-fn in_memory_no_history_departs_from_the_reference() {
+fn in_memory_every_history_matches_the_reference() {
     let mut config = Config { max_shrink_time: 30_000, ..Config::default() };
     if std::env::var_os("PROPTEST_CASES").is_none() {
         config.cases = CASES;
@@ -107,11 +107,11 @@ fn in_memory_no_history_departs_from_the_reference() {
     });
     let seen = seen.into_inner();
     for what in MUST_BE_SEEN {
-        assert!(cases < CASES || seen.contains_key(what), "no {what:?} in {seen:?}");
+        assert!(cases < CASES || seen.contains_key(what), "{what:?} did not occur: {seen:?}");
     }
 }
 
-/// Real time costs time: few histories, and no expiry.
+/// Runs histories on an engine with the system clock: few of them, and without expiry.
 fn on_an_engine<S, F>(store: impl Fn() -> F)
 where
     F: Future<Output = (Arc<dyn SessionStore>, S)>,
@@ -128,7 +128,7 @@ where
 }
 
 #[test]
-fn on_sqlite_no_history_departs_from_the_reference() {
+fn on_sqlite_every_history_matches_the_reference() {
     on_an_engine(async || {
         let directory = TempDir::new().unwrap();
         let store = SqliteStore::open(directory.path().join("sessions.db")).await.unwrap();
@@ -137,7 +137,7 @@ fn on_sqlite_no_history_departs_from_the_reference() {
 }
 
 #[test]
-fn on_postgresql_no_history_departs_from_the_reference() {
+fn on_postgresql_every_history_matches_the_reference() {
     let Some(server) = servers::postgres() else { return };
     on_an_engine(async || {
         let store = PostgresStore::connect(&server.new_database()).await.unwrap();
@@ -146,7 +146,7 @@ fn on_postgresql_no_history_departs_from_the_reference() {
 }
 
 #[test]
-fn on_redis_no_history_departs_from_the_reference() {
+fn on_redis_every_history_matches_the_reference() {
     let Some(server) = servers::redis() else { return };
     on_an_engine(async || {
         let prefix = TokenId::random().unwrap().to_string();

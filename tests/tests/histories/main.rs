@@ -1,8 +1,8 @@
-//! Histories: generated steps over sessions, their store and the revocation lists of two nodes, with faults and
-//! clock steps, each answer judged by a plain reference.
+//! Histories: generated calls of two nodes with a common store, with faults and changes of the clocks. A simple
+//! reference checks each response.
 //!
-//! `PROPTEST_CASES` sets how many histories run in memory. A failure prints the shortest history that was found
-//! and the seed, which `PROPTEST_RNG_SEED` takes.
+//! `PROPTEST_CASES` sets the number of histories in memory. A failure prints the shortest failing history found and
+//! its seed. `PROPTEST_RNG_SEED` sets the seed.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod calls;

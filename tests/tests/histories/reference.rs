@@ -1,28 +1,28 @@
-//! The rule of rotation in plain code of its own: numbers, no type of the library.
+//! An independent implementation of the rotation rule. It uses plain numbers and no types of the library.
 
-/// Milliseconds since 1970.
+/// Milliseconds since the Unix epoch.
 pub(crate) type Millis = i64;
 
 const SECOND: Millis = 1000;
 
-/// What the sessions were set up with.
+/// The configuration of the sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules {
     pub(crate) grace: Millis,
     pub(crate) late_retries: u32,
     pub(crate) idle: Millis,
     pub(crate) absolute: Millis,
-    /// The life of an access token, and for how long it is accepted beyond.
+    /// The lifetime of an access token. The token is accepted for the leeway beyond it.
     pub(crate) access: Millis,
     pub(crate) leeway: Millis,
-    /// How many live sessions a subject may have.
+    /// The maximum number of live sessions of a subject.
     pub(crate) max_sessions: usize,
-    /// How far two readings of one clock may be apart: the engines round.
+    /// The maximum difference between two readings of one clock, because the engines round.
     pub(crate) slack: Millis,
 }
 
 impl Rules {
-    /// The `exp` of an access token that is made now.
+    /// Returns the `exp` of an access token that is issued now.
     pub(crate) fn access_expiry(&self, now: Millis) -> Millis {
         whole_seconds(now) + self.access
     }
@@ -32,19 +32,19 @@ pub(crate) fn whole_seconds(time: Millis) -> Millis {
     time.div_euclid(SECOND) * SECOND
 }
 
-/// When a step happens, by the store's clock and by the node's: between these two, since real clocks go on.
+/// The period of a step by the store's clock and by the node's clock.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Moment {
     pub(crate) store: (Millis, Millis),
     pub(crate) node: (Millis, Millis),
 }
 
-/// What the rule needs to know of a session.
+/// The fields of a session that the rule uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) generation: u64,
     pub(crate) rotated_at: Millis,
-    /// The generation that was retried late last, and the length of the run that it ends.
+    /// The generation of the last late retry, and the length of the run that it ends.
     pub(crate) late: Option<(u64, u32)>,
     pub(crate) idle_until: Millis,
     pub(crate) expires_at: Millis,
@@ -136,7 +136,7 @@ enum ExpectedRotation {
     Rejected,
 }
 
-/// A row whose times lie between those of two.
+/// A row whose times are between those of two rows.
 #[derive(Clone, Debug)]
 pub(crate) struct Span {
     earliest: Row,
@@ -177,12 +177,12 @@ impl Span {
             && times.all(|(time, (from, to))| (from - slack..=to + slack).contains(&time))
     }
 
-    /// What may come of a refresh. With a fault at one of its calls nobody can say, but what is written is
-    /// written whole or not at all.
+    /// Returns the possible outcomes of a refresh. After a fault the response is unknown, but a write happens
+    /// completely or not at all.
     pub(crate) fn refresh(&self, rules: &Rules, ask: &RefreshCall) -> Vec<(RefreshResponse, Self)> {
         let Moment { store: (from, to), node } = ask.at;
         let mut rotations = Vec::new();
-        // The token's own `exp` is in whole seconds, and the node looks at it by its own clock.
+        // The token's own `exp` is in whole seconds, and the node checks it by its own clock.
         let exp = whole_seconds(self.earliest.expires_at);
         if node.1 >= exp {
             rotations.push(ExpectedRotation::Rejected);
@@ -215,8 +215,8 @@ impl Span {
         outcomes
     }
 
-    /// What may come of two refreshes at the same time: what comes of them in one order or the other. Two that
-    /// bring one token to one node may share an answer.
+    /// Returns the possible outcomes of two concurrent refreshes: those of either order. Two refreshes with the same
+    /// token on one node may share a response.
     pub(crate) fn race(
         &self,
         rules: &Rules,
@@ -235,7 +235,7 @@ impl Span {
                 }
             }
         }
-        // A node that learns of the end while it refreshes refuses, whatever it has written.
+        // A node that learns of the end during a refresh rejects the refresh, even if it has written.
         for (pair, after) in all.clone() {
             let refused = |answer| match answer {
                 RefreshResponse::Tokens(_) => RefreshResponse::Rejected,
@@ -252,20 +252,20 @@ impl Span {
     }
 }
 
-/// A refresh that is asked for.
+/// A call to refresh.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RefreshCall {
     /// The generation of the token.
     pub(crate) presented: u64,
     pub(crate) at: Moment,
-    /// Whether a store that cannot be asked is an answer, and the only one.
+    /// Whether "unavailable" is a possible response, and whether it is the only one.
     pub(crate) may_fail: bool,
     pub(crate) must_fail: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RefreshResponse {
-    /// The tokens of this generation.
+    /// The response has the tokens of this generation.
     Tokens(u64),
     Rejected,
     Unavailable,

@@ -1,4 +1,4 @@
-//! Refreshes, one at a time and two.
+//! Single refreshes, and two concurrent ones.
 
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
@@ -10,7 +10,7 @@ use crate::reference::{Moment, RefreshCall, RefreshResponse, Span};
 use crate::run::{Checked, Run};
 use crate::steps::Refresh;
 
-/// What a refresh may ask the store.
+/// The methods of the store that a refresh may call.
 const ASKED: [&str; 5] = ["advance", "load", "late_retry", "end", "is_revoked"];
 
 impl Run {
@@ -33,7 +33,7 @@ impl Run {
             let row = expected.iter().map(Span::access_until).min().unwrap();
             let least = self.rules.access_expiry(at.node.0).min(row);
             let exp = tokens.access().expires_at().unix_millis();
-            prop_assert!(exp >= least, "an access token that lives too short");
+            prop_assert!(exp >= least, "the access token expires too early");
         }
         let client = &mut self.clients[session];
         client.expected = expected;
@@ -42,7 +42,7 @@ impl Run {
             Err(RefreshError::Rejected(RefreshRejection::Reuse | RefreshRejection::Ended)) => {
                 Knowledge::Answered
             }
-            // Perhaps by the store's word, which the node keeps no note of.
+            // The node may have queried the store, and it does not record that answer.
             Err(RefreshError::Rejected(RefreshRejection::Revoked)) => Knowledge::Found,
             _ => Knowledge::None,
         });
@@ -91,7 +91,7 @@ impl Run {
         let is_unchanged = expected.iter().all(|span| span.holds(row, &self.rules));
         self.note(match (given, is_unchanged) {
             (RefreshResponse::Tokens(_), true) => "replay",
-            // Looked for in the row.
+            // Whether it is a rotation or a late retry is seen in the row.
             (RefreshResponse::Tokens(_), false) => "tokens",
             (RefreshResponse::Rejected, true) => "refusal",
             (RefreshResponse::Rejected, false) => "reuse",
@@ -118,7 +118,7 @@ impl Run {
         Some((session, generation, token))
     }
 
-    /// Hands the tokens of an answer to the client.
+    /// Gives the tokens of a response to the client.
     fn take(
         &mut self,
         session: usize,
@@ -132,10 +132,10 @@ impl Run {
         prop_assert_eq!(refresh.session_id(), client.id);
         let text = refresh.as_str().to_owned();
         let known = client.tokens.entry(refresh.generation()).or_insert_with(|| text.clone());
-        prop_assert_eq!(&*known, &text, "one token of a generation");
+        prop_assert_eq!(&*known, &text, "a generation has one token");
         let access = Access::new(&tokens);
-        prop_assert!(access.expires_at <= latest, "an access token that lives too long");
-        // Those who shared a refresh have the same one.
+        prop_assert!(access.expires_at <= latest, "the access token expires too late");
+        // Clients that shared a refresh have the same access token.
         if client.access.iter().all(|other| other.jti != access.jti) {
             client.access.push(access);
         }
@@ -143,14 +143,17 @@ impl Run {
     }
 }
 
-/// The rows that go with this answer.
+/// Returns the rows that are possible after this response.
 fn fitting<A: PartialEq + std::fmt::Debug>(
     given: &A,
     outcomes: &[(A, Span)],
 ) -> Result<Vec<Span>, TestCaseError> {
     let rows = outcomes.iter().filter(|(answer, _)| answer == given);
     let rows: Vec<_> = rows.map(|(_, span)| span.clone()).collect();
-    prop_assert!(!rows.is_empty(), "{given:?}, where the rule says {outcomes:?}");
+    prop_assert!(
+        !rows.is_empty(),
+        "the response is {given:?}, but the reference allows {outcomes:?}"
+    );
     Ok(rows)
 }
 

@@ -1,4 +1,4 @@
-//! Plays a history, and holds every answer and every row against the reference.
+//! Plays a history and compares every response and every row with the reference.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -22,7 +22,7 @@ pub(crate) type Checked = Result<(), TestCaseError>;
 
 static KEY: LazyLock<SigningKey> = LazyLock::new(|| SigningKey::generate().unwrap());
 pub(crate) const SUBJECTS: [&str; 2] = ["alice", "bob"];
-/// How long a session must have been over before the store may remove it.
+/// The time after the end of a session before the store may remove it.
 const PURGE_AFTER: Duration = Duration::from_secs(3600);
 
 pub(crate) struct Node {
@@ -33,15 +33,15 @@ pub(crate) struct Node {
 pub(crate) struct Run {
     pub(crate) clocks: Clocks,
     pub(crate) rules: Rules,
-    /// The store as it is, for looking at rows.
+    /// The store without faults, to read rows.
     pub(crate) store: Arc<dyn SessionStore>,
     pub(crate) faulty: FaultyStore,
     pub(crate) nodes: [Node; 2],
-    /// In the order in which their sessions were added.
+    /// The clients, in the order in which their sessions were added.
     pub(crate) clients: Vec<Client>,
-    /// A store that hung is asked by one at a time, and the others are refused at once.
+    /// Whether the store has hung. A node then makes one call at a time and fails the others at once.
     pub(crate) has_hung: bool,
-    /// How often something happened, to show that the histories reach it.
+    /// How often each event occurred, to show that the histories reach it.
     pub(crate) seen: BTreeMap<&'static str, usize>,
 }
 
@@ -51,7 +51,7 @@ impl Run {
         store: Arc<dyn SessionStore>,
         clocks: Clocks,
     ) -> Self {
-        // Where time jumps, a list is stale until its next heartbeat.
+        // After a jump of a manual clock, a list is stale until its next heartbeat.
         let (grace, slack, often) = match &clocks {
             Clocks::Manual { .. } => (Duration::from_secs(10), 0, Duration::from_millis(10)),
             Clocks::Wall { grace } => (*grace, 2, Duration::from_secs(1)),
@@ -144,12 +144,12 @@ impl Run {
             Step::Settle => self.settle().await?,
             Step::Purge => {
                 self.store.purge_sessions(PURGE_AFTER, 1000).await.unwrap();
-                // Longer than a list keeps an entry beyond the tokens that it concerns.
+                // This is longer than a list keeps an entry after the tokens have expired.
                 self.store.purge_log(PURGE_AFTER * 2, 1000).await.unwrap();
             }
         }
-        self.look_at_rows().await?;
-        // What a node has answered holds there at once.
+        self.check_rows().await?;
+        // An end that a node has acknowledged takes effect on that node at once.
         for (session, known) in known.into_iter().enumerate() {
             for (node, known) in known.into_iter().enumerate() {
                 if self.clients[session].end[node] > known {
@@ -160,7 +160,7 @@ impl Run {
         Ok(())
     }
 
-    /// The session of this number, counted from the one that was added last.
+    /// Returns the index of a session, counted from the one that was added last.
     pub(crate) fn pick(&self, number: usize) -> usize {
         self.clients.len() - 1 - number % self.clients.len()
     }
@@ -169,7 +169,7 @@ impl Run {
         *self.seen.entry(what).or_default() += 1;
     }
 
-    /// Whether one of these methods failed since this was last asked.
+    /// Returns whether one of these methods has failed since the last call of this function.
     pub(crate) fn failed(&mut self, methods: &[&str]) -> bool {
         let hits = self.faulty.take_hits();
         self.has_hung |= hits.iter().any(|(_, fault)| *fault == Fault::Hang);
@@ -177,16 +177,16 @@ impl Run {
             .any(|(method, fault)| methods.contains(method) && !matches!(fault, Fault::Slow(_)))
     }
 
-    /// Whether the store's failing excuses this answer, and asks for it.
+    /// Checks that a call failed if the store failed, and only then.
     pub(crate) fn check_failure(&mut self, methods: &[&str], is_failure: bool) -> Checked {
         let failed = self.failed(methods);
-        prop_assert!(is_failure || !failed, "a failure of the store is not told");
-        prop_assert!(!is_failure || failed || self.has_hung, "failed without a fault");
+        prop_assert!(is_failure || !failed, "a failure of the store is not reported");
+        prop_assert!(!is_failure || failed || self.has_hung, "a call failed without a fault");
         Ok(())
     }
 
-    /// Every row is one that the reference expects.
-    async fn look_at_rows(&mut self) -> Checked {
+    /// Checks that the reference allows every row.
+    async fn check_rows(&mut self) -> Checked {
         let now = self.clocks.now();
         let mut seen = Vec::new();
         for client in &mut self.clients {
@@ -197,25 +197,31 @@ impl Run {
                 let over = before.idle_until.min(before.expires_at);
                 let over = if before.is_ended { before.access_until } else { over };
                 let is_long_over = before.access_until.max(over) + millis(PURGE_AFTER) < now;
-                prop_assert!(is_long_over || client.is_removed, "a row is gone: {before:?}");
+                prop_assert!(
+                    is_long_over || client.is_removed,
+                    "a row was removed too early: {before:?}"
+                );
                 client.is_removed = true;
                 seen.push("removal");
                 continue;
             };
             let row = row_of(&snapshot.session);
             let is_expected = expected.iter().any(|span| span.holds(&row, &self.rules));
-            prop_assert!(is_expected, "a row is {row:?}, where the rule says {expected:?}");
+            prop_assert!(is_expected, "the row is {row:?}, but the reference allows {expected:?}");
             let before = &client.row;
             if row.generation > before.generation && before.generation > 0 {
                 let age = row.rotated_at - before.rotated_at + self.rules.slack;
-                prop_assert!(age.abs() >= self.rules.grace, "two rotations in a window");
+                prop_assert!(
+                    age.abs() >= self.rules.grace,
+                    "the session rotated twice in a window"
+                );
             }
-            prop_assert!(row.generation >= before.generation, "a generation came back");
-            prop_assert!(row.is_ended || !before.is_ended, "a session came back");
+            prop_assert!(row.generation >= before.generation, "the generation decreased");
+            prop_assert!(row.is_ended || !before.is_ended, "an ended session is live again");
             let latest = client.access.iter().map(|access| access.expires_at).max();
             prop_assert!(
                 latest.is_none_or(|latest| latest <= row.access_until),
-                "an access token outlives what the row knows of"
+                "an access token expires later than the row records"
             );
             client.expected = vec![Span::exactly(&row)];
             let changes = [
@@ -235,7 +241,7 @@ fn millis(duration: Duration) -> Millis {
     i64::try_from(duration.as_millis()).unwrap()
 }
 
-/// Where time is real nothing hangs: that would take the whole patience.
+/// Returns the fault. With the system clock no call hangs, because that would take the whole timeout of the store.
 fn fault(fault_kind: FaultKind, clocks: &Clocks) -> Fault {
     let is_real = matches!(clocks, Clocks::Wall { .. });
     match fault_kind {

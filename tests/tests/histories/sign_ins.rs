@@ -50,7 +50,7 @@ impl Run {
         Ok(())
     }
 
-    /// A session that was added by a call whose answer was lost.
+    /// Returns a session that was added by a call whose response was lost.
     async fn unknown_session(&self, subject: usize) -> Option<SessionId> {
         let page = self.store.list(ISSUER, SUBJECTS[subject], None, 100).await.unwrap();
         let mut ids = page.sessions.iter().map(Session::id);

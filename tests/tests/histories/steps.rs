@@ -1,10 +1,10 @@
-//! What a history is made of.
+//! The steps of a history, and their generators.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// A generated history. Sessions are numbered from the one that was added last, and the numbers wrap around, so
-/// that it stays a history when steps are taken out of it.
+/// A generated history. Sessions are numbered from the one that was added last, and the numbers wrap around, so that
+/// the history stays valid when steps are removed from it.
 #[derive(Clone, Debug)]
 pub(crate) struct History {
     pub(crate) late_retries: u32,
@@ -19,10 +19,10 @@ pub(crate) enum Step {
         node: usize,
     },
     Refresh(Refresh),
-    /// Once the grace window is over.
+    /// A refresh after the end of the grace window.
     Lapse(Refresh),
     Race(Refresh, Refresh),
-    /// With a refresh token, which may be spent.
+    /// A logout with a refresh token that may be spent.
     Logout {
         session: usize,
         back: usize,
@@ -41,7 +41,7 @@ pub(crate) enum Step {
         session: usize,
         node: usize,
     },
-    /// By the `jti` of the latest access token.
+    /// A revocation by the `jti` of the latest access token.
     RevokeAccess {
         session: usize,
         node: usize,
@@ -55,27 +55,27 @@ pub(crate) enum Step {
         subject: usize,
         node: usize,
     },
-    /// Seconds.
+    /// All clocks advance by this number of seconds.
     Advance(u64),
-    /// Milliseconds, by all clocks.
+    /// All clocks are set back by this number of milliseconds.
     ClockBack(i64),
-    /// Milliseconds by which a node's clock is ahead of the store's.
+    /// A node's clock is set ahead of the store's clock by this number of milliseconds.
     Skew {
         node: usize,
         by: i64,
     },
-    /// The next call of this method.
+    /// The next call of this method has a fault.
     Fault(&'static str, FaultKind),
-    /// The faults that have hit nothing are gone, and both lists have caught up.
+    /// Pending faults are removed, and both lists catch up.
     Settle,
-    /// What has been over for long is removed.
+    /// Sessions and entries that ended long ago are removed.
     Purge,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Refresh {
     pub(crate) session: usize,
-    /// How many generations before the newest one that its client holds.
+    /// The number of generations between this token and the newest one of its client.
     pub(crate) back: usize,
     pub(crate) node: usize,
 }
@@ -97,7 +97,7 @@ pub(crate) fn history(steps: usize) -> impl Strategy<Value = History> {
     })
 }
 
-/// Some steps on end: one as a rule, and what chance alone seldom brings together.
+/// Generates one step, or occasionally a sequence of steps that chance alone rarely produces.
 fn passage() -> impl Strategy<Value = Vec<Step>> {
     let (number, node) = (0..2_usize, 0..2_usize);
     prop_oneof![
@@ -105,7 +105,7 @@ fn passage() -> impl Strategy<Value = Vec<Step>> {
         1 => (fault_kind(), number.clone(), node.clone()).prop_map(|(fault_kind, subject, node)| {
             vec![Step::Fault("insert", fault_kind), Step::SignIn { subject, node }]
         }),
-        // The list is stale by then, and the store is asked.
+        // The list is stale by then, so the node queries the store.
         1 => (fault_kind(), number, node).prop_map(|(fault_kind, session, node)| {
             let call = Step::Call { session, back: 0, node };
             vec![Step::Advance(60), Step::Fault("is_revoked", fault_kind), call]
@@ -148,7 +148,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// Seconds around the grace window, the life of an access token with its leeway, and the idle expiry.
+/// Generates seconds around the grace window, the lifetime of an access token with its leeway, and the idle expiry.
 fn time() -> impl Strategy<Value = u64> {
     let one_of = |times: &'static [u64]| prop::sample::select(times);
     prop_oneof![

@@ -13,14 +13,14 @@ use tower_jwt_auth_tests::{Harness, TestResponse};
 
 use crate::token_source::{COOKIE, access_token, with_cookies};
 
-/// A list, field by field.
+/// Returns all fields with this name.
 fn all(response: &TestResponse, name: &str) -> Vec<String> {
     let values = response.headers.get_all(name).iter();
     values.map(|value| value.to_str().unwrap().to_owned()).collect()
 }
 
 #[track_caller]
-fn assert_told(response: &TestResponse, vary: &[&str], cache_control: &[&str]) {
+fn assert_cache_headers(response: &TestResponse, vary: &[&str], cache_control: &[&str]) {
     assert_eq!(all(response, "vary"), vary, "{response:?}");
     assert_eq!(all(response, "cache-control"), cache_control, "{response:?}");
 }
@@ -49,7 +49,7 @@ async fn the_response_to_a_token_in_a_cookie_is_private_and_varies_with_it() {
     let cookie = format!("{COOKIE}={}", access_token(&harness).await);
     let response = harness.send(request("GET", &[("cookie", &cookie)])).await;
     assert_eq!(response.status, StatusCode::OK);
-    assert_told(&response, &["Cookie"], &["private"]);
+    assert_cache_headers(&response, &["Cookie"], &["private"]);
 }
 
 #[tokio::test]
@@ -58,26 +58,26 @@ async fn the_response_to_a_token_in_the_header_is_left_as_it_is() {
     let token = access_token(&harness).await;
     let (header, cookie) = (format!("Bearer {token}"), format!("{COOKIE}={token}"));
     let both = [("authorization", &*header), ("cookie", &cookie)];
-    assert_told(&harness.send(request("GET", &both)).await, &[], &[]);
+    assert_cache_headers(&harness.send(request("GET", &both)).await, &[], &[]);
     let bad = [("authorization", "Bearer"), ("cookie", &cookie)];
-    assert_told(&harness.send(request("GET", &bad)).await, &[], &["no-store"]);
-    // Where cookies are not looked at, they decide nothing.
+    assert_cache_headers(&harness.send(request("GET", &bad)).await, &[], &["no-store"]);
+    // If the layer does not read cookies, they do not affect the response.
     let harness = Harness::new();
     let response = harness.send(request("GET", &[("cookie", &cookie)])).await;
     assert_eq!(response.status, StatusCode::UNAUTHORIZED);
-    assert_told(&response, &[], &[]);
+    assert_cache_headers(&response, &[], &[]);
 }
 
 #[tokio::test]
-async fn a_response_that_lacks_the_cookie_varies_with_it() {
+async fn the_response_to_a_request_without_the_cookie_varies_with_it() {
     let harness = with_cookies();
     let missing = harness.send(request("GET", &[("cookie", "other=1")])).await;
     assert_eq!(missing.status, StatusCode::UNAUTHORIZED);
-    assert_told(&missing, &["Cookie"], &[]);
+    assert_cache_headers(&missing, &["Cookie"], &[]);
     let optional = harness.auth.clone().optional().layer(service_fn(echo));
     let anonymous = send_to(optional, request("GET", &[])).await;
     assert_eq!(anonymous.body, "anonymous");
-    assert_told(&anonymous, &["Cookie"], &[]);
+    assert_cache_headers(&anonymous, &["Cookie"], &[]);
 }
 
 #[tokio::test]
@@ -94,16 +94,20 @@ async fn a_refusal_that_a_cookie_caused_varies_with_it() {
     ] {
         let response = harness.send(request("POST", headers)).await;
         assert_eq!(response.status, status);
-        assert_told(&response, &["Cookie"], &["no-store"]);
-        // gRPC gets no body, and so no word from us about storing it.
+        assert_cache_headers(&response, &["Cookie"], &["no-store"]);
+        // A gRPC refusal has no body, so the layer does not forbid storing it.
         let headers = [headers, &[("content-type", "application/grpc")]].concat();
-        assert_told(&harness.send(request("POST", &headers)).await, &["Cookie"], &["private"]);
+        assert_cache_headers(
+            &harness.send(request("POST", &headers)).await,
+            &["Cookie"],
+            &["private"],
+        );
     }
 }
 
 /// A cookie gets the protection that RFC 9111 §3.5 gives to `Authorization`.
 #[tokio::test]
-async fn what_the_service_inside_says_is_kept_and_public_is_its_decision() {
+async fn headers_of_the_inner_service_are_kept_and_public_is_respected() {
     let harness = with_cookies();
     let cookie = format!("{COOKIE}={}", access_token(&harness).await);
     for (inner, vary, cache_control) in [
@@ -116,26 +120,26 @@ async fn what_the_service_inside_says_is_kept_and_public_is_its_decision() {
     ] {
         let response =
             call_answering(&harness.auth, request("GET", &[("cookie", &cookie)]), inner).await;
-        assert_told(&response, vary, cache_control);
+        assert_cache_headers(&response, vary, cache_control);
     }
 }
 
 #[tokio::test]
-async fn a_response_that_waited_for_the_store_is_told_the_same() {
+async fn a_response_that_waited_for_the_store_has_the_same_headers() {
     let mut harness = with_cookies();
     let cookie = format!("{COOKIE}={}", access_token(&harness).await);
     harness.sessions.revocations().ready().await;
     harness.auth = harness.auth.with_max_staleness(Duration::ZERO);
-    // The list is older than that now: the store is asked.
+    // The list is now stale, so the layer queries the store.
     harness.advance(1);
     let response = harness.send(request("GET", &[("cookie", &cookie)])).await;
     assert_eq!(response.status, StatusCode::OK);
-    assert_told(&response, &["Cookie"], &["private"]);
+    assert_cache_headers(&response, &["Cookie"], &["private"]);
 }
 
 /// RFC 6750 §2.3.
 #[tokio::test]
-async fn the_response_to_a_token_in_the_address_is_private() {
+async fn the_response_to_a_token_in_the_query_is_private() {
     let mut harness = Harness::new();
     harness.auth =
         harness.auth.with_source(TokenSource::authorization_header().dangerous_or_query());
@@ -144,5 +148,5 @@ async fn the_response_to_a_token_in_the_address_is_private() {
         format!("/?access_token={}", access_token(&harness).await).parse().unwrap();
     let response = harness.send(with_token).await;
     assert_eq!(response.status, StatusCode::OK);
-    assert_told(&response, &[], &["private"]);
+    assert_cache_headers(&response, &[], &["private"]);
 }

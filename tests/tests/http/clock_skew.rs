@@ -1,4 +1,4 @@
-//! Nodes whose clocks are apart.
+//! Nodes with different clocks.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,7 +41,7 @@ async fn granting(harness: &Harness, leeway: Duration) -> JwtAuthLayer<Profile> 
     JwtAuthLayer::for_sessions(&sessions)
 }
 
-/// A time claim of an access token, in seconds.
+/// Returns a time claim of an access token, in seconds.
 fn time(token: &str, claim: &str) -> i64 {
     decode(token, 1)[claim].as_i64().unwrap()
 }
@@ -64,7 +64,7 @@ async fn a_token_of_a_node_that_is_ahead_is_accepted_within_the_leeway_of_the_is
 }
 
 #[tokio::test]
-async fn a_verifier_of_an_issuer_grants_its_leeway_after_the_expiry_too() {
+async fn a_verifier_of_an_issuer_also_grants_its_leeway_after_the_expiry() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let verifier = |leeway| {
@@ -88,7 +88,7 @@ fn a_leeway_of_more_than_five_minutes_is_refused_at_build_time() {
     assert!(matches!(error, ConfigError::Duration { what: "leeway", .. }), "{error}");
 }
 
-/// The row's time of login comes from the other node's clock.
+/// The time of login in the row is from the other node's clock.
 #[tokio::test]
 async fn a_node_that_is_behind_accepts_what_it_refreshes_itself() {
     let harness = Harness::new();
@@ -99,14 +99,14 @@ async fn a_node_that_is_behind_accepts_what_it_refreshes_itself() {
     assert_eq!(time(&token, "auth_time"), START.unix_seconds());
     assert_eq!(harness.call(&token).await.status, StatusCode::OK);
 
-    // Once this node's clock has come past the login, the token names it as it was.
+    // After this node's clock has passed the login, the token has the original time.
     harness.advance(60);
     let later = harness.refresh(refreshed.cookie_value().unwrap()).await;
     assert_eq!(time(&later.access_token(), "auth_time"), (START + SKEW).unix_seconds());
 }
 
 #[tokio::test]
-async fn a_login_that_is_said_to_be_in_the_future_counts_as_now_for_good() {
+async fn a_login_time_in_the_future_counts_as_now_from_then_on() {
     let harness = Harness::new();
     let future = START + Duration::from_secs(3600);
     let who =

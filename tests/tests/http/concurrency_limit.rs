@@ -1,14 +1,13 @@
-//! The limit of requests that an endpoint works on at the same time.
+//! The limit of concurrent requests of an endpoint.
 
 use http::StatusCode;
 use tower_jwt_auth::LogoutService;
 use tower_jwt_auth_tests::harness::send_to;
 use tower_jwt_auth_tests::{Fault, Harness};
 
-// Refresh tokens that are sent over and over while their rows are locked must not keep anyone from logging out. One
-// token takes 256 places at most.
+// Repeated refreshes of locked rows must not prevent logouts. One token holds at most 256 permits.
 #[tokio::test(start_paused = true)]
-async fn a_logout_goes_through_while_refreshes_take_all_their_places() {
+async fn a_logout_succeeds_while_refreshes_hold_all_their_permits() {
     use tower::Service;
     let harness = Harness::new();
     harness.sessions.revocations().ready().await;
@@ -20,9 +19,10 @@ async fn a_logout_goes_through_while_refreshes_take_all_their_places() {
     let other = harness.sign_in().await;
     harness.store.fail("advance", Fault::Hang);
     let mut refresh = harness.refresh_service();
-    let places = greedy.iter().flat_map(|greedy| std::iter::repeat_n(greedy, 256));
-    let taken: Vec<_> =
-        places.map(|greedy| refresh.call(harness.with_cookie(greedy.refresh().as_str()))).collect();
+    let permits = greedy.iter().flat_map(|greedy| std::iter::repeat_n(greedy, 256));
+    let taken: Vec<_> = permits
+        .map(|greedy| refresh.call(harness.with_cookie(greedy.refresh().as_str())))
+        .collect();
     let begun = tokio::time::Instant::now();
     let surplus = send_to(refresh, harness.with_cookie(mine.refresh().as_str())).await;
     surplus.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
@@ -32,15 +32,15 @@ async fn a_logout_goes_through_while_refreshes_take_all_their_places() {
     let response = harness.logout_everywhere(other.refresh().as_str()).await;
     assert_eq!(response.status, StatusCode::NO_CONTENT);
     assert!(harness.sessions.list("alice", None).await.unwrap().sessions.is_empty());
-    assert_eq!(tokio::time::Instant::now(), begun, "nobody waited for the store");
+    assert_eq!(tokio::time::Instant::now(), begun, "no request waited for the store");
     for response in taken {
         assert_eq!(response.await.unwrap().status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 }
 
-// Logouts are bounded, too; one that has nothing to end needs no place.
+// Logouts are also limited. A logout without a session needs no permit.
 #[tokio::test(start_paused = true)]
-async fn a_logout_without_a_session_is_204_while_logouts_take_all_their_places() {
+async fn a_logout_without_a_session_is_204_while_logouts_hold_all_their_permits() {
     use tower::Service;
     let harness = Harness::new();
     harness.sessions.revocations().ready().await;
@@ -56,6 +56,6 @@ async fn a_logout_without_a_session_is_204_while_logouts_take_all_their_places()
     let garbage = send_to(logout, harness.with_cookie("garbage")).await;
     assert_eq!(garbage.status, StatusCode::NO_CONTENT);
     assert_eq!(harness.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
-    assert_eq!(tokio::time::Instant::now(), begun, "nobody waited for the store");
+    assert_eq!(tokio::time::Instant::now(), begun, "no request waited for the store");
     drop(taken);
 }

@@ -15,7 +15,7 @@ pub(crate) fn issuer() -> Issuer {
 }
 
 #[tokio::test]
-async fn what_cannot_be_meant_is_an_error_that_says_what_to_change() {
+async fn an_invalid_configuration_is_an_error_that_says_what_to_change() {
     let harness = Harness::new();
     let policy = |policy| harness.builder.clone().rotation(policy).build().map(|_| ());
     let day = Duration::from_secs(24 * 3600);
@@ -37,13 +37,13 @@ async fn what_cannot_be_meant_is_an_error_that_says_what_to_change() {
         RequireScopeLayer::new("a\"b").map(|_| ()),
     ];
     for error in errors {
-        let error = error.expect_err("it cannot be meant").to_string();
+        let error = error.expect_err("the configuration should be invalid").to_string();
         assert!(error.len() > 30, "{error}");
     }
 }
 
 #[test]
-fn names_and_times_that_cannot_be_meant_are_refused() {
+fn invalid_names_and_times_are_refused() {
     let key = || signing_key(Algorithm::HS256);
     let keys = || KeySet::new([verifying_key(Algorithm::HS256)]).unwrap();
     for bad in ["", "a\nb", "\0"] {

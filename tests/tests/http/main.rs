@@ -1,4 +1,4 @@
-//! The behaviour that a client sees over HTTP, by feature. The name of a test states the behaviour.
+//! The behaviour over HTTP, by feature. The name of a test states the behaviour.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod access_token;

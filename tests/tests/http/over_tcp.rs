@@ -1,4 +1,4 @@
-//! The same over TCP, with a real HTTP server and client: an axum application, and a bare hyper service.
+//! Tests over TCP with a real HTTP server and client: an axum application, and a bare hyper service.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ async fn login(State(harness): State<Harness>) -> impl IntoResponse {
     harness.sign_in().await.into_token_response(&harness.cookie)
 }
 
-/// The whole application of the README's first example, on a port of its own.
+/// The application of the README's first example, on its own port.
 async fn application(harness: &Harness) -> SocketAddr {
     let auth = harness.auth.clone();
     let scoped = RequireScopeLayer::new("read").unwrap();
@@ -63,7 +63,7 @@ impl Browser {
         self.client.get(format!("{}{path}", self.base)).bearer_auth(token)
     }
 
-    /// Posts with the cookie, and keeps the one that comes back.
+    /// Sends a POST request with the cookie, and keeps the cookie from the response.
     async fn post(&mut self, path: &str) -> (StatusCode, String) {
         let request = self.client.post(format!("{}{path}", self.base));
         let response = request.header("cookie", &self.cookie).send().await.unwrap();
@@ -80,7 +80,7 @@ fn access_token(body: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_main_job_runs_over_a_socket() {
+async fn the_application_of_the_readme_works_over_a_socket() {
     let harness = Harness::new();
     let mut browser = Browser::new(application(&harness).await);
     let (status, body) = browser.post("/login").await;
@@ -134,7 +134,7 @@ async fn two_hundred_refreshes_at_once_over_sockets_have_one_successor() {
 }
 
 #[tokio::test]
-async fn the_published_keys_verify_what_is_issued() {
+async fn the_published_keys_verify_issued_tokens() {
     use tower_jwt_auth::{KeySet, TrustedIssuer, Verifier};
     let harness = Harness::new();
     let browser = Browser::new(application(&harness).await);
@@ -163,10 +163,10 @@ async fn an_issuer_that_signs_with_a_secret_publishes_no_key() {
 }
 
 #[tokio::test]
-async fn a_bare_hyper_service_is_protected_too() {
+async fn a_bare_hyper_service_is_protected() {
     let harness = Harness::new();
     let inner = service_fn(async |request: Request<hyper::body::Incoming>| {
-        let user = request.extensions().get::<Identity>().expect("the layer puts it in");
+        let user = request.extensions().get::<Identity>().expect("the layer inserts the identity");
         Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(user.subject().to_owned())))
     });
     let service = TowerToHyperService::new(harness.auth.layer(inner));

@@ -16,7 +16,7 @@ pub(crate) fn assert_dead(response: &TestResponse) {
 }
 
 #[tokio::test]
-async fn a_revoked_access_token_is_dead_on_the_next_request_and_no_other_is() {
+async fn a_revoked_access_token_is_refused_on_the_next_request_and_no_other_is() {
     let harness = Harness::new();
     let (first, second) = (harness.sign_in().await, harness.sign_in().await);
     assert_eq!(harness.call(first.access().as_str()).await.status, StatusCode::OK);
@@ -32,9 +32,9 @@ async fn a_revoked_access_token_is_dead_on_the_next_request_and_no_other_is() {
     assert_eq!(harness.call(&refreshed.access_token()).await.status, StatusCode::OK);
 }
 
-// Revoked by `jti`, refused without a question to the store.
+// The token is revoked by its `jti` and refused without a store call.
 #[tokio::test]
-async fn a_revoked_refresh_token_is_dead_at_once() {
+async fn a_revoked_refresh_token_is_refused_at_once() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.sessions.revocations().ready().await;
@@ -53,7 +53,7 @@ async fn a_revoked_refresh_token_is_dead_at_once() {
     assert_eq!(harness.store.session_calls(), calls);
 }
 
-// Another node that follows the same log.
+// The other node follows the same log.
 #[tokio::test]
 async fn a_revocation_reaches_the_other_node() {
     let harness = Harness::new();
@@ -67,7 +67,7 @@ async fn a_revocation_reaches_the_other_node() {
 }
 
 #[tokio::test]
-async fn revoking_while_the_store_is_out_of_reach_is_an_error() {
+async fn revoking_while_the_store_is_unavailable_is_an_error() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.sessions.revocations().ready().await;
@@ -93,9 +93,9 @@ async fn revoking_while_the_store_is_out_of_reach_is_an_error() {
     assert_eq!(harness.logout(tokens.refresh().as_str()).await.status, StatusCode::NO_CONTENT);
 }
 
-// A list that is behind asks the store; a store that is unavailable is 503, not 401.
+// A stale list queries the store. An unavailable store is 503, not 401.
 #[tokio::test]
-async fn a_stale_list_asks_the_store_and_fails_closed() {
+async fn a_stale_list_queries_the_store_and_fails_closed() {
     let harness = Harness::new();
     let sibling = harness.another_node();
     let tokens = harness.sign_in().await;
@@ -103,7 +103,11 @@ async fn a_stale_list_asks_the_store_and_fails_closed() {
     harness.store.fail("read", Fault::Before);
     harness.store.fail("changed", Fault::Before);
     harness.advance(31);
-    assert_eq!(harness.call(tokens.access().as_str()).await.status, StatusCode::OK, "it was asked");
+    assert_eq!(
+        harness.call(tokens.access().as_str()).await.status,
+        StatusCode::OK,
+        "the store was queried"
+    );
     sibling.logout(tokens.refresh().as_str()).await;
     assert_dead(&harness.call(tokens.access().as_str()).await);
 
@@ -119,15 +123,19 @@ async fn a_stale_list_asks_the_store_and_fails_closed() {
     let service = brave.layer(tower::service_fn(tower_jwt_auth_tests::harness::echo));
     let bearer = format!("Bearer {}", other.access().as_str());
     let request = tower_jwt_auth_tests::harness::request("GET", &[("authorization", &bearer)]);
-    assert_eq!(send_to(service, request).await.status, StatusCode::OK, "by name only");
+    assert_eq!(
+        send_to(service, request).await.status,
+        StatusCode::OK,
+        "stale revocations are accepted only where configured"
+    );
 
     harness.store.heal();
     assert_eq!(harness.call(other.access().as_str()).await.status, StatusCode::OK);
 }
 
-// A configured life that was shortened since.
+// The configured access lifetime was shortened after the token was issued.
 #[tokio::test]
-async fn a_long_token_made_before_lifetimes_were_shortened_stays_dead() {
+async fn a_long_lived_token_from_before_lifetimes_were_shortened_stays_revoked() {
     use tower_jwt_auth::{Issuer, JwtAuthLayer, RefreshSecrets, Sessions};
     use tower_jwt_auth_tests::harness::REFRESH_SECRET;
     let harness = Harness::new();
@@ -158,9 +166,9 @@ async fn a_long_token_made_before_lifetimes_were_shortened_stays_dead() {
     }
 }
 
-// An acknowledged revocation also holds for tokens that name a session.
+// The revocation of a subject also applies to tokens of a session.
 #[tokio::test]
-async fn revoking_a_subject_reaches_tokens_that_name_a_session() {
+async fn revoking_a_subject_revokes_tokens_with_a_session_id() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let revocation = Revocation::Subject {
@@ -177,9 +185,9 @@ async fn revoking_a_subject_reaches_tokens_that_name_a_session() {
     assert_eq!(harness.call(later.access().as_str()).await.status, StatusCode::OK);
 }
 
-// A long-lived connection can ask again, for as long as it lives.
+// A long-lived connection can check again at any time.
 #[tokio::test]
-async fn an_identity_can_be_asked_after_its_request() {
+async fn the_revocation_of_an_identity_can_be_checked_after_its_request() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let verifier = Verifier::new(harness.sessions.issuer()).with_claims::<Profile>();
@@ -193,7 +201,7 @@ async fn an_identity_can_be_asked_after_its_request() {
     harness.advance(304);
     assert_eq!(list.status(&other).await.unwrap(), TokenStatus::Valid, "within the leeway");
     harness.store.fail("*", Fault::Before);
-    assert!(list.status(&other).await.is_err(), "what cannot be told is an error");
+    assert!(list.status(&other).await.is_err(), "an unknown status is an error");
     harness.advance(1);
     assert_eq!(list.status(&other).await.unwrap(), TokenStatus::Expired);
 }

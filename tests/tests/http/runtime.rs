@@ -16,9 +16,9 @@ fn sessions_outside_of_a_runtime_are_an_error() {
     assert_eq!(error, ConfigError::NoRuntime);
 }
 
-// The runtime that sessions were made in may be gone; the one that serves is there.
+// The runtime in which the sessions were created may have ended. The runtime of the server still runs.
 #[test]
-fn requests_are_worked_on_in_the_runtime_that_serves() {
+fn requests_run_on_the_runtime_of_the_server() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (first, second) = (runtime(), runtime());
     let (harness, token) = first.block_on(async {
@@ -29,7 +29,7 @@ fn requests_are_worked_on_in_the_runtime_that_serves() {
     let response = second.block_on(async {
         tokio::time::timeout(Duration::from_secs(10), harness.refresh(&token)).await
     });
-    assert_eq!(response.expect("an answer comes").status, StatusCode::OK);
+    assert_eq!(response.expect("the request should be answered").status, StatusCode::OK);
     drop(first);
     let response = second.block_on(async { harness.logout(&token).await });
     assert_eq!(response.status, StatusCode::NO_CONTENT);

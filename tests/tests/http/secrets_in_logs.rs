@@ -11,7 +11,7 @@ use tower_jwt_auth::{
 use tower_jwt_auth_tests::{Fault, Harness, log_capture};
 
 #[test]
-fn the_search_finds_what_it_is_to_find() {
+fn the_search_finds_secrets() {
     let token = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl";
     assert!(log_capture::contains_secret(&format!("a line with {token} in it")));
     assert!(log_capture::contains_secret(&format!("cookie: x={token}")));
@@ -21,7 +21,7 @@ fn the_search_finds_what_it_is_to_find() {
 }
 
 #[tokio::test]
-async fn logging_is_on_while_the_contract_runs() {
+async fn logging_is_enabled_during_the_tests() {
     let harness = Harness::new();
     harness.call("garbage").await;
     assert!(!log_capture::lines_containing("rejected a request").is_empty());
@@ -29,7 +29,7 @@ async fn logging_is_on_while_the_contract_runs() {
     assert!(!log_capture::lines_containing("a line at the lowest level").is_empty());
 }
 
-/// All that a token, key or secret could be recognised by, apart from the tokens themselves.
+/// The search covers all encodings of keys and secrets, besides the tokens themselves.
 #[tokio::test]
 async fn debug_and_display_show_no_secret() {
     let secret = b"a secret of sixty-four bytes, so that it will do for every HMAC.";
@@ -89,11 +89,11 @@ async fn errors_show_no_secret() {
     }
     let response = harness.call(tokens.refresh().as_str()).await;
     assert_eq!(response.status, StatusCode::UNAUTHORIZED);
-    let told = format!("{:?} {}", response.headers, String::from_utf8_lossy(&response.body));
-    assert!(!log_capture::contains_secret(&told), "{told}");
+    let shown = format!("{:?} {}", response.headers, String::from_utf8_lossy(&response.body));
+    assert!(!log_capture::contains_secret(&shown), "{shown}");
 }
 
-// Configuration errors name what is wrong, never the secret that is.
+// Configuration errors describe the problem and never show the secret.
 #[test]
 fn configuration_errors_show_no_secret() {
     let short = b"a secret too short";

@@ -7,7 +7,7 @@ use tower_jwt_auth::store::SessionStore;
 use tower_jwt_auth_tests::{Harness, Profile};
 
 #[tokio::test]
-async fn beyond_the_cap_the_oldest_session_ends() {
+async fn beyond_the_limit_the_oldest_session_ends() {
     let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::end_oldest(2)));
     let first = harness.sign_in().await;
     harness.advance(1);
@@ -26,7 +26,7 @@ async fn beyond_the_cap_the_oldest_session_ends() {
 }
 
 #[tokio::test]
-async fn beyond_the_cap_a_sign_in_is_refused_where_that_is_configured() {
+async fn beyond_the_limit_a_sign_in_is_refused_if_so_configured() {
     let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::reject_new(2)));
     let first = harness.sign_in().await;
     harness.advance(1);
@@ -40,9 +40,9 @@ async fn beyond_the_cap_a_sign_in_is_refused_where_that_is_configured() {
     assert!(harness.sessions.start(Harness::alice()).await.is_ok());
 }
 
-// The count is taken after the insert.
+// The store counts the sessions after the insert.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sign_ins_at_once_do_not_slip_below_the_cap() {
+async fn concurrent_sign_ins_do_not_exceed_the_limit() {
     let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::end_oldest(3)));
     let mut racing = Vec::new();
     for _ in 0..20 {
@@ -56,7 +56,7 @@ async fn sign_ins_at_once_do_not_slip_below_the_cap() {
 }
 
 #[tokio::test]
-async fn who_is_signed_out_by_the_limit_is_in_the_log() {
+async fn a_session_that_the_limit_ends_is_in_the_log() {
     let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::end_oldest(1)));
     let first = harness.sign_in().await;
     let _ = harness.sign_in().await;

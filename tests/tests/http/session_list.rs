@@ -7,7 +7,7 @@ use tower_jwt_auth_tests::Harness;
 use crate::revocation::assert_dead;
 
 #[tokio::test]
-async fn sessions_are_listed_and_ended_one_by_one_by_their_owner_only() {
+async fn sessions_are_listed_and_ended_by_their_owner_only() {
     let harness = Harness::new();
     let device = ClientInfo::default().with_user_agent("Browser/1").with_address("192.0.2.1");
     let first = harness.sign_in_as(Harness::alice().with_client_info(device.clone())).await;

@@ -1,4 +1,4 @@
-//! Sign-ins, and what they take from the request.
+//! Sign-ins, and the data that they read from the request.
 
 use http::StatusCode;
 use tower_jwt_auth::sessions::{ClientInfo, SessionError};
@@ -10,7 +10,7 @@ use crate::config_errors::issuer;
 use crate::revocation::assert_dead;
 
 #[tokio::test]
-async fn a_sign_in_with_its_request_ends_every_session_whose_cookie_came_along() {
+async fn a_sign_in_with_its_request_ends_the_session_of_every_cookie() {
     let harness = Harness::new();
     let (first, second) = (harness.sign_in().await, harness.sign_in().await);
     let elsewhere = harness.sign_in().await;
@@ -32,7 +32,7 @@ async fn a_sign_in_with_its_request_ends_every_session_whose_cookie_came_along()
 }
 
 #[tokio::test]
-async fn a_sign_in_with_its_request_notes_the_user_agent_and_keeps_the_address() {
+async fn a_sign_in_with_its_request_records_the_user_agent_and_keeps_the_address() {
     let known = ClientInfo::default().with_user_agent("unknown").with_address("192.0.2.7");
     for (headers, user_agent) in
         [(&[("user-agent", "Browser/1")][..], "Browser/1"), (&[], "unknown")]
@@ -48,9 +48,9 @@ async fn a_sign_in_with_its_request_notes_the_user_agent_and_keeps_the_address()
     }
 }
 
-// Signing in again on the same client leaves no orphan behind.
+// A repeated sign-in on the same client leaves no unused session behind.
 #[tokio::test]
-async fn a_sign_in_can_replace_the_session_whose_cookie_came_along() {
+async fn a_sign_in_can_replace_the_session_of_the_cookie() {
     let harness = Harness::new();
     let first = harness.sign_in().await;
     let second =
@@ -62,7 +62,7 @@ async fn a_sign_in_can_replace_the_session_whose_cookie_came_along() {
     assert_eq!(harness.call(third.access().as_str()).await.status, StatusCode::OK);
 }
 
-// What is issued is accepted: a sign-in whose tokens nobody would take is an error at once.
+// Issued tokens are accepted. A sign-in whose tokens would be refused fails at once.
 #[tokio::test]
 async fn claims_that_cannot_be_read_back_are_refused_at_sign_in() {
     use std::collections::BTreeMap;
@@ -98,7 +98,7 @@ async fn claims_that_cannot_be_read_back_are_refused_at_sign_in() {
 }
 
 #[tokio::test]
-async fn a_sign_in_that_the_store_did_not_take_leaves_nothing() {
+async fn a_sign_in_that_fails_in_the_store_leaves_nothing() {
     let harness = Harness::new();
     harness.store.fail("insert", Fault::Before);
     assert!(harness.sessions.start(Harness::alice()).await.is_err());

@@ -6,7 +6,7 @@ use http::StatusCode;
 use tower_jwt_auth::sessions::SessionError;
 use tower_jwt_auth_tests::{Fault, Harness};
 
-// Time is paused, and runs ahead while everything waits.
+// Time is paused, and advances while all tasks wait.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_is_503_like_one_that_fails() {
     let harness = Harness::new();
@@ -22,7 +22,7 @@ async fn a_store_that_hangs_is_503_like_one_that_fails() {
         tokio::time::timeout(patience, harness.logout(refresh)).await,
         tokio::time::timeout(patience, harness.logout_everywhere(refresh)).await,
     ] {
-        let response = response.expect("an answer comes");
+        let response = response.expect("the request should be answered");
         response.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
         assert_eq!(response.set_cookie(), None);
     }

@@ -18,35 +18,35 @@ fn harness_with(access_secret: &[u8]) -> Harness {
     Harness::with_key(SigningKey::from_secret(Algorithm::HS256, access_secret).unwrap())
 }
 
-/// The one that signs refresh tokens, derived from the secret, and the name of its key.
+/// Returns the signer of refresh tokens, derived from the secret, and the id of its key.
 fn refresh_signer() -> (TokenSigner, String) {
     let key = TokenSigner::hs256(&REFRESH_SECRET).signature("tower-jwt-auth refresh token v1");
     let name = key_id(&key);
     (TokenSigner::hs256(&key), name)
 }
 
-/// The name of a secret.
+/// Returns the key id of a secret.
 fn key_id(secret: &[u8]) -> String {
     encode(&TokenSigner::hs256(secret).signature("tower-jwt-auth key id v1")[..16])
 }
 
-/// The same header and claims, to be changed and signed again.
+/// Returns the header and claims of a token, to change and sign them again.
 fn builder_of(token: &str) -> TokenBuilder {
     TokenBuilder::of(decode(token, 0), decode(token, 1))
 }
 
-async fn assert_let_in(harness: &Harness, token: &str) {
+async fn assert_accepted(harness: &Harness, token: &str) {
     assert_eq!(harness.call(token).await.status, StatusCode::OK);
 }
 
-/// A layer that takes whatever claims the application may have, so that the kind alone is judged.
+/// Returns a layer that accepts any application claims, so that only the kind of the token matters.
 fn of_any_claims(harness: &Harness) -> JwtAuthLayer {
     let (sessions, clock) = (&harness.sessions, harness.clock.clone());
     JwtAuthLayer::new(Verifier::new(sessions.issuer()), sessions.revocations().clone())
         .with_clock(clock)
 }
 
-/// Refused at the protected service, whatever claims it asks for.
+/// Asserts that the protected service refuses the token, with any application claims, and returns the reason.
 async fn refused_at_protected(harness: &Harness, token: &str) -> TokenError {
     let response = harness.call(token).await;
     response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
@@ -58,31 +58,31 @@ async fn refused_at_protected(harness: &Harness, token: &str) -> TokenError {
     }
 }
 
-/// Refused at the endpoint for refresh tokens, without a word to the store and without taking the cookie away.
+/// Asserts that the refresh endpoint refuses the token without a store call and keeps the cookie.
 async fn assert_refused_at_refresh(harness: &Harness, token: &str) {
     let calls = harness.store.session_calls();
     let response = harness.refresh(token).await;
     response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
     assert_eq!(response.set_cookie(), None);
-    assert_eq!(harness.store.session_calls(), calls, "the store was asked");
+    assert_eq!(harness.store.session_calls(), calls, "the store was called");
 }
 
-/// Refused everywhere; and the session that it would be of goes on.
+/// Asserts that both services refuse the token and that its session continues.
 async fn assert_refused_at_both(harness: &Harness, token: &str, tokens: &Tokens) {
     refused_at_protected(harness, token).await;
     assert_refused_at_refresh(harness, token).await;
     let calls = harness.store.session_calls();
     assert_eq!(harness.logout(token).await.status, StatusCode::NO_CONTENT);
     assert_eq!(harness.logout_everywhere(token).await.status, StatusCode::UNAUTHORIZED);
-    assert_eq!(harness.store.session_calls(), calls, "the store was asked");
-    assert_let_in(harness, tokens.access().as_str()).await;
+    assert_eq!(harness.store.session_calls(), calls, "the store was called");
+    assert_accepted(harness, tokens.access().as_str()).await;
 }
 
 #[tokio::test]
 async fn a_refresh_token_is_refused_at_a_protected_route() {
     for harness in [Harness::new(), harness_with(&ACCESS_SECRET), harness_with(&REFRESH_SECRET)] {
         let tokens = harness.sign_in().await;
-        assert_let_in(&harness, tokens.access().as_str()).await;
+        assert_accepted(&harness, tokens.access().as_str()).await;
         let refresh = tokens.refresh().as_str();
         assert_eq!(refused_at_protected(&harness, refresh).await, TokenError::Type);
         assert_eq!(harness.refresh(refresh).await.status, StatusCode::OK);
@@ -90,15 +90,15 @@ async fn a_refresh_token_is_refused_at_a_protected_route() {
 }
 
 #[tokio::test]
-async fn an_access_token_is_refused_at_the_refresh_endpoint_and_the_store_is_not_asked() {
+async fn an_access_token_is_refused_at_the_refresh_endpoint_without_a_store_call() {
     for harness in [Harness::new(), harness_with(&ACCESS_SECRET), harness_with(&REFRESH_SECRET)] {
         let tokens = harness.sign_in().await;
         assert_refused_at_refresh(&harness, tokens.access().as_str()).await;
         let calls = harness.store.session_calls();
         harness.logout(tokens.access().as_str()).await;
         harness.logout_everywhere(tokens.access().as_str()).await;
-        assert_eq!(harness.store.session_calls(), calls, "the store was asked");
-        assert_let_in(&harness, tokens.access().as_str()).await;
+        assert_eq!(harness.store.session_calls(), calls, "the store was called");
+        assert_accepted(&harness, tokens.access().as_str()).await;
         assert_eq!(harness.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
     }
 }
@@ -110,8 +110,8 @@ async fn a_token_of_unknown_kind_is_refused_at_both() {
         let tokens = harness.sign_in().await;
         let (access, refresh) =
             (builder_of(tokens.access().as_str()), builder_of(tokens.refresh().as_str()));
-        // Signed again they are as good as before.
-        assert_let_in(&harness, &access.sign(&TokenSigner::hs256(&secret))).await;
+        // The unchanged tokens are accepted after they are signed again.
+        assert_accepted(&harness, &access.sign(&TokenSigner::hs256(&secret))).await;
         let (signer, _) = refresh_signer();
         assert_eq!(harness.refresh(&refresh.sign(&signer)).await.status, StatusCode::OK);
         for typ in UNKNOWN_TYPES {
@@ -129,7 +129,7 @@ async fn a_token_of_unknown_kind_is_refused_at_both() {
 }
 
 #[tokio::test]
-async fn a_kind_is_not_changed_by_its_type_alone() {
+async fn a_different_typ_alone_does_not_change_the_kind_of_a_token() {
     for secret in [ACCESS_SECRET, REFRESH_SECRET] {
         let harness = harness_with(&secret);
         let tokens = harness.sign_in().await;
@@ -159,7 +159,7 @@ async fn a_refresh_token_that_the_access_key_signed_is_refused_at_both() {
         let nameless = refresh.clone().without_header("kid");
         assert_refused_at_both(&harness, &nameless.sign(&wrong), &tokens).await;
         assert_refused_at_both(&harness, &nameless.sign(&right), &tokens).await;
-        // All but the key was right.
+        // Only the key was wrong.
         assert_eq!(harness.refresh(&refresh.sign(&right)).await.status, StatusCode::OK);
     }
 }
@@ -188,7 +188,7 @@ async fn an_access_token_that_the_refresh_secret_or_its_derived_key_signed_is_re
         refused_at_protected(&harness, &nameless.sign(&derived)).await,
         TokenError::Signature
     );
-    assert_let_in(&harness, &nameless.sign(&TokenSigner::hs256(&ACCESS_SECRET))).await;
+    assert_accepted(&harness, &nameless.sign(&TokenSigner::hs256(&ACCESS_SECRET))).await;
 }
 
 #[tokio::test]
@@ -212,7 +212,7 @@ async fn with_one_secret_for_both_the_kinds_are_still_signed_with_different_keys
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_has_the_claims_of_an_access_token_too_is_neither() {
+async fn a_refresh_token_with_the_claims_of_an_access_token_is_refused_at_both() {
     let harness = harness_with(&REFRESH_SECRET);
     let tokens = harness.sign_in().await;
     let (derived, _) = refresh_signer();
@@ -225,15 +225,15 @@ async fn a_refresh_token_that_has_the_claims_of_an_access_token_too_is_neither()
         assert_refused_at_both(&harness, &both.clone().header("typ", typ).sign(&derived), &tokens)
             .await;
     }
-    // As a protected service would take it, but for its key.
+    // A protected service would accept the token if the key were right.
     let named = both.header("typ", "at+jwt").header("kid", harness.key.key_id());
     let error = refused_at_protected(&harness, &named.sign(&derived)).await;
     assert_eq!(error, TokenError::Signature);
-    assert_let_in(&harness, &named.sign(&TokenSigner::hs256(&REFRESH_SECRET))).await;
+    assert_accepted(&harness, &named.sign(&TokenSigner::hs256(&REFRESH_SECRET))).await;
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_judged_as_strictly_as_an_access_token() {
+async fn a_refresh_token_is_checked_as_strictly_as_an_access_token() {
     let harness = harness_with(&ACCESS_SECRET);
     let tokens = harness.sign_in().await;
     let refresh = builder_of(tokens.refresh().as_str());

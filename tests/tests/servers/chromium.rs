@@ -7,7 +7,7 @@ use tower_jwt_auth_tests::servers::Chromium;
 
 use crate::{TIMEOUT, is_alive, sh};
 
-/// A browser that has been started: its process, and where its debugger listens.
+/// A running browser: its process, and the address of its debugger.
 pub(crate) fn browser(chromium: &Chromium) -> (u32, SocketAddr) {
     let options = json!({
         "binary": chromium.browser(),
@@ -28,7 +28,7 @@ pub(crate) fn browser(chromium: &Chromium) -> (u32, SocketAddr) {
     (u32::try_from(pid).unwrap(), (Ipv4Addr::LOCALHOST, port).into())
 }
 
-/// The processes that have all of these words in their command (where there is `/proc`).
+/// Returns the processes whose command contains all of these words, on systems with `/proc`.
 fn processes(words: &[&str]) -> Vec<String> {
     let is_one = |process: &PathBuf| {
         let command = fs::read(process.join("cmdline")).unwrap_or_default();
@@ -40,7 +40,7 @@ fn processes(words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn a_driver_takes_its_browsers_and_their_profiles_along() {
+fn dropping_a_driver_ends_its_browsers_and_removes_their_profiles() {
     let Some(chromium) = Chromium::start() else { return };
     let [one, other] = [browser(&chromium), browser(&chromium)];
     assert_ne!(one, other);
@@ -48,10 +48,10 @@ fn a_driver_takes_its_browsers_and_their_profiles_along() {
         assert!(is_alive(pid) && TcpStream::connect(debugger).is_ok(), "{pid} {debugger}");
     }
     let (driver, directory) = (chromium.pid(), chromium.dir().parent().unwrap().to_owned());
-    // What stands still does not notice that the browser which forked it is gone.
+    // A paused process does not notice that the browser that forked it has ended.
     let name = directory.display().to_string();
     for process in processes(&[&name, "--type="]) {
-        // It may just have ended.
+        // The process may have just ended.
         sh(&format!("kill -STOP {process}"));
     }
     drop(chromium);

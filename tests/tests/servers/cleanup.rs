@@ -12,7 +12,7 @@ use tower_jwt_auth_tests::util::becomes_true;
 use crate::chromium::browser;
 use crate::{TIMEOUT, sh};
 
-/// Set for the process that is going to be killed.
+/// The environment variable of the process that is going to be killed.
 const ROLE: &str = "TOWER_JWT_AUTH_TESTS_HOLDS_SERVERS";
 
 #[test]
@@ -25,7 +25,7 @@ fn no_server_outlives_a_test_process_that_is_killed() {
     for (address, data) in &servers {
         assert!(TcpStream::connect(address).is_ok() && data.exists(), "{address} {data:?}");
     }
-    // As test runners do: its whole group.
+    // Test runners also kill the whole process group.
     assert!(sh(&format!("kill -KILL -{}", holder.0.id())));
     holder.0.wait().unwrap();
     for (address, data) in servers {
@@ -35,7 +35,7 @@ fn no_server_outlives_a_test_process_that_is_killed() {
     }
 }
 
-/// Starts one of each kind, shared ones and one that stands still, tells where, and waits to be killed.
+/// Starts a server of each kind, shared ones and a paused one, prints their addresses, and waits to be killed.
 fn hold() -> ! {
     let mut still = Redis::start(&[]);
     if let Some(still) = &mut still {
@@ -56,7 +56,7 @@ fn hold() -> ! {
     panic!("nobody killed this process");
 }
 
-/// A copy of this test's process that has servers.
+/// A copy of this test's process with servers.
 struct Holder(Child);
 
 impl Holder {
@@ -67,7 +67,7 @@ impl Holder {
         Self(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap())
     }
 
-    /// Where its servers listen and keep their files.
+    /// Returns the addresses and directories of its servers.
     fn servers(&mut self) -> Vec<(SocketAddr, PathBuf)> {
         let lines = BufReader::new(self.0.stdout.take().unwrap()).lines();
         let (sender, received) = mpsc::channel();

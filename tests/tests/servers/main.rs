@@ -1,4 +1,4 @@
-//! The servers and the proxy that other tests rely on.
+//! Tests of the servers and the proxy that other tests use.
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -14,9 +14,9 @@ mod proxy;
 mod redis;
 mod skipping;
 
-/// How long something may take that is expected.
+/// The time within which an expected event must happen.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// How long something is watched for that must not come.
+/// The time for which an unexpected event must not happen.
 const SILENCE: Duration = Duration::from_millis(300);
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -29,13 +29,13 @@ fn sh(command: &str) -> bool {
     Command::new("sh").args(["-c", command]).stderr(Stdio::null()).status().unwrap().success()
 }
 
-/// Not so when it is only not yet waited for.
+/// Returns whether the process runs. A zombie does not run.
 fn is_alive(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     sh(&format!("kill -0 {pid}")) && !status.contains("State:\tZ")
 }
 
-/// Sends this and reads as much as is expected.
+/// Sends a request and reads as many bytes as expected.
 fn exchange(stream: &mut TcpStream, sent: &[u8], expected: &[u8]) {
     stream.write_all(sent).unwrap();
     expect(stream, expected);

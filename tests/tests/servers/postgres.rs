@@ -17,7 +17,7 @@ fn every_test_has_an_empty_database_of_its_own() {
 }
 
 #[test]
-fn settings_are_taken_and_writes_are_safe_unless_they_say_otherwise() {
+fn settings_apply_and_writes_are_durable_by_default() {
     let Some(postgres) = Postgres::start_with(&[("cluster_name", "it's")]) else { return };
     let show = |setting| postgres.psql(&postgres.url(), &format!("SHOW {setting}"));
     assert_eq!(show("cluster_name"), "it's");
@@ -26,7 +26,7 @@ fn settings_are_taken_and_writes_are_safe_unless_they_say_otherwise() {
 }
 
 #[test]
-fn what_was_written_before_a_crash_is_there_afterwards() {
+fn writes_survive_a_crash() {
     let Some(mut postgres) = Postgres::start() else { return };
     let database = postgres.new_database();
     postgres.psql(&database, "CREATE TABLE notes (note text); INSERT INTO notes VALUES ('a')");
@@ -43,14 +43,14 @@ fn what_was_written_before_a_crash_is_there_afterwards() {
 }
 
 #[test]
-fn a_crash_takes_all_its_processes_along() {
+fn a_crash_ends_all_its_processes() {
     let Some(mut postgres) = Postgres::start() else { return };
     let mut client = start_up(postgres.address());
     expect(&mut client, b"R");
     let processes = postgres.psql(&postgres.url(), "SELECT pid FROM pg_stat_activity");
     let processes: Vec<_> = processes.lines().map(|pid| pid.parse().unwrap()).collect();
     assert!(processes.len() > 2, "{processes:?}");
-    // Otherwise most of them would notice by themselves that the first one has gone.
+    // A running child process would end by itself when it notices the end of the first one.
     postgres.pause();
     postgres.kill();
     let left: Vec<_> = processes.into_iter().filter(|pid| is_alive(*pid)).collect();
@@ -58,7 +58,7 @@ fn a_crash_takes_all_its_processes_along() {
 }
 
 #[test]
-fn it_does_not_answer_while_it_stands_still_and_does_again() {
+fn it_does_not_answer_while_paused_and_answers_afterwards() {
     let Some(mut postgres) = Postgres::start() else { return };
     let mut before = start_up(postgres.address());
     let mut answer = [0; 4096];
@@ -82,7 +82,7 @@ fn it_does_not_answer_while_it_stands_still_and_does_again() {
 }
 
 #[test]
-fn it_can_be_ended_while_it_stands_still() {
+fn it_can_be_killed_while_paused() {
     let Some(mut postgres) = Postgres::start() else { return };
     postgres.pause();
     postgres.stop();
@@ -94,7 +94,7 @@ fn it_can_be_ended_while_it_stands_still() {
     assert!(!data.parent().unwrap().exists());
 }
 
-/// A connection that has asked for the maintenance database.
+/// Opens a connection that has requested the maintenance database.
 fn start_up(address: SocketAddr) -> TcpStream {
     let parameters = b"\0\x03\0\0user\0postgres\0database\0postgres\0\0";
     let mut stream = connect(address);

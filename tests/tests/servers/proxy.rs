@@ -8,7 +8,7 @@ use tower_jwt_auth_tests::util::becomes_true;
 
 use crate::{SILENCE, TIMEOUT, assert_silent, connect, exchange, expect};
 
-/// Answers every byte by two, the second one a little later.
+/// Answers every byte with two bytes, the second one a little later.
 fn doubling() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -43,7 +43,7 @@ fn it_counts_answered_requests_not_packets() {
 }
 
 #[test]
-fn cut_it_closes_connections_and_refuses_new_ones_until_it_is_mended() {
+fn while_cut_it_closes_connections_and_refuses_new_ones() {
     let proxy = Proxy::start(doubling());
     let mut client = connect(proxy.address());
     exchange(&mut client, b"a", b"aa");
@@ -57,7 +57,7 @@ fn cut_it_closes_connections_and_refuses_new_ones_until_it_is_mended() {
 }
 
 #[test]
-fn frozen_it_takes_connections_but_forwards_nothing_until_it_is_mended() {
+fn while_frozen_it_accepts_connections_and_forwards_nothing() {
     let proxy = Proxy::start(doubling());
     let mut old = connect(proxy.address());
     exchange(&mut old, b"a", b"aa");
@@ -87,7 +87,7 @@ fn large_answers_arrive_whole() {
     });
     let mut client = connect(proxy.address());
     client.write_all(b"a").unwrap();
-    // Until all buffers on the way are full, and writes are cut short.
+    // Send until all buffers on the way are full and writes are partial.
     thread::sleep(SILENCE);
     let mut received = Vec::new();
     client.read_to_end(&mut received).unwrap();
@@ -113,7 +113,7 @@ async fn it_may_be_used_on_a_runtime_of_one_thread() {
 }
 
 #[test]
-fn it_ends_its_connections_with_itself() {
+fn dropping_it_closes_its_connections() {
     let proxy = Proxy::start(doubling());
     let address = proxy.address();
     let mut client = connect(address);

@@ -10,7 +10,7 @@ use crate::{assert_silent, connect, exchange, expect};
 const DURABLE: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
 
 #[test]
-fn it_answers_and_keeps_nothing_unless_it_is_told_to() {
+fn it_answers_and_persists_nothing_by_default() {
     let Some(redis) = servers::redis() else { return };
     assert_eq!(redis.cli(&["ping"]), "PONG");
     assert_eq!(redis.url(), format!("redis://127.0.0.1:{}/", redis.port()));
@@ -27,7 +27,7 @@ fn a_command_that_fails_ends_the_test() {
 }
 
 #[test]
-fn what_was_written_before_a_crash_is_there_afterwards() {
+fn writes_survive_a_crash() {
     let Some(mut redis) = Redis::start(&DURABLE) else { return };
     redis.cli(&["set", "note", "a"]);
     let before = redis.pid();
@@ -44,7 +44,7 @@ fn what_was_written_before_a_crash_is_there_afterwards() {
 }
 
 #[test]
-fn it_does_not_answer_while_it_stands_still_and_does_again() {
+fn it_does_not_answer_while_paused_and_answers_afterwards() {
     let Some(mut redis) = Redis::start(&[]) else { return };
     let mut client = connect(redis.address());
     exchange(&mut client, b"PING\r\n", b"+PONG\r\n");
@@ -73,7 +73,7 @@ fn it_starts_again_as_soon_as_its_port_is_free() {
 }
 
 #[test]
-fn one_that_does_not_start_says_why() {
+fn a_server_that_does_not_start_reports_why() {
     let options = ["--maxmemory-policy", "nonsense"];
     let Some(started) = std::panic::catch_unwind(|| Redis::start(&options)).transpose() else {
         return;
@@ -83,7 +83,7 @@ fn one_that_does_not_start_says_why() {
 }
 
 #[test]
-fn it_can_be_ended_while_it_stands_still() {
+fn it_can_be_killed_while_paused() {
     let Some(mut redis) = Redis::start(&[]) else { return };
     redis.pause();
     redis.stop();
@@ -96,7 +96,7 @@ fn it_can_be_ended_while_it_stands_still() {
 }
 
 #[test]
-fn a_cluster_of_one_a_replica_and_one_with_a_password_start_too() {
+fn a_cluster_node_a_replica_and_a_server_with_a_password_can_start() {
     let Some(cluster) = Redis::start(&["--cluster-enabled", "yes"]) else { return };
     cluster.cli(&["cluster", "addslotsrange", "0", "16383"]);
     let state = || cluster.cli(&["cluster", "info"]);

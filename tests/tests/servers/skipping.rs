@@ -2,17 +2,17 @@ use std::process::Command;
 
 use tower_jwt_auth_tests::servers::{self, Redis};
 
-/// Set for the process that finds no server.
+/// The environment variable of the process that finds no server.
 const ROLE: &str = "TOWER_JWT_AUTH_TESTS_FINDS_NO_SERVERS";
 const REQUIRED: &str = "TOWER_JWT_AUTH_REQUIRE_SERVERS";
 
 #[test]
-fn a_missing_server_is_loud_once_and_an_error_where_it_is_required() {
+fn a_missing_server_is_reported_once_and_is_an_error_if_required() {
     if std::env::var_os(ROLE).is_some() {
         assert!(Redis::start(&[]).is_none() && servers::redis().is_none());
         return;
     }
-    let name = "skipping::a_missing_server_is_loud_once_and_an_error_where_it_is_required";
+    let name = "skipping::a_missing_server_is_reported_once_and_is_an_error_if_required";
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", name]).env(ROLE, "yes").env("PATH", "/nonexistent");
 

@@ -1,4 +1,4 @@
-//! Several nodes on one store, as the library sees them.
+//! Several nodes of an application that share one database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use tower_jwt_auth_tests::{AUDIENCE, ISSUER, servers};
 use crate::sqlite::new_path;
 use crate::support::{HOUR, read};
 
-/// A store that several nodes open, each for itself.
+/// A database in which each node opens its own store.
 enum Database {
     Sqlite(std::path::PathBuf),
     Postgres(String),
@@ -25,11 +25,11 @@ enum Database {
 }
 
 impl Database {
-    /// One of each kind that there is.
+    /// Creates a database on each engine that is installed.
     fn all() -> Vec<Self> {
         let postgres = servers::postgres().map(|server| Self::Postgres(server.new_database()));
         let redis = servers::Redis::start(&[]);
-        // It lives as long as the tests: there is one of them.
+        // The server runs until the test process ends.
         let redis = redis.map(|server| Self::Redis(Box::leak(Box::new(server)).url()));
         [Some(Self::Sqlite(new_path())), postgres, redis].into_iter().flatten().collect()
     }
@@ -72,7 +72,7 @@ impl Node {
 }
 
 #[tokio::test]
-async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifetimes() {
+async fn a_long_lived_token_stays_revoked_although_the_node_that_ended_it_has_shorter_lifetimes() {
     let key = SigningKey::generate().unwrap();
     for database in Database::all() {
         let old = Node::start(&database, &key, HOUR).await;
@@ -81,10 +81,10 @@ async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifet
         let signed_in = old.sessions.start(who).await.unwrap();
         let long = signed_in.access().as_str();
         assert!(old.accepts(long).await && new.accepts(long).await);
-        // The short token does not take the place of the long one in what the row remembers.
+        // The row still remembers the expiry of the long-lived token, not that of the short one.
         let refreshed = new.sessions.refresh(signed_in.refresh().as_str()).await.unwrap();
         assert!(new.sessions.end_presented(refreshed.refresh().as_str()).await.unwrap());
-        assert!(!new.accepts(long).await, "at once on the node that ended it");
+        assert!(!new.accepts(long).await, "the node that ended it refuses it at once");
         until("the other node refuses it", async || !old.accepts(long).await).await;
 
         let (log, _) = read(&new.store, None).await;
@@ -93,17 +93,20 @@ async fn a_long_token_stays_dead_though_the_node_that_ended_it_has_shorter_lifet
             .find(|entry| entry.target().2 == signed_in.refresh().session_id().to_string());
         let exp = tower_jwt_auth_core::Timestamp::from(std::time::SystemTime::now()) + HOUR;
         let until = entry.map(Revocation::until).unwrap();
-        assert!(exp.since(until) < Duration::from_secs(60), "as long as the long token lives");
-        // What is purged is what nobody can need, whatever this node's lifetimes are.
+        assert!(
+            exp.since(until) < Duration::from_secs(60),
+            "the entry lasts as long as the long-lived token"
+        );
+        // Purging keeps the entries that another node needs, whatever lifetimes this node has.
         new.store.purge_log(Duration::from_secs(600), 1000).await.unwrap();
         new.store.purge_sessions(Duration::from_secs(600), 1000).await.unwrap();
         let late = Node::start(&database, &key, Duration::from_secs(30)).await;
-        assert!(!late.accepts(long).await, "a node that starts later has read it");
+        assert!(!late.accepts(long).await, "a node that starts later reads the entry");
     }
 }
 
 #[tokio::test]
-async fn what_one_node_revokes_the_others_refuse_and_a_verifier_that_only_follows_too() {
+async fn a_revocation_by_one_node_reaches_the_others_and_a_verifier() {
     let key = SigningKey::generate().unwrap();
     for database in Database::all() {
         let one = Node::start(&database, &key, HOUR).await;
@@ -129,14 +132,14 @@ async fn what_one_node_revokes_the_others_refuse_and_a_verifier_that_only_follow
     }
 }
 
-/// What a node that dies leaves in the log is its last heartbeat, which is purged in time.
+/// A node that dies leaves its last heartbeat in the log.
 #[tokio::test]
 async fn heartbeats_of_nodes_that_are_gone_are_purged() {
     let key = SigningKey::generate().unwrap();
     for database in Database::all() {
         drop(Node::start(&database, &key, HOUR).await);
         let store = database.open().await;
-        until("the heartbeat is gone", async || {
+        until("the heartbeat is purged", async || {
             while store.purge_log(Duration::ZERO, 100).await.unwrap() > 0 {}
             let page = store.read(None, 100).await.unwrap();
             matches!(page, LogPage::Entries { entries, .. } if entries.is_empty())

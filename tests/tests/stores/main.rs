@@ -1,4 +1,4 @@
-//! The stores on real engines: the conformance suite, and what is peculiar to each engine.
+//! The stores on real engines: the conformance suite, and tests of behaviour that is specific to an engine.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod fleet;

@@ -11,7 +11,7 @@ use tower_jwt_auth_core::{MemoryStore, SessionStore};
 use tower_jwt_auth_sqlx::PostgresStore;
 use tower_jwt_auth_tests::servers;
 
-/// A store in a database of its own, and its URL; none where there is no server, which has been said.
+/// Creates a database and returns a store in it and its URL. Returns `None` if PostgreSQL is not installed.
 async fn new_store() -> Option<(PostgresStore, String)> {
     let url = servers::postgres()?.new_database();
     Some((PostgresStore::connect(&url).await.unwrap(), url))
@@ -37,7 +37,7 @@ mod conformance {
     });
 }
 
-/// Where the database has another isolation level than the store counts on, unless told otherwise.
+/// The suite in a database whose default isolation level is not the one that the store requires.
 mod conformance_under_serializable {
     use super::*;
 

@@ -16,15 +16,15 @@ use tower_jwt_auth_tests::util::becomes_true;
 
 const ANY: SessionLimit = SessionLimit::none();
 
-/// A store on a server, and what all its keys begin with.
+/// A store on a server, and the prefix of all its keys.
 struct Workspace {
     store: RedisStore,
     root: String,
 }
 
 impl Workspace {
-    /// Under a prefix that no other test uses, on the shared server; none where there is no server, which has
-    /// been said.
+    /// Creates a store on the shared server with a prefix that no other test uses. Returns `None` if Redis is not
+    /// installed.
     async fn new() -> Option<(Self, &'static Redis)> {
         let server = servers::redis()?;
         Some((Self::at(&server.url()).await, server))
@@ -41,7 +41,7 @@ impl Workspace {
         Self { store, root: format!("{{{prefix}}}:") }
     }
 
-    /// Another node on the same data.
+    /// Connects another node to the same data.
     async fn another_node(&self, url: &str) -> RedisStore {
         let prefix = self.root.trim_matches(['{', '}', ':']);
         let options = RedisOptions::default().with_prefix(prefix).unwrap();
@@ -52,7 +52,7 @@ impl Workspace {
         format!("{}{name}", self.root)
     }
 
-    /// The names of all keys that there are, without what they begin with.
+    /// Returns the names of all keys, without the prefix.
     fn keys(&self, server: &Redis) -> Vec<String> {
         let all = server.cli(&["keys", &format!("{}*", self.root)]);
         let names = all.lines().filter_map(|key| key.strip_prefix(&self.root));
@@ -62,23 +62,23 @@ impl Workspace {
     }
 }
 
-/// A server that writes everything to its disk before it answers.
+/// Starts a server that syncs each write to the disk before it answers.
 fn durable_server() -> Option<Redis> {
     Redis::start(&["--appendonly", "yes", "--appendfsync", "always"])
 }
 
-/// Waits until a line of this section of the server's `INFO` is the expected one.
-fn wait_for_info(server: &Redis, section: &str, is_it: impl Fn(&str) -> bool) {
+/// Waits until a section of the server's `INFO` contains an expected line.
+fn wait_for_info(server: &Redis, section: &str, is_expected: impl Fn(&str) -> bool) {
     let info = || server.cli(&["info", section]);
-    assert!(becomes_true(|| info().lines().any(|line| is_it(line.trim_end()))), "{}", info());
+    assert!(becomes_true(|| info().lines().any(|line| is_expected(line.trim_end()))), "{}", info());
 }
 
 fn follow(replica: &Redis, primary: &Redis) {
-    // It waits for more of them otherwise.
+    // By default the primary waits for more replicas before it synchronizes.
     primary.cli(&["config", "set", "repl-diskless-sync-delay", "0"]);
     replica.cli(&["replicaof", "127.0.0.1", &primary.port().to_string()]);
     wait_for_info(replica, "replication", |line| line == "master_link_status:up");
-    // The primary sends it nothing before its first sign of life.
+    // The primary sends nothing before the first acknowledgement of the replica.
     primary.cli(&["set", "something", "to send"]);
     let port = format!(",port={},state=online,", replica.port());
     let is_there = |line: &str| line.contains(&port) && !line.contains(",offset=0,");
@@ -102,11 +102,11 @@ mod conformance {
     });
 }
 
-/// On a node of a cluster, which refuses scripts that reach beyond one slot.
+/// The suite on a node of a cluster, which rejects scripts that use more than one slot.
 mod conformance_in_a_cluster {
     use super::*;
 
-    /// One that has all slots.
+    /// Returns a cluster of one node that has all slots.
     fn server() -> Option<&'static Redis> {
         static SERVER: OnceLock<Option<Redis>> = OnceLock::new();
         SERVER.get_or_init(start).as_ref()
@@ -116,7 +116,7 @@ mod conformance_in_a_cluster {
         let server = Redis::start(&["--cluster-enabled", "yes"])?;
         server.cli(&["cluster", "addslotsrange", "0", "16383"]);
         let is_up = || server.cli(&["cluster", "info"]).contains("cluster_state:ok");
-        assert!(becomes_true(is_up), "the cluster does not come up");
+        assert!(becomes_true(is_up), "the cluster does not start");
         Some(server)
     }
 

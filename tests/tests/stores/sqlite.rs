@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use tower_jwt_auth_core::TokenId;
 use tower_jwt_auth_sqlx::SqliteStore;
 
-/// A directory of this process's own.
+/// Returns a directory for this process.
 fn directory() -> &'static PathBuf {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| {
@@ -21,7 +21,7 @@ fn directory() -> &'static PathBuf {
     })
 }
 
-/// A path at which there is no file.
+/// Returns a path without a file.
 pub(crate) fn new_path() -> PathBuf {
     directory().join(format!("{}.db", TokenId::random().unwrap()))
 }

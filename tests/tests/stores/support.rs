@@ -1,4 +1,4 @@
-//! What the tests of single engines share.
+//! Helpers that the tests of the engines share.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use tower_jwt_auth_core::{
 };
 
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-/// Whose sessions these are.
+/// The issuer of all sessions.
 pub(crate) const ISSUER: &str = "https://issuer.example";
 pub(crate) const HASH: SecretHash = SecretHash::from_bytes([7; 32]);
 
-/// A session of this subject that is good for a day.
+/// Returns a session of this subject that lasts for a day.
 pub(crate) fn session(subject: &str) -> Session {
     let now = Timestamp::from(std::time::SystemTime::now());
     Session::from_record(SessionRecord {
@@ -38,7 +38,7 @@ pub(crate) fn session(subject: &str) -> Session {
     })
 }
 
-/// The next step of this session.
+/// Returns the request that advances this session.
 pub(crate) fn step(session: &Session) -> AdvanceRequest {
     AdvanceRequest {
         id: session.id(),
@@ -50,7 +50,7 @@ pub(crate) fn step(session: &Session) -> AdvanceRequest {
     }
 }
 
-/// A revocation that no other test writes.
+/// Returns a revocation that no other test writes.
 pub(crate) fn revocation() -> Revocation {
     Revocation::Token {
         issuer: "https://issuer.example".into(),
@@ -59,14 +59,14 @@ pub(crate) fn revocation() -> Revocation {
     }
 }
 
-/// Appends a revocation.
+/// Appends a new revocation and returns it.
 pub(crate) async fn revoke(log: &impl RevocationLog) -> Revocation {
     let revocation = revocation();
     log.append(&[LogEntry::Revocation(revocation.clone())]).await.unwrap();
     revocation
 }
 
-/// All that there is after the cursor, and where it ends.
+/// Returns all revocations after the cursor, and the cursor of the end.
 pub(crate) async fn read(
     log: &impl RevocationLog,
     mut after: Option<Cursor>,
@@ -90,8 +90,8 @@ pub(crate) async fn is_lost(log: &impl RevocationLog, cursor: &Cursor) -> bool {
     log.read(Some(cursor), 100).await.unwrap() == LogPage::CursorLost
 }
 
-/// What `after_restore` has to do, in a store that nobody else uses.
-pub(crate) async fn a_restore_ends_all(
+/// Checks that `after_restore` ends all sessions. Nothing else may use the store.
+pub(crate) async fn assert_restore_ends_all(
     store: &impl SessionStore,
     restore: impl AsyncFn() -> usize,
 ) {
@@ -100,7 +100,7 @@ pub(crate) async fn a_restore_ends_all(
     for new in &live {
         store.insert(new, any).await.unwrap();
     }
-    // One that was in use when the backup was made, long ago: its newest token is of after that.
+    // The session was in use when the backup was made, long ago. Its newest token was issued after the backup.
     let mut parts = session("dave").into_record();
     parts.rotated_at = parts.rotated_at - 20 * HOUR;
     parts.access_until = parts.rotated_at + HOUR;
@@ -124,12 +124,12 @@ pub(crate) async fn a_restore_ends_all(
     let left = row.session.record().access_until.since(row.now);
     assert!(left > HOUR - Duration::from_secs(60) && left <= HOUR, "{left:?}");
     let after = store.load(over.id()).await.unwrap().unwrap().session;
-    assert_eq!(after, before, "what was over stays as it was");
+    assert_eq!(after, before, "an ended session must not change");
     assert_eq!(restore().await, 0);
 }
 
-/// Returns the statements that add a session, a revocation and a heartbeat to tables of version 1 or 2. Those of
-/// version 1 did not count late retries, and the log of both had the ID of the target in the column `name`.
+/// Returns the statements that add a session, a revocation and a heartbeat to tables of version 1 or 2. Version 1 did
+/// not count late retries, and the log of both versions had the id of the target in the column `name`.
 pub(crate) fn rows_of_version_1(secret_hash: &str) -> String {
     format!(
         "INSERT INTO tower_jwt_auth_sessions (\
@@ -144,9 +144,9 @@ pub(crate) fn rows_of_version_1(secret_hash: &str) -> String {
     )
 }
 
-/// Checks that those rows are found after the migration: the session's late retry counts as one, and the session and
-/// the log go on.
-pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
+/// Checks that those rows are found after the migration, that the session's late retry counts as one, and that the
+/// session and the log can be continued.
+pub(crate) async fn assert_works_after_migration(store: &impl SessionStore) {
     let at = Timestamp::from_unix_millis;
     let subject = |issued_at| RevocationKey::Subject {
         issuer: ISSUER,
@@ -186,7 +186,10 @@ pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
         max_running: 1,
         access_until: Timestamp::UNIX_EPOCH,
     };
-    assert!(store.late_retry(&retry).await.unwrap().is_none(), "the second one running");
+    assert!(
+        store.late_retry(&retry).await.unwrap().is_none(),
+        "it is the second consecutive late retry"
+    );
     let retry = LateRetryRequest { max_running: 2, ..retry };
     let retried = store.late_retry(&retry).await.unwrap().unwrap();
     let two = LateRetryRun { generation: 4, length: 2 };
@@ -194,7 +197,7 @@ pub(crate) async fn works_after_the_migration(store: &impl SessionStore) {
     assert_eq!(store.advance(&step(&retried)).await.unwrap().unwrap().generation(), 6);
 }
 
-/// All live sessions of a subject.
+/// Returns all live sessions of a subject.
 pub(crate) async fn list(
     store: &dyn SessionStore,
     subject: &str,
@@ -202,7 +205,7 @@ pub(crate) async fn list(
     Ok(store.list(ISSUER, subject, None, 1000).await?.sessions)
 }
 
-/// Ends all sessions of a subject, as many at a time as the store will.
+/// Ends all sessions of a subject, in batches of the size that the store chooses.
 pub(crate) async fn end_all(
     store: &dyn SessionStore,
     subject: &str,

@@ -1,4 +1,4 @@
-//! SQLite: the processes that have the file open are killed, one or all of them, and others take their places.
+//! SQLite: one or all of the processes that have the file open are killed, and other processes replace them.
 
 mod worker;
 
@@ -23,16 +23,15 @@ use crate::server_crashes::{
     CLIENTS, TIMEOUT, is_enough, report, wait_for_answers, wait_for_every_client,
 };
 
-/// How many processes there are at a time; each has its share of the clients.
+/// The number of concurrent processes. Each has a share of the clients.
 const WORKERS: usize = 2;
-/// How often one is killed, at least.
+/// The minimum number of kills.
 const KILLS: usize = 40;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_session() {
-    let name =
-        "sqlite::a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no_session";
-    if worker::is_one() {
+async fn a_killed_process_undoes_no_logout_locks_nobody_out_and_forks_no_session() {
+    let name = "sqlite::a_killed_process_undoes_no_logout_locks_nobody_out_and_forks_no_session";
+    if worker::is_worker() {
         return worker::run().await;
     }
     let directory = tempfile::tempdir().unwrap();
@@ -48,7 +47,7 @@ async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no
     let mut workers: Vec<Worker> = (0..WORKERS).map(begin).collect();
     let deadline = Instant::now() + TIMEOUT;
     loop {
-        assert!(Instant::now() < deadline, "it takes too long: {}", lock(&history));
+        assert!(Instant::now() < deadline, "the run takes too long: {}", lock(&history));
         wait_for_answers(&history, 1).await;
         sleep(rng.millis(0, 250)).await;
         let one = usize::from(rng.one_in(2));
@@ -74,7 +73,7 @@ async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no
             }
         }
         if down.elapsed() > GRACE / 4 {
-            // Retries may come late now, and two late ones in one generation are taken for a thief's.
+            // Retries may now be late, and two late retries in one generation count as reuse.
             wait_for_every_client(&history).await;
         }
     }
@@ -84,9 +83,9 @@ async fn a_process_that_is_killed_undoes_no_logout_locks_nobody_out_and_forks_no
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_whose_answer_was_lost_with_the_process_may_come_back_late() {
-    let name = "sqlite::a_client_whose_answer_was_lost_with_the_process_may_come_back_late";
-    if worker::is_one() {
+async fn a_client_whose_response_was_lost_with_the_process_can_retry_late() {
+    let name = "sqlite::a_client_whose_response_was_lost_with_the_process_can_retry_late";
+    if worker::is_worker() {
         return worker::run_once().await;
     }
     let directory = tempfile::tempdir().unwrap();

@@ -20,12 +20,12 @@ use crate::history::{SharedHistory, lock};
 use crate::node::node;
 use crate::server_crashes::TIMEOUT;
 
-/// Set for the processes that are going to be killed.
+/// The environment variable of the processes that are going to be killed.
 const ROLE: &str = "TOWER_JWT_AUTH_TESTS_IS_TO_BE_KILLED";
-/// What an event begins with, among what the test harness prints.
+/// The prefix of an event. The test harness prints other lines.
 const MARK: &str = "EVENT ";
 
-/// What a worker is told: the file, its clients with what they hold, and the grace window.
+/// The input of a worker: the file, its clients with their cookies, and the grace window.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Work {
     pub(crate) path: PathBuf,
@@ -36,13 +36,13 @@ pub(crate) struct Work {
 /// A copy of this test's process that opens the file and runs clients.
 pub(crate) struct Worker {
     child: Child,
-    /// It ends by itself when this does.
+    /// The worker ends when this pipe closes.
     _orders: ChildStdin,
     reader: Option<JoinHandle<()>>,
 }
 
 impl Worker {
-    /// Starts one that runs the test of this name in another role, and writes down what it tells.
+    /// Starts a worker, which runs the test of this name in another role, and records its events.
     pub(crate) fn start(name: &str, work: &Work, history: &SharedHistory) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", name, "--nocapture"]).env(ROLE, "yes");
@@ -53,7 +53,7 @@ impl Worker {
         let history = Arc::clone(history);
         let reader = thread::spawn(move || {
             let mut line = String::new();
-            // What was not told to its end was not told.
+            // An incomplete line does not count.
             while lines.read_line(&mut line).is_ok() && line.ends_with('\n') {
                 if let Some((_, event)) = line.split_once(MARK) {
                     lock(&history).record(serde_json::from_str(event).unwrap());
@@ -64,7 +64,7 @@ impl Worker {
         Self { child, _orders: orders, reader: Some(reader) }
     }
 
-    /// `kill -9`; all that it told has been written down when this returns.
+    /// Kills the worker (`kill -9`). All its events are recorded when this returns.
     pub(crate) fn kill(&mut self) {
         let ended = self.child.try_wait().unwrap();
         assert!(ended.is_none(), "the process ended before it was killed: {ended:?}");
@@ -84,8 +84,8 @@ impl Drop for Worker {
     }
 }
 
-/// Whether this process is a worker.
-pub(crate) fn is_one() -> bool {
+/// Returns whether this process is a worker.
+pub(crate) fn is_worker() -> bool {
     std::env::var_os(ROLE).is_some()
 }
 
@@ -104,7 +104,7 @@ pub(crate) async fn run() {
         clients.spawn(client.run(Arc::clone(&gate)));
     }
     let ended = timeout(2 * TIMEOUT, clients.join_next()).await;
-    panic!("nobody killed this process: {ended:?}");
+    panic!("this process was not killed: {ended:?}");
 }
 
 /// Refreshes once, and waits to be killed.
@@ -121,7 +121,7 @@ pub(crate) async fn run_once() {
         });
     }
     sleep(2 * TIMEOUT).await;
-    panic!("nobody killed this process");
+    panic!("this process was not killed");
 }
 
 async fn begin() -> (Sessions<Profile>, Vec<(usize, CookieJar)>) {
@@ -130,7 +130,7 @@ async fn begin() -> (Sessions<Profile>, Vec<(usize, CookieJar)>) {
     orders.read_line(&mut line).unwrap();
     let Work { path, jars, grace } = serde_json::from_str(&line).unwrap();
     thread::spawn(move || {
-        // Nobody is left to kill it.
+        // The parent process has ended and can no longer kill this one.
         let _ = orders.read_line(&mut String::new());
         std::process::exit(1);
     });
@@ -138,7 +138,7 @@ async fn begin() -> (Sessions<Profile>, Vec<(usize, CookieJar)>) {
     (node(store, grace), jars)
 }
 
-/// In one piece and at once: a client that is told so goes on from there.
+/// Prints an event in one write and flushes it, because the client continues from this event after a crash.
 fn print_event(event: &Event) {
     let line = format!("{MARK}{}\n", serde_json::to_string(&event).unwrap());
     let mut output = std::io::stdout().lock();

@@ -11,7 +11,7 @@ use super::signatures::resigned;
 use super::test_keys::{der, key, public_pem, signer, verifying_key};
 
 #[tokio::test]
-async fn no_algorithm_at_all_is_refused_in_any_case_with_and_without_a_signature() {
+async fn alg_none_is_refused_in_any_case_with_and_without_a_signature() {
     for algorithm in [Algorithm::HS256, Algorithm::EdDSA] {
         let fixture = Fixture::own_for(algorithm).await;
         for none in ["none", "None", "NONE", "nOnE", "", " ", "null", "false", "none "] {
@@ -36,7 +36,7 @@ async fn no_algorithm_at_all_is_refused_in_any_case_with_and_without_a_signature
 }
 
 #[tokio::test]
-async fn names_of_algorithms_are_matched_with_regard_to_case_and_to_the_letter() {
+async fn algorithm_names_are_matched_exactly_and_case_sensitively() {
     let fixture = Fixture::own().await;
     for other in ["hs256", "Hs256", "HS256 ", " HS256", "HS-256", "HS2560", "HMAC", "ES256K"] {
         fixture.refuses(&fixture.builder().header("alg", other), TokenError::Algorithm).await;
@@ -44,12 +44,12 @@ async fn names_of_algorithms_are_matched_with_regard_to_case_and_to_the_letter()
 }
 
 #[tokio::test]
-async fn an_algorithm_that_the_key_is_not_for_is_refused() {
+async fn an_algorithm_other_than_that_of_the_key_is_refused() {
     for (own, other) in [
         (Algorithm::HS256, Algorithm::HS384),
         (Algorithm::HS256, Algorithm::HS512),
         (Algorithm::HS512, Algorithm::HS256),
-        // The very same RSA key.
+        // The RSA key is the same.
         (Algorithm::RS256, Algorithm::PS256),
         (Algorithm::PS256, Algorithm::RS256),
         (Algorithm::RS256, Algorithm::RS512),
@@ -62,20 +62,20 @@ async fn an_algorithm_that_the_key_is_not_for_is_refused() {
     ] {
         let fixture = Fixture::own_for(own).await;
         let builder = fixture.builder().header("alg", other.as_str());
-        // Signed as the header says, and as the key would.
+        // The token is signed with the algorithm of its header, and then with that of the key.
         for signer in [&signer(other), &fixture.signer] {
             for builder in [&builder, &builder.clone().without_header("kid")] {
                 assert_eq!(fixture.refusal(&builder.sign(signer)).await, TokenError::UnknownKey);
             }
         }
-        // Signed with the other algorithm, named as the right one.
+        // The token is signed with the other algorithm, but its header names the right one.
         let forged = fixture.builder().sign(&signer(other));
         assert_eq!(fixture.refusal(&forged).await, TokenError::Signature, "{own} by {other}");
     }
 }
 
 #[tokio::test]
-async fn a_public_key_is_no_secret() {
+async fn a_public_key_is_not_accepted_as_a_secret() {
     for algorithm in [Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256, Algorithm::ES256] {
         let fixture = Fixture::own_for(algorithm).await;
         let pem = public_pem(algorithm);
@@ -86,7 +86,7 @@ async fn a_public_key_is_no_secret() {
             text.trim_end().as_bytes(),
             base64.as_bytes(),
             &spki,
-            // The raw key or point, and its coordinates.
+            // These are the raw key or point, and its coordinates.
             &spki[spki.len() - 32..],
             &spki[spki.len().saturating_sub(65)..],
             &spki[spki.len().saturating_sub(64)..],
@@ -113,7 +113,7 @@ async fn a_public_key_is_no_secret() {
 }
 
 #[tokio::test]
-async fn a_public_key_is_no_secret_either_where_a_secret_is_trusted_beside_it() {
+async fn a_public_key_is_not_accepted_as_a_secret_beside_a_trusted_secret() {
     let pem = key!("ed25519-public");
     let keys = [verifying_key(Algorithm::EdDSA), verifying_key(Algorithm::HS256)]
         .map(|key| key.with_key_id(KEY_ID));

@@ -11,7 +11,7 @@ use super::fixture::Fixture;
 use super::test_keys::OTHER_SECRET;
 
 #[tokio::test]
-async fn an_issuer_that_is_missing_or_differs_in_anything_is_refused() {
+async fn a_missing_or_different_issuer_is_refused() {
     for fixture in [Fixture::own().await, Fixture::foreign(|trusted| trusted).await] {
         fixture.refuses(&fixture.builder().without_claim("iss"), TokenError::Missing("iss")).await;
         for other in [
@@ -39,14 +39,14 @@ async fn an_issuer_that_is_missing_or_differs_in_anything_is_refused() {
             fixture.refuses(&builder, TokenError::Mistyped("iss")).await;
         }
     }
-    // In another spelling it is the same text.
+    // Another JSON encoding gives the same text.
     let fixture = Fixture::own().await;
     let claims = fixture.builder.claims_json().replacen("https://i", r"https:\/\/\u0069", 1);
     fixture.accepts_token(&fixture.signer.token(&fixture.builder.header_json(), &claims)).await;
 }
 
 #[tokio::test]
-async fn any_audience_of_several_will_do_and_no_other() {
+async fn one_matching_audience_of_several_is_enough_and_others_are_refused() {
     for fixture in [Fixture::own().await, Fixture::foreign(|trusted| trusted).await] {
         for good in [json!([AUDIENCE]), json!(["x", AUDIENCE]), json!([AUDIENCE, "x", ""])] {
             fixture.accepts(&fixture.builder().claim("aud", good)).await;
@@ -87,7 +87,7 @@ async fn any_audience_of_several_will_do_and_no_other() {
 const NO_TEXT: [&str; 6] = ["null", "1", "true", r#"["alice"]"#, "{}", "[]"];
 
 #[tokio::test]
-async fn a_subject_that_is_missing_empty_or_no_text_is_refused() {
+async fn a_missing_empty_or_non_string_subject_is_refused() {
     for fixture in [
         Fixture::own().await,
         Fixture::foreign(|trusted| trusted).await,
@@ -105,7 +105,7 @@ async fn a_subject_that_is_missing_empty_or_no_text_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_of_our_own_must_have_its_name_session_and_client() {
+async fn an_own_token_must_have_jti_sid_and_client_id() {
     let fixture = Fixture::own().await;
     for name in ["jti", "sid", "client_id"] {
         let error =
@@ -121,8 +121,8 @@ async fn a_token_of_our_own_must_have_its_name_session_and_client() {
 }
 
 #[tokio::test]
-async fn a_foreign_token_must_have_what_was_configured() {
-    // With a session or without; the rest of RFC 9068 §2.2 is asked for.
+async fn a_foreign_token_must_have_the_configured_claims() {
+    // `sid` and `auth_time` are optional. The other claims of RFC 9068 §2.2 are required.
     let strict = Fixture::foreign(|trusted| trusted).await;
     strict.accepts(&strict.builder().without_claim("sid")).await;
     strict.accepts(&strict.builder().without_claim("auth_time")).await;
@@ -159,9 +159,9 @@ async fn the_applications_own_claims_must_fit_its_type() {
 }
 
 #[tokio::test]
-async fn clients_are_told_the_same_whatever_is_wrong_with_a_token() {
+async fn all_invalid_tokens_get_the_same_response() {
     let fixture = Fixture::own().await;
-    let mut told = Vec::new();
+    let mut responses = Vec::new();
     for token in [
         "x".to_owned(),
         fixture.builder().sign(&TokenSigner::hs256(&OTHER_SECRET)),
@@ -177,7 +177,7 @@ async fn clients_are_told_the_same_whatever_is_wrong_with_a_token() {
             .map(|(name, value)| (name.to_string(), value.clone()))
             .collect();
         headers.sort_by(|a, b| a.0.cmp(&b.0));
-        told.push((response.status, headers, response.body));
+        responses.push((response.status, headers, response.body));
     }
-    assert!(told.iter().all(|one| *one == told[0]));
+    assert!(responses.iter().all(|one| *one == responses[0]));
 }

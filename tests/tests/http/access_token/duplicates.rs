@@ -1,4 +1,4 @@
-//! Member names that come twice.
+//! Duplicate member names.
 
 use http::StatusCode;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use super::fixture::{Fixture, KEY_ID};
 use super::test_keys::{signer, signing_key};
 
 #[tokio::test]
-async fn a_member_name_that_comes_twice_in_the_header_is_refused() {
+async fn a_duplicate_member_in_the_header_is_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     let with = |members: &str| header.replacen('{', &format!("{{{members},"), 1);
@@ -37,14 +37,14 @@ async fn a_member_name_that_comes_twice_in_the_header_is_refused() {
         let token = fixture.signer.token(&with(twice), &claims);
         assert_eq!(fixture.refusal(&token).await, TokenError::Json(TokenPart::Header), "{twice}");
     }
-    // At the end as well as at the beginning.
+    // The duplicate is at the end, and at the beginning.
     let last = header.replacen('}', r#","alg":"HS256"}"#, 1);
     let token = fixture.signer.token(&last, &claims);
     fixture.refuses_token(&token, TokenError::Json(TokenPart::Header)).await;
 }
 
 #[tokio::test]
-async fn a_member_name_that_comes_twice_in_the_claims_is_refused() {
+async fn a_duplicate_member_in_the_claims_is_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     let with = |members: &str| claims.replacen('{', &format!("{{{members},"), 1);
@@ -81,7 +81,7 @@ async fn a_member_name_that_comes_twice_in_the_claims_is_refused() {
 }
 
 #[tokio::test]
-async fn a_name_that_comes_twice_is_refused_where_the_application_has_no_claims_of_its_own() {
+async fn a_duplicate_member_is_refused_without_application_claims() {
     let harness = Harness::with_key(signing_key(Algorithm::HS256).with_key_id(KEY_ID));
     let auth = JwtAuthLayer::new(
         Verifier::new(harness.sessions.issuer()),
@@ -99,7 +99,7 @@ async fn a_name_that_comes_twice_is_refused_where_the_application_has_no_claims_
     }
 }
 
-/// Claims of an application that looks at the first of them and stops.
+/// Claims of an application that reads the first member and stops.
 struct Careless;
 
 impl<'de> serde::Deserialize<'de> for Careless {
@@ -125,7 +125,7 @@ impl<'de> serde::Deserialize<'de> for Careless {
 }
 
 #[tokio::test]
-async fn an_application_that_stops_reading_early_hides_no_claim_from_judgement() {
+async fn a_claims_type_that_stops_reading_early_hides_no_claim_from_validation() {
     let harness = Harness::with_key(signing_key(Algorithm::HS256).with_key_id(KEY_ID));
     let revocations = harness.sessions.revocations().clone();
     let auth = JwtAuthLayer::new(
@@ -135,7 +135,7 @@ async fn an_application_that_stops_reading_early_hides_no_claim_from_judgement()
     .with_clock(harness.clock.clone());
     let (signer, builder) = (signer(Algorithm::HS256), TokenBuilder::access("HS256", KEY_ID));
     let judge = async |members: &str, builder: TokenBuilder| {
-        // The first member is what the application reads; the rest comes behind it.
+        // The application reads the first member only.
         let claims = builder.claims_json().replacen('{', r#"{"a":1,"#, 1);
         let claims = claims.replacen('}', &format!("{members}}}"), 1);
         call_behind(&auth, &signer.token(&builder.header_json(), &claims)).await

@@ -58,10 +58,10 @@ async fn an_empty_segment_is_refused() {
         .await;
 }
 
-/// Header and claims as text whose base64url has all of: a rest of one byte, and both special characters.
+/// Returns header and claims whose base64url contains both special characters and ends with a group of one byte.
 fn special_texts(builder: &TokenBuilder) -> (String, String) {
     let fill = |json: String| {
-        // "~~~" and "???" at the three possible places in a group give both `-` and `_`.
+        // "~~~" and "???" at the three possible positions in a group give both `-` and `_`.
         let json = json.replacen('{', r#"{"?":"~~~>>> ~~~>>>  ~~~>>>???","#, 1);
         let spaces = (4 - json.len() % 3) % 3;
         format!("{json}{}", " ".repeat(spaces))
@@ -70,7 +70,7 @@ fn special_texts(builder: &TokenBuilder) -> (String, String) {
 }
 
 #[tokio::test]
-async fn padding_and_other_alphabets_are_refused_though_the_signature_is_over_them() {
+async fn signed_padding_and_other_alphabets_are_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = special_texts(&fixture.builder);
     let (header, claims) = (encode(header.as_bytes()), encode(claims.as_bytes()));
@@ -86,7 +86,7 @@ async fn padding_and_other_alphabets_are_refused_though_the_signature_is_over_th
         &|text: &str| text.replacen('-', "/", 1),
         &|text: &str| text.replacen('e', "!", 1),
         &|text: &str| format!("{text}~"),
-        // What is left over is no whole byte.
+        // The last character alone does not encode a whole byte.
         &|text: &str| text[..text.len() - 1].to_owned(),
         &|text: &str| format!("{text}IIA"),
     ] as [&dyn Fn(&str) -> String; 9]
@@ -101,17 +101,17 @@ async fn padding_and_other_alphabets_are_refused_though_the_signature_is_over_th
     fixture.refuses_token(&format!("{token}A="), TokenError::Encoding).await;
 }
 
-/// The same bytes in base64url whose last character has a bit set that belongs to none of them.
+/// Returns the segment with an unused bit set in its last character, which decodes to the same bytes.
 fn non_canonical(segment: &str) -> String {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    assert_ne!(segment.len() % 4, 0, "there are no bits to spare");
+    assert_ne!(segment.len() % 4, 0, "the segment has no unused bits");
     let (rest, last) = segment.split_at(segment.len() - 1);
     let value = ALPHABET.iter().position(|one| *one == last.as_bytes()[0]).unwrap();
     format!("{rest}{}", char::from(ALPHABET[value + 1]))
 }
 
 #[tokio::test]
-async fn non_canonical_trailing_bits_are_refused_though_the_signature_is_over_them() {
+async fn signed_non_canonical_trailing_bits_are_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = special_texts(&fixture.builder);
     let (header, claims) = (encode(header.as_bytes()), encode(claims.as_bytes()));
@@ -125,7 +125,7 @@ async fn non_canonical_trailing_bits_are_refused_though_the_signature_is_over_th
 }
 
 #[tokio::test]
-async fn what_is_no_json_object_is_refused_though_it_is_signed() {
+async fn a_signed_segment_that_is_not_a_json_object_is_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     let spaced = |json: &str| format!(" \n\t{json}\r\n ");
@@ -172,7 +172,7 @@ async fn what_is_no_json_object_is_refused_though_it_is_signed() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_utf_8_are_refused_though_they_are_signed() {
+async fn signed_bytes_that_are_not_utf_8_are_refused() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     for bad in [&b"\xff"[..], b"\xc3", b"\xed\xa0\x80", b"\xc0\xaf"] {
@@ -187,11 +187,14 @@ async fn bytes_that_are_no_utf_8_are_refused_though_they_are_signed() {
     }
     let lone = claims.replacen('{', r#"{"x":"\ud800","#, 1);
     let status = call_behind(&fixture.auth, &fixture.signer.token(&header, &lone)).await.status;
-    assert!([StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&status), "judged somehow");
+    assert!(
+        [StatusCode::OK, StatusCode::UNAUTHORIZED].contains(&status),
+        "the token must be refused or accepted"
+    );
 }
 
 #[tokio::test]
-async fn json_that_is_nested_deeply_is_judged_and_breaks_nothing() {
+async fn deeply_nested_json_is_refused_without_a_stack_overflow() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     for open in ["[", r#"{"a":"#] {
@@ -203,7 +206,7 @@ async fn json_that_is_nested_deeply_is_judged_and_breaks_nothing() {
 }
 
 #[tokio::test]
-async fn no_character_can_be_exchanged_for_any_other() {
+async fn a_token_with_any_character_replaced_is_refused() {
     const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/";
     let fixture = Fixture::own().await;
     let token = fixture.builder().sign(&fixture.signer);
@@ -221,7 +224,7 @@ async fn no_character_can_be_exchanged_for_any_other() {
 }
 
 #[tokio::test]
-async fn no_bit_can_be_flipped_whatever_the_key() {
+async fn a_token_with_any_bit_flipped_is_refused_with_every_kind_of_key() {
     for algorithm in [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA] {
         let fixture = Fixture::own_for(algorithm).await;
         let token = fixture.builder().sign(&fixture.signer);
@@ -242,7 +245,7 @@ async fn no_bit_can_be_flipped_whatever_the_key() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_cut_short_or_goes_on_is_refused() {
+async fn a_truncated_or_extended_token_is_refused() {
     let fixture = Fixture::own().await;
     let token = fixture.builder().sign(&fixture.signer);
     fixture.accepts_token(&token).await;

@@ -16,7 +16,7 @@ use super::test_keys::{signer, signing_key, verifying_key};
 
 pub(crate) const KEY_ID: &str = "key";
 
-/// A layer that judges on a clock that stands still, and what makes tokens for it.
+/// A layer with a manual clock, and the signer and builder of tokens for it.
 pub(crate) struct Fixture {
     pub(crate) auth: JwtAuthLayer<Profile>,
     pub(crate) clock: Arc<ManualClock>,
@@ -25,7 +25,7 @@ pub(crate) struct Fixture {
 }
 
 impl Fixture {
-    /// Tokens of our own.
+    /// Creates a layer for its own issuer.
     pub(crate) async fn own() -> Self {
         Self::own_for(Algorithm::HS256).await
     }
@@ -37,7 +37,7 @@ impl Fixture {
         Self { auth: harness.auth, clock: harness.clock, signer, builder }.checked().await
     }
 
-    /// Tokens of someone else's issuer, which is trusted in this way.
+    /// Creates a layer that trusts another issuer with this configuration.
     pub(crate) async fn foreign(trust: impl FnOnce(TrustedIssuer) -> TrustedIssuer) -> Self {
         let keys = KeySet::new([verifying_key(Algorithm::HS256).with_key_id(KEY_ID)]).unwrap();
         Self::trusting(Verifier::new(trust(TrustedIssuer::new(ISSUER, AUDIENCE, keys).unwrap())))
@@ -54,7 +54,7 @@ impl Fixture {
         Self { auth, clock, signer: signer(Algorithm::HS256), builder }
     }
 
-    /// What is refused hereafter is refused for its one change.
+    /// Checks that the unchanged token is accepted, so that a later refusal is due to the change of the test.
     pub(crate) async fn checked(self) -> Self {
         self.accepts(&self.builder).await;
         self
@@ -64,7 +64,7 @@ impl Fixture {
         self.builder.clone()
     }
 
-    /// Moves the clock to this many milliseconds after the beginning.
+    /// Sets the clock to this number of milliseconds after [`START`].
     pub(crate) fn at_millis(&self, millis: i64) {
         self.clock.set(Timestamp::from_unix_millis(START.unix_millis() + millis));
     }
@@ -74,8 +74,8 @@ impl Fixture {
     }
 
     pub(crate) async fn refuses(&self, builder: &TokenBuilder, error: TokenError) {
-        let what = format!("{} {}", builder.header_json(), builder.claims_json());
-        assert_eq!(self.refusal(&builder.sign(&self.signer)).await, error, "{what}");
+        let token = format!("{} {}", builder.header_json(), builder.claims_json());
+        assert_eq!(self.refusal(&builder.sign(&self.signer)).await, error, "{token}");
     }
 
     pub(crate) async fn accepts_token(&self, token: &str) {
@@ -85,7 +85,7 @@ impl Fixture {
         assert_eq!(response.body, "alice is Alice");
     }
 
-    /// Why a token is refused: with 401, and without telling the client more than that.
+    /// Returns the reason of a refusal, which is a 401 with `invalid_token` and does not show the reason to the client.
     pub(crate) async fn refusal(&self, token: &str) -> TokenError {
         let response = call_behind(&self.auth, token).await;
         response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
@@ -95,7 +95,7 @@ impl Fixture {
         }
     }
 
-    /// For tokens that are not of JSON or not of base64url.
+    /// Checks that a token is refused. Unlike [`Self::refuses`], the token need not be JSON or base64url.
     pub(crate) async fn refuses_token(&self, token: &str, error: TokenError) {
         assert_eq!(self.refusal(token).await, error, "{token}");
     }

@@ -22,7 +22,7 @@ async fn call_for_freshness(auth: &JwtAuthLayer<Profile>, token: &str) -> TestRe
 }
 
 #[track_caller]
-fn assert_too_old(response: &TestResponse) {
+fn assert_stale(response: &TestResponse) {
     response.assert_refused(StatusCode::UNAUTHORIZED, "insufficient_user_authentication");
     let challenge = response.challenge().unwrap();
     assert!(challenge.starts_with("Bearer "), "{challenge}");
@@ -31,7 +31,7 @@ fn assert_too_old(response: &TestResponse) {
 }
 
 #[tokio::test]
-async fn a_login_is_too_old_from_the_allowed_age_on_to_the_millisecond() {
+async fn a_login_is_stale_from_the_maximum_age_on_to_the_millisecond() {
     let fixture = Fixture::own().await;
     let token = fixture.builder().sign(&fixture.signer);
     for millis in [-1, 0, 99_000, 99_999] {
@@ -40,17 +40,17 @@ async fn a_login_is_too_old_from_the_allowed_age_on_to_the_millisecond() {
     }
     for millis in [100_000, 100_001, 304_999] {
         fixture.at_millis(millis);
-        assert_too_old(&call_for_freshness(&fixture.auth, &token).await);
+        assert_stale(&call_for_freshness(&fixture.auth, &token).await);
         fixture.accepts_token(&token).await;
     }
 }
 
 #[tokio::test]
-async fn a_token_that_does_not_tell_when_the_login_was_is_too_old() {
+async fn a_token_without_auth_time_is_stale() {
     let fixture = Fixture::own().await;
     let token = fixture.builder().without_claim("auth_time").sign(&fixture.signer);
     fixture.accepts_token(&token).await;
-    assert_too_old(&call_for_freshness(&fixture.auth, &token).await);
+    assert_stale(&call_for_freshness(&fixture.auth, &token).await);
 }
 
 #[tokio::test]
@@ -62,24 +62,24 @@ async fn a_refreshed_token_is_not_fresh_and_a_new_login_is() {
     let token = refreshed.access_token();
     assert_eq!(call_for_freshness(&harness.auth, &token).await.status, StatusCode::OK);
     harness.advance(40);
-    assert_too_old(&call_for_freshness(&harness.auth, &token).await);
+    assert_stale(&call_for_freshness(&harness.auth, &token).await);
     let refreshed = harness.refresh(refreshed.cookie_value().unwrap()).await;
     let token = refreshed.access_token();
-    assert_too_old(&call_for_freshness(&harness.auth, &token).await);
+    assert_stale(&call_for_freshness(&harness.auth, &token).await);
     assert_eq!(harness.call(&token).await.status, StatusCode::OK);
 
     let again = harness.sign_in().await;
     let response = call_for_freshness(&harness.auth, again.access().as_str()).await;
     assert_eq!(response.status, StatusCode::OK);
-    // A login elsewhere, long ago.
+    // This login was on another client, long ago.
     let earlier =
         SignIn::new("alice").with_claims(Profile { name: "Alice".into() }).with_auth_time(START);
     let earlier = harness.sign_in_as(earlier).await;
-    assert_too_old(&call_for_freshness(&harness.auth, earlier.access().as_str()).await);
+    assert_stale(&call_for_freshness(&harness.auth, earlier.access().as_str()).await);
 }
 
 #[tokio::test]
-async fn a_bad_token_is_invalid_and_not_too_old() {
+async fn a_bad_token_is_invalid_and_not_stale() {
     let fixture = Fixture::own().await;
     let token = fixture.builder().claim("auth_time", 1).sign(&TokenSigner::hs256(&OTHER_SECRET));
     let response = call_for_freshness(&fixture.auth, &token).await;

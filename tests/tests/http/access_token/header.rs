@@ -12,7 +12,7 @@ use super::fixture::{Fixture, KEY_ID};
 use super::test_keys::{OTHER_SECRET, SECRET, der, key, signer_of_another, signer_with};
 
 #[tokio::test]
-async fn critical_extensions_are_refused_whatever_they_are() {
+async fn every_critical_extension_is_refused() {
     let fixture = Fixture::own().await;
     // The extensions themselves are unknown members, which are ignored (RFC 7515 §4).
     fixture.accepts(&fixture.builder().header("b64", true).header("x", json!({ "y": [1] }))).await;
@@ -35,7 +35,7 @@ async fn critical_extensions_are_refused_whatever_they_are() {
     let escaped = fixture.builder.header_json().replacen('{', r#"{"x":1,"\u0063rit":["x"],"#, 1);
     let token = fixture.signer.token(&escaped, &fixture.builder.claims_json());
     fixture.refuses_token(&token, TokenError::Critical).await;
-    // As a claim it is a name like any other.
+    // As a claim, `crit` has no special meaning.
     fixture.accepts(&fixture.builder().claim("crit", json!(["x"]))).await;
 }
 
@@ -72,7 +72,7 @@ async fn keys_in_the_header_are_never_used_and_never_fetched() {
         let nameless = builder.without_header("kid");
         fixture.refuses_token(&nameless.sign(&attacker), TokenError::Signature).await;
     }
-    // A secret in the header, with the algorithm that goes with it.
+    // The header contains a secret and names its algorithm.
     let secret = json!({ "kty": "oct", "k": encode(&OTHER_SECRET), "alg": "HS256" });
     let builder = fixture.builder().header("alg", "HS256").header("jwk", secret);
     let token = builder.sign(&TokenSigner::hs256(&OTHER_SECRET));
@@ -81,7 +81,7 @@ async fn keys_in_the_header_are_never_used_and_never_fetched() {
     assert!(fetched.is_err(), "nobody has called");
 }
 
-/// Trusts these keys of the issuer.
+/// Creates a layer that trusts these keys of the issuer.
 fn trusting_keys(keys: impl IntoIterator<Item = VerifyingKey>) -> Fixture {
     let keys = KeySet::new(keys).unwrap();
     Fixture::trusting(Verifier::new(TrustedIssuer::new(ISSUER, AUDIENCE, keys).unwrap()))
@@ -98,7 +98,7 @@ async fn a_missing_key_id_is_accepted_only_where_one_key_fits() {
     let forged = fixture.builder().without_header("kid").sign(&TokenSigner::hs256(&OTHER_SECRET));
     fixture.refuses_token(&forged, TokenError::Signature).await;
 
-    // One of each algorithm: one fits.
+    // With one key per algorithm, exactly one fits.
     let fixture = trusting_keys([
         secret_key(Algorithm::HS384, &OTHER_SECRET, "other"),
         secret_key(Algorithm::HS256, &SECRET, KEY_ID),
@@ -106,7 +106,7 @@ async fn a_missing_key_id_is_accepted_only_where_one_key_fits() {
     fixture.accepts(&fixture.builder()).await;
     fixture.accepts(&fixture.builder().without_header("kid")).await;
 
-    // Two of the algorithm: neither is tried.
+    // With two keys of the algorithm, neither is tried.
     let fixture = trusting_keys([
         secret_key(Algorithm::HS256, &SECRET, KEY_ID),
         secret_key(Algorithm::HS256, &OTHER_SECRET, "other"),
@@ -116,7 +116,7 @@ async fn a_missing_key_id_is_accepted_only_where_one_key_fits() {
 }
 
 #[tokio::test]
-async fn the_key_id_names_the_one_key_that_is_tried() {
+async fn only_the_key_with_the_key_id_of_the_token_is_tried() {
     let fixture = trusting_keys([
         secret_key(Algorithm::HS256, &OTHER_SECRET, "other"),
         secret_key(Algorithm::HS256, &SECRET, KEY_ID),
@@ -129,7 +129,7 @@ async fn the_key_id_names_the_one_key_that_is_tried() {
     fixture.refuses(&other, TokenError::Signature).await;
     let forged = fixture.builder().sign(&TokenSigner::hs256(&OTHER_SECRET));
     fixture.refuses_token(&forged, TokenError::Signature).await;
-    // Of a key for another algorithm, and of none at all.
+    // These are the id of a key for another algorithm, and ids of no key.
     for unknown in ["longer", "", "KEY", "key ", "ke", "keys", "../key", "key\0", "*", "0"] {
         fixture.refuses(&fixture.builder().header("kid", unknown), TokenError::UnknownKey).await;
     }
@@ -140,7 +140,7 @@ async fn the_key_id_names_the_one_key_that_is_tried() {
 }
 
 #[tokio::test]
-async fn keys_of_one_name_are_told_apart_by_their_algorithm() {
+async fn keys_with_the_same_id_are_distinguished_by_algorithm() {
     let fixture = trusting_keys([
         secret_key(Algorithm::HS384, &OTHER_SECRET, KEY_ID),
         secret_key(Algorithm::HS256, &SECRET, KEY_ID),

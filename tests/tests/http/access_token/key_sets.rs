@@ -8,7 +8,7 @@ use super::fixture::KEY_ID;
 use super::test_keys::{SECRET, is_hmac, verifying_key};
 
 #[test]
-fn sets_that_would_be_ambiguous_or_empty_are_refused() {
+fn ambiguous_and_empty_key_sets_are_refused() {
     let error = KeySet::new([]).unwrap_err();
     assert_eq!(error, ConfigError::NoKey);
     assert!(error.to_string().contains("the set of keys is empty"), "{error}");
@@ -25,9 +25,9 @@ fn sets_that_would_be_ambiguous_or_empty_are_refused() {
     assert_eq!(KeySet::from_jwks(r#"{"keys":[]}"#).unwrap_err(), ConfigError::NoKey);
 }
 
-// One odd key must not take the others with it (RFC 7517 §5), and must not be used either.
+// A malformed key must not invalidate the others (RFC 7517 §5), and must not be used.
 #[test]
-fn published_keys_that_are_malformed_or_not_for_signatures_are_passed_over() {
+fn malformed_keys_and_keys_not_for_signatures_are_skipped() {
     let jwk = |algorithm: Algorithm| {
         let set = KeySet::new([verifying_key(algorithm)]).unwrap().to_jwks();
         serde_json::from_str::<Value>(&set).unwrap()["keys"][0].clone()
@@ -43,7 +43,7 @@ fn published_keys_that_are_malformed_or_not_for_signatures_are_passed_over() {
         let text = shifted[name].as_str().unwrap();
         base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).unwrap()
     };
-    // End to end the same point, but cut in two at another place.
+    // The concatenated coordinates are those of the point, but split at another position.
     let point = [coordinate("x"), coordinate("y")].concat();
     shifted["x"] = json!(encode(&point[..31]));
     shifted["y"] = json!(encode(&point[31..]));
@@ -53,7 +53,7 @@ fn published_keys_that_are_malformed_or_not_for_signatures_are_passed_over() {
         changed(Algorithm::ES384, "alg", json!("ES256")),
         changed(Algorithm::ES256, "alg", json!("RS256")),
         changed(Algorithm::EdDSA, "alg", json!("ES256")),
-        // A public key that says of itself that it is a secret.
+        // A public key declares itself as a secret.
         changed(Algorithm::EdDSA, "alg", json!("HS256")),
         changed(Algorithm::RS256, "alg", json!("HS256")),
         changed(Algorithm::RS256, "alg", json!("RSA-OAEP")),

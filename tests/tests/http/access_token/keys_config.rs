@@ -1,4 +1,4 @@
-//! Which keys are accepted when a key is configured.
+//! Keys that are accepted or refused at configuration.
 
 use tower_jwt_auth::{Algorithm, ConfigError, RefreshSecrets, SigningKey, VerifyingKey};
 
@@ -32,7 +32,7 @@ fn secrets_shorter_than_their_hash_are_refused() {
 }
 
 #[test]
-fn rsa_keys_below_2048_bits_are_refused_and_told_what_they_need() {
+fn rsa_keys_below_2048_bits_are_refused_with_the_required_size() {
     let algorithms = Algorithm::ALL.iter().copied().filter(|algorithm| kind(*algorithm) == "RSA");
     for algorithm in algorithms {
         let public = VerifyingKey::from_pem(algorithm, key!("rsa-1024-public")).unwrap_err();
@@ -40,7 +40,7 @@ fn rsa_keys_below_2048_bits_are_refused_and_told_what_they_need() {
         assert_eq!(public.to_string(), "an RSA key needs 2048 to 8192 bits, this one has 1024");
         let in_der = VerifyingKey::from_der(algorithm, &der(key!("rsa-1024-public"))).unwrap_err();
         assert_eq!(in_der, public);
-        // The library that signs does not tell how short it is.
+        // The signing library does not report the size of the key.
         for private in [
             SigningKey::from_pem(algorithm, key!("rsa-1024")),
             SigningKey::from_der(algorithm, &der(key!("rsa-1024"))),
@@ -86,7 +86,7 @@ fn kind(algorithm: Algorithm) -> &'static str {
     }
 }
 
-/// That it is said for which algorithm it is wrong, and what would be right.
+/// Checks that the error names the algorithm and the kind of key that it needs.
 #[track_caller]
 fn assert_wrong_key(error: &ConfigError, wrong_for: Algorithm) {
     assert!(matches!(error, ConfigError::Key { algorithm, .. } if *algorithm == wrong_for));
@@ -96,7 +96,7 @@ fn assert_wrong_key(error: &ConfigError, wrong_for: Algorithm) {
 }
 
 #[test]
-fn keys_of_another_kind_than_the_algorithm_are_refused() {
+fn keys_that_do_not_fit_the_algorithm_are_refused() {
     for algorithm in Algorithm::ALL.iter().copied() {
         for (is, pem) in PRIVATE {
             let in_pem = SigningKey::from_pem(algorithm, pem);
@@ -108,7 +108,7 @@ fn keys_of_another_kind_than_the_algorithm_are_refused() {
                 assert_wrong_key(&in_pem.unwrap_err(), algorithm);
                 assert_wrong_key(&in_der.unwrap_err(), algorithm);
             }
-            // A private key is none to verify with.
+            // A private key is not accepted for verification.
             assert_wrong_key(&VerifyingKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
             assert_wrong_key(&VerifyingKey::from_der(algorithm, &key).unwrap_err(), algorithm);
         }
@@ -122,7 +122,7 @@ fn keys_of_another_kind_than_the_algorithm_are_refused() {
                 assert_wrong_key(&in_pem.unwrap_err(), algorithm);
                 assert_wrong_key(&in_der.unwrap_err(), algorithm);
             }
-            // A public key is none to sign with.
+            // A public key is not accepted for signing.
             assert_wrong_key(&SigningKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
             assert_wrong_key(&SigningKey::from_der(algorithm, &key).unwrap_err(), algorithm);
         }
@@ -140,9 +140,9 @@ const CERTIFICATES: [(Algorithm, &[u8]); 4] = [
     (Algorithm::EdDSA, key!("ed25519-certificate")),
 ];
 
-// Its dates and names would be left unread.
+// The validity and names of the certificate would be ignored.
 #[test]
-fn a_certificate_is_no_key_in_pem() {
+fn a_pem_certificate_is_not_accepted_as_a_key() {
     for (algorithm, pem) in CERTIFICATES {
         assert_wrong_key(&VerifyingKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
         assert_wrong_key(&SigningKey::from_pem(algorithm, pem).unwrap_err(), algorithm);
@@ -150,7 +150,7 @@ fn a_certificate_is_no_key_in_pem() {
 }
 
 #[test]
-fn a_certificate_is_no_key_in_der() {
+fn a_der_certificate_is_not_accepted_as_a_key() {
     for (algorithm, pem) in CERTIFICATES {
         let accepted = VerifyingKey::from_der(algorithm, &der(pem));
         assert_wrong_key(&accepted.unwrap_err(), algorithm);
@@ -159,25 +159,25 @@ fn a_certificate_is_no_key_in_der() {
 }
 
 #[test]
-fn a_certificate_before_a_public_key_is_not_taken_for_it() {
+fn a_certificate_before_a_public_key_is_not_used_as_the_key() {
     let both = [key!("rsa-certificate") as &[u8], key!("rsa-other-public")].concat();
     let alone = VerifyingKey::from_pem(Algorithm::RS256, key!("rsa-other-public")).unwrap();
     if let Ok(key) = VerifyingKey::from_pem(Algorithm::RS256, &both) {
-        assert_eq!(key.key_id(), alone.key_id(), "the key of the certificate was taken");
+        assert_eq!(key.key_id(), alone.key_id(), "the key of the certificate was used");
     }
 }
 
 #[test]
-fn a_private_key_before_a_public_key_is_not_taken_for_it() {
+fn a_private_key_before_a_public_key_is_not_used_as_the_key() {
     let both = [key!("rsa") as &[u8], key!("rsa-other-public")].concat();
     let alone = VerifyingKey::from_pem(Algorithm::RS256, key!("rsa-other-public")).unwrap();
     if let Ok(key) = VerifyingKey::from_pem(Algorithm::RS256, &both) {
-        assert_eq!(key.key_id(), alone.key_id(), "the private key was taken");
+        assert_eq!(key.key_id(), alone.key_id(), "the private key was used");
     }
 }
 
 #[test]
-fn one_rsa_key_is_the_same_in_all_its_forms() {
+fn an_rsa_key_is_the_same_in_every_encoding() {
     for algorithm in [Algorithm::RS256, Algorithm::PS512] {
         let id = verifying_key(algorithm).key_id().to_owned();
         let pkcs1 = VerifyingKey::from_pem(algorithm, key!("rsa-public-pkcs1")).unwrap();

@@ -1,4 +1,4 @@
-//! Which access tokens are accepted. Every test begins with a token that is accepted, and changes one thing.
+//! Validation of access tokens. Every test starts with an accepted token and changes one thing.
 
 mod algorithms;
 mod claims;

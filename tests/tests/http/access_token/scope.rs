@@ -13,7 +13,7 @@ use super::fixture::Fixture;
 use super::test_keys::OTHER_SECRET;
 
 #[tokio::test]
-async fn what_is_no_scope_cannot_be_required() {
+async fn an_invalid_scope_is_a_config_error() {
     for bad in ["", " ", "a  b", " a", "a ", "a\"b", "a\\b", "é", "a\nb"] {
         let error = RequireScopeLayer::new(bad).unwrap_err();
         assert_eq!(error, ConfigError::Scope { scope: bad.to_owned() });
@@ -54,7 +54,7 @@ async fn a_missing_scope_is_403_and_named() {
 }
 
 #[tokio::test]
-async fn of_several_scopes_all_are_needed() {
+async fn all_of_the_required_scopes_are_needed() {
     let fixture = Fixture::own().await;
     let with = |scope: &str| fixture.builder().claim("scope", scope);
     for enough in ["read write", "write read", "x write y read z", "read  write"] {
@@ -68,7 +68,7 @@ async fn of_several_scopes_all_are_needed() {
 }
 
 #[tokio::test]
-async fn a_scope_is_granted_by_its_whole_name_in_its_case_only() {
+async fn scopes_are_matched_whole_and_case_sensitively() {
     let fixture = Fixture::own().await;
     for other in [
         "rea", "reader", "read:all", "all:read", "Read", "READ", "unread", "rea d", "r e a d",

@@ -14,7 +14,7 @@ use super::test_keys::{OTHER_SECRET, SECRET};
 const OTHER_ISSUER: &str = "https://other.example";
 
 #[tokio::test]
-async fn of_several_issuers_each_is_judged_by_its_own_keys_audience_and_leeway() {
+async fn each_of_several_issuers_has_its_own_keys_audience_and_leeway() {
     let trust = |issuer: &str, audience: &str, secret: &[u8]| {
         let keys = KeySet::new([secret_key(Algorithm::HS256, secret, KEY_ID)]).unwrap();
         TrustedIssuer::new(issuer, audience, keys).unwrap()
@@ -26,7 +26,7 @@ async fn of_several_issuers_each_is_judged_by_its_own_keys_audience_and_leeway()
     let others = TokenSigner::hs256(&OTHER_SECRET);
     let builder = fixture.builder().claim("iss", OTHER_ISSUER).claim("aud", "other");
     fixture.accepts_token(&builder.sign(&others)).await;
-    // The same key id, and none: the key of one never verifies the tokens of the other.
+    // With the same key id or without one, the key of one issuer never verifies tokens of the other.
     for (right, wrong, builder) in
         [(&fixture.signer, &others, fixture.builder()), (&others, &fixture.signer, builder.clone())]
     {
@@ -48,7 +48,7 @@ async fn of_several_issuers_each_is_judged_by_its_own_keys_audience_and_leeway()
 }
 
 #[tokio::test]
-async fn a_key_that_only_another_issuer_has_is_unknown() {
+async fn a_key_of_another_issuer_is_unknown() {
     let trust = |issuer: &str, secret: &[u8], key_id: &str| {
         let keys = KeySet::new([secret_key(Algorithm::HS256, secret, key_id)]).unwrap();
         TrustedIssuer::new(issuer, AUDIENCE, keys).unwrap()

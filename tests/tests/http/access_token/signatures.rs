@@ -1,4 +1,4 @@
-//! Signatures, and what another implementation says of them.
+//! Signatures, compared with another implementation.
 
 use http::StatusCode;
 use tower_jwt_auth::tokens::TokenError;
@@ -15,7 +15,7 @@ pub(crate) fn decode_signature(token: &str) -> Vec<u8> {
     base64_simd::URL_SAFE_NO_PAD.decode_to_vec(signature).unwrap()
 }
 
-/// The token with another signature.
+/// Returns the token with another signature.
 pub(crate) fn resigned(token: &str, signature: &[u8]) -> String {
     format!("{}.{}", token.rsplit_once('.').unwrap().0, encode(signature))
 }
@@ -36,7 +36,7 @@ async fn another_implementation_verifies_our_tokens_with_every_algorithm() {
 #[tokio::test]
 async fn tokens_of_another_implementation_are_accepted_and_those_of_another_key_are_not() {
     for algorithm in Algorithm::ALL.iter().copied() {
-        // Accepted to begin with.
+        // The unchanged token is accepted.
         let fixture = Fixture::own_for(algorithm).await;
         let forged = fixture.builder().sign(&signer_of_another(algorithm));
         fixture.refuses_token(&forged, TokenError::Signature).await;
@@ -46,7 +46,7 @@ async fn tokens_of_another_implementation_are_accepted_and_those_of_another_key_
 }
 
 #[tokio::test]
-async fn published_keys_are_all_that_another_service_needs() {
+async fn published_keys_are_enough_for_another_service() {
     for algorithm in Algorithm::ALL.iter().copied().filter(|algorithm| !is_hmac(*algorithm)) {
         let issuer = Issuer::new(ISSUER, AUDIENCE, signing_key(algorithm).with_key_id(KEY_ID));
         let response = send_to(issuer.unwrap().jwks(), request("GET", &[])).await;
@@ -107,7 +107,7 @@ async fn a_signature_of_the_wrong_length_is_refused() {
     }
 }
 
-/// A DER integer of big-endian bytes.
+/// Returns a DER integer from big-endian bytes.
 fn der_integer(bytes: &[u8]) -> Vec<u8> {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     let mut value = bytes[zeros..].to_vec();

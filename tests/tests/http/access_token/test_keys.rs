@@ -19,7 +19,7 @@ pub(crate) fn is_hmac(algorithm: Algorithm) -> bool {
     matches!(algorithm, Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512)
 }
 
-/// The private key of an algorithm, and another one of the same kind.
+/// Returns the private key for an algorithm, and another one of the same kind.
 fn private_pems(algorithm: Algorithm) -> [&'static [u8]; 2] {
     match algorithm {
         Algorithm::ES256 => [key!("p256"), key!("p256-other")],
@@ -52,7 +52,7 @@ pub(crate) fn verifying_key(algorithm: Algorithm) -> VerifyingKey {
     VerifyingKey::from_pem(algorithm, public_pem(algorithm)).unwrap()
 }
 
-/// The same algorithm as the other implementation names it.
+/// Returns the algorithm in the other implementation.
 pub(crate) fn named(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
     algorithm.as_str().parse().unwrap()
 }
@@ -75,7 +75,7 @@ pub(crate) fn signer_with(algorithm: Algorithm, secret: &[u8], pem: &[u8]) -> To
     TokenSigner::new(named(algorithm), key)
 }
 
-/// The key for the other implementation to verify with.
+/// Returns the verifying key for the other implementation.
 pub(crate) fn decoding_key(algorithm: Algorithm) -> DecodingKey {
     let pem = public_pem(algorithm);
     match algorithm {
@@ -86,7 +86,7 @@ pub(crate) fn decoding_key(algorithm: Algorithm) -> DecodingKey {
     }
 }
 
-/// The binary content of a PEM.
+/// Returns the binary content of a PEM file.
 pub(crate) fn der(pem: &[u8]) -> Vec<u8> {
     let text = std::str::from_utf8(pem).unwrap();
     let base64: String = text.lines().filter(|line| !line.starts_with("-----")).collect();

@@ -15,7 +15,7 @@ use super::test_keys::verifying_key;
 const START_SECONDS: i64 = 1_700_000_000;
 
 #[tokio::test]
-async fn a_token_of_our_own_expires_five_seconds_after_its_exp_to_the_millisecond() {
+async fn an_own_token_expires_five_seconds_after_its_exp_to_the_millisecond() {
     let fixture = Fixture::own().await;
     for millis in [0, 299_999, 300_000, 304_999] {
         fixture.at_millis(millis);
@@ -28,7 +28,7 @@ async fn a_token_of_our_own_expires_five_seconds_after_its_exp_to_the_millisecon
 }
 
 #[tokio::test]
-async fn a_token_that_we_issued_expires_when_it_says() {
+async fn an_issued_token_expires_at_its_reported_time_plus_the_leeway() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let exp = tokens.access().expires_at();
@@ -41,7 +41,7 @@ async fn a_token_that_we_issued_expires_when_it_says() {
 }
 
 #[tokio::test]
-async fn the_leeway_of_a_foreign_issuer_is_what_was_configured() {
+async fn the_configured_leeway_of_a_foreign_issuer_applies() {
     let with = |seconds| {
         move |trusted: TrustedIssuer| trusted.with_leeway(Duration::from_secs(seconds)).unwrap()
     };
@@ -81,7 +81,7 @@ async fn leeway_is_bounded() {
 }
 
 #[tokio::test]
-async fn an_exp_that_is_missing_or_no_number_is_refused() {
+async fn a_missing_or_non_numeric_exp_is_refused() {
     let fixture = Fixture::own().await;
     fixture.refuses(&fixture.builder().without_claim("exp"), TokenError::Missing("exp")).await;
     for bad in NO_DATES {
@@ -104,13 +104,13 @@ async fn fractional_dates_count_to_the_millisecond() {
         fixture.at_millis(last + 1);
         fixture.refuses(&builder, TokenError::Expired).await;
     }
-    // What is less than a millisecond is cut off: no token lives longer for it.
+    // Fractions of a millisecond are truncated, so they do not extend the lifetime.
     let builder = fixture.builder().claim("exp", 1_700_000_300.000_5);
     fixture.at_millis(304_999);
     fixture.accepts(&builder).await;
     fixture.at_millis(305_000);
     fixture.refuses(&builder, TokenError::Expired).await;
-    // Written in other ways.
+    // These are other spellings of the number.
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     for (number, last) in
         [("1.7000003e9", 304_999), ("17000003E2", 304_999), ("1700000300.0", 304_999)]
@@ -125,7 +125,7 @@ async fn fractional_dates_count_to_the_millisecond() {
 }
 
 #[tokio::test]
-async fn dates_of_any_size_are_judged_and_not_panicked_on() {
+async fn dates_of_any_size_are_checked_without_a_panic() {
     let fixture = Fixture::own().await;
     let (header, claims) = (fixture.builder.header_json(), fixture.builder.claims_json());
     let with = |name: &str, number: &str| {
@@ -180,7 +180,7 @@ async fn dates_in_the_future_are_refused_beyond_five_seconds_to_the_millisecond(
         for millis in [94_999, 94_000, 0, -1_000_000] {
             fixture.at_millis(millis);
             let error = fixture.refusal(&builder.sign(&fixture.signer)).await;
-            // Before the beginning the others are in the future, too.
+            // Before START, the other dates are also in the future.
             let fits = matches!(error, TokenError::Early(early) if early == name || millis < 0);
             assert!(fits, "{name} at {millis}: {error}");
         }
@@ -188,7 +188,7 @@ async fn dates_in_the_future_are_refused_beyond_five_seconds_to_the_millisecond(
 }
 
 #[tokio::test]
-async fn dates_that_are_no_numbers_are_refused() {
+async fn non_numeric_dates_are_refused() {
     let fixture = Fixture::own().await;
     for bad in NO_DATES {
         let bad: Value = serde_json::from_str(bad).unwrap();
@@ -201,7 +201,7 @@ async fn dates_that_are_no_numbers_are_refused() {
 }
 
 #[tokio::test]
-async fn an_nbf_need_not_be_there_and_an_iat_must() {
+async fn nbf_is_optional_and_iat_is_required() {
     let fixture = Fixture::own().await;
     fixture.accepts(&fixture.builder().claim("nbf", START_SECONDS)).await;
     fixture.refuses(&fixture.builder().without_claim("iat"), TokenError::Missing("iat")).await;

@@ -39,7 +39,7 @@ async fn the_type_is_at_jwt_with_or_without_prefix_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_plain_jwt_is_accepted_where_it_is_allowed_by_name_and_no_other_type_is() {
+async fn a_plain_jwt_is_accepted_where_it_is_allowed_and_no_other_type_is() {
     let fixture = Fixture::foreign(TrustedIssuer::dangerous_allow_plain_jwt_type).await;
     for plain in ["JWT", "jwt", "application/jwt", "application/JWT", "at+jwt"] {
         fixture.accepts(&fixture.builder().header("typ", plain)).await;

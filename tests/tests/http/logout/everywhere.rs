@@ -8,7 +8,7 @@ use tower_jwt_auth_tests::harness::send_to;
 use crate::revocation::assert_dead;
 
 #[tokio::test]
-async fn logging_out_everywhere_ends_all_sessions_of_the_subject_and_no_one_elses() {
+async fn logging_out_everywhere_ends_all_sessions_of_the_subject_and_no_others() {
     let harness = Harness::new();
     let (first, second) = (harness.sign_in().await, harness.sign_in().await);
     let bob = tower_jwt_auth::SignIn::new("bob")
@@ -24,13 +24,13 @@ async fn logging_out_everywhere_ends_all_sessions_of_the_subject_and_no_one_else
     assert_eq!(harness.call(bob.access().as_str()).await.status, StatusCode::OK);
     assert_eq!(harness.refresh(bob.refresh().as_str()).await.status, StatusCode::OK);
 
-    // The clock has not moved: a whole-second `iat` could not tell these apart.
+    // The clock has not moved, so a whole-second `iat` could not distinguish the new token from the revoked ones.
     let again = harness.sign_in().await;
     assert_eq!(harness.call(again.access().as_str()).await.status, StatusCode::OK);
     assert_eq!(harness.refresh(again.refresh().as_str()).await.status, StatusCode::OK);
 }
 
-// Without a valid token it would be a silent non-event.
+// Without a valid token, a success would hide that nothing was revoked.
 #[tokio::test]
 async fn logging_out_everywhere_needs_the_token_of_a_live_session() {
     let harness = Harness::new();
@@ -46,10 +46,11 @@ async fn logging_out_everywhere_needs_the_token_of_a_live_session() {
     let response = send_to(everywhere, nothing).await;
     assert_eq!(response.status, StatusCode::UNAUTHORIZED);
     assert_eq!(response.challenge(), Some(r#"Bearer realm="api""#));
+    assert_eq!(response.json()["error"], "missing_token");
     assert_eq!(harness.call(second.access().as_str()).await.status, StatusCode::OK);
 }
 
-// All others.
+// `LogoutService::others` ends all other sessions.
 #[tokio::test]
 async fn logging_out_all_others_keeps_this_session_and_its_cookie() {
     let harness = Harness::new();

@@ -1,15 +1,15 @@
 //! Logging out of more sessions than one call of the store ends.
 
 use std::task::Poll;
-use std::time::Duration;
 
 use http::StatusCode;
 use tower_jwt_auth::sessions::{RefreshRejection, SessionLimit};
 use tower_jwt_auth::{LogoutService, Tokens};
 use tower_jwt_auth_tests::harness::{assert_rejected, request, send_to};
+use tower_jwt_auth_tests::util::until;
 use tower_jwt_auth_tests::{Fault, Harness};
 
-/// More sessions than a batch ends, and the tokens of the first one.
+/// Starts more sessions than a batch ends, and returns the tokens of the first one.
 async fn many(harness: &Harness) -> Tokens {
     let first = harness.sign_in().await;
     for _ in 0..300 {
@@ -39,7 +39,7 @@ fn unlimited() -> Harness {
 async fn a_logout_everywhere_that_failed_halfway_can_be_repeated() {
     let harness = unlimited();
     let mine = many(&harness).await;
-    // The first batch is written, and its answer lost.
+    // The store writes the first batch, and the response is lost.
     harness.store.fail("end", Fault::After);
     let failed = harness.logout_everywhere(mine.refresh().as_str()).await;
     assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -49,11 +49,11 @@ async fn a_logout_everywhere_that_failed_halfway_can_be_repeated() {
 }
 
 #[tokio::test]
-async fn what_ends_is_known_on_this_node_though_an_answer_was_lost() {
+async fn a_repeated_end_is_recorded_on_this_node_after_a_lost_response() {
     let harness = Harness::without_sweeper();
     harness.sessions.revocations().ready().await;
     let tokens = harness.sign_in().await;
-    // The list learns of nothing by itself.
+    // The list does not receive entries from the log.
     harness.store.fail("read", Fault::Before);
     harness.store.fail("changed", Fault::Hang);
     harness.store.fail("end", Fault::After);
@@ -65,7 +65,7 @@ async fn what_ends_is_known_on_this_node_though_an_answer_was_lost() {
 }
 
 #[tokio::test]
-async fn what_the_list_cannot_learn_of_is_not_acknowledged() {
+async fn an_end_that_the_list_cannot_learn_of_is_not_acknowledged() {
     let harness = Harness::without_sweeper();
     harness.sessions.revocations().ready().await;
     let _ = harness.sign_in().await;
@@ -78,24 +78,18 @@ async fn what_the_list_cannot_learn_of_is_not_acknowledged() {
 }
 
 #[tokio::test]
-async fn an_ending_whose_caller_leaves_is_brought_to_its_end() {
+async fn an_end_of_all_sessions_is_completed_after_its_caller_leaves() {
     let harness = unlimited();
     let _ = many(&harness).await;
     let mut ending = Box::pin(harness.sessions.end_all("alice"));
     let begun = std::future::poll_fn(|cx| Poll::Ready(ending.as_mut().poll(cx))).await;
     assert!(begun.is_pending());
     drop(ending);
-    for _ in 0..1000 {
-        if count(&harness).await == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("sessions go on");
+    until("all sessions have ended", async || count(&harness).await == 0).await;
 }
 
 #[tokio::test]
-async fn one_request_costs_a_bounded_number_of_questions() {
+async fn one_request_makes_a_bounded_number_of_store_calls() {
     let harness = unlimited();
     let mut header = String::new();
     for _ in 0..60 {
@@ -111,6 +105,6 @@ async fn one_request_costs_a_bounded_number_of_questions() {
     harness.sessions.end_all("alice").await.unwrap();
     let calls = harness.store.session_calls();
     let over = send_to(logout, request("POST", &[("cookie", &header)])).await;
-    assert_eq!(over.status, StatusCode::NO_CONTENT, "there is nothing to end any more");
-    assert_eq!(harness.store.session_calls(), calls, "which the list knows");
+    assert_eq!(over.status, StatusCode::NO_CONTENT, "there is no session left to end");
+    assert_eq!(harness.store.session_calls(), calls, "the list knows that all sessions have ended");
 }

@@ -95,7 +95,7 @@ async fn logout_twice_or_without_a_valid_cookie_is_204() {
     assert_eq!(response.header("allow"), Some("POST"));
 }
 
-// A tab that closes does not undo the logout that it began.
+// A tab that closes does not cancel the logout that it started.
 #[tokio::test]
 async fn a_client_that_leaves_does_not_cancel_its_logout() {
     use tower::Service;
@@ -107,15 +107,15 @@ async fn a_client_that_leaves_does_not_cancel_its_logout() {
     harness.until_refused(tokens.access().as_str()).await;
 }
 
-// A logout that is answered holds here, also where another node, or a call whose answer was lost, had
-// ended the session.
+// After an acknowledged logout, this node refuses the session, even if another node or a call whose response was lost
+// has ended it.
 #[tokio::test]
-async fn a_second_logout_makes_this_node_know_what_it_did_not_do() {
+async fn a_second_logout_records_an_end_by_another_node() {
     let harness = Harness::new();
     let sibling = harness.another_node();
     let tokens = harness.sign_in().await;
     sibling.sessions.revocations().ready().await;
-    // The sibling's follower hears nothing from now on.
+    // The sibling receives nothing from the log from now on.
     sibling.store.fail("read", Fault::Before);
     sibling.store.fail("changed", Fault::Hang);
     for _ in 0..2 {
@@ -128,9 +128,9 @@ async fn a_second_logout_makes_this_node_know_what_it_did_not_do() {
     response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
 }
 
-// Planted cookies do not hide the user's own.
+// Planted cookies do not hide the user's own cookie.
 #[tokio::test]
-async fn logout_ends_every_session_whose_cookie_came_along() {
+async fn logout_ends_the_session_of_every_cookie_in_the_request() {
     let harness = Harness::new();
     let mut header = String::new();
     let mut all = Vec::new();

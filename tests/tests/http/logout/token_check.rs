@@ -1,4 +1,4 @@
-//! Logging out of several sessions takes a token that is good for a refresh.
+//! Logging out of several sessions requires a token that is valid for a refresh.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tower_jwt_auth::{RotationPolicy, Sessions, Tokens};
 use tower_jwt_auth_tests::harness::assert_rejected;
 use tower_jwt_auth_tests::{Harness, ISSUER, TestResponse};
 
-/// Both services that end more than the session of the cookie.
+/// Calls both services that end more sessions than that of the cookie.
 async fn both(harness: &Harness, token: &str) -> [TestResponse; 2] {
     [harness.logout_everywhere(token).await, harness.logout_others(token).await]
 }
@@ -18,7 +18,7 @@ async fn row(harness: &Harness, tokens: &Tokens) -> Session {
     harness.store.load(tokens.refresh().session_id()).await.unwrap().unwrap().session
 }
 
-async fn revoke_by_name(harness: &Harness, tokens: &Tokens) {
+async fn revoke_by_id(harness: &Harness, tokens: &Tokens) {
     let revocation = Revocation::Token {
         issuer: ISSUER.into(),
         jti: tokens.refresh().id().to_string(),
@@ -56,7 +56,7 @@ async fn a_spent_token_ends_its_own_session_alone() {
 }
 
 #[tokio::test]
-async fn a_strict_policy_holds_for_logouts_too() {
+async fn a_strict_policy_also_holds_for_logouts() {
     let harness =
         Harness::without_sweeper().with_sessions(|s| s.rotation(RotationPolicy::strict()));
     let (first, other) = (harness.sign_in().await, harness.sign_in().await);
@@ -71,10 +71,10 @@ async fn a_strict_policy_holds_for_logouts_too() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_revoked_by_name_ends_nothing() {
+async fn a_token_that_was_revoked_by_id_ends_nothing() {
     let harness = Harness::without_sweeper();
     let (revoked, other) = (harness.sign_in().await, harness.sign_in().await);
-    revoke_by_name(&harness, &revoked).await;
+    revoke_by_id(&harness, &revoked).await;
     for response in both(&harness, revoked.refresh().as_str()).await {
         assert_rejected(&response, RefreshRejection::Revoked);
     }
@@ -83,14 +83,14 @@ async fn a_token_that_was_revoked_by_name_ends_nothing() {
     }
 }
 
-// A refresh hands out the successor; a token whose successor may not be handed out is good for none.
+// A refresh with this token would return the revoked successor, so the token is not valid for a refresh.
 #[tokio::test]
-async fn a_token_whose_successor_was_revoked_by_name_ends_nothing() {
+async fn a_token_whose_successor_was_revoked_by_id_ends_nothing() {
     for pause in [1, 60] {
         let harness = Harness::without_sweeper();
         let (first, other) = (harness.sign_in().await, harness.sign_in().await);
         let successor = harness.sessions.refresh(first.refresh().as_str()).await.unwrap();
-        revoke_by_name(&harness, &successor).await;
+        revoke_by_id(&harness, &successor).await;
         harness.advance(pause);
         for response in both(&harness, first.refresh().as_str()).await {
             assert_rejected(&response, RefreshRejection::Revoked);
@@ -102,7 +102,7 @@ async fn a_token_whose_successor_was_revoked_by_name_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_token_of_a_session_that_is_over_ends_nothing() {
+async fn a_token_of_an_ended_session_ends_nothing() {
     let harness = Harness::without_sweeper();
     let over = harness.sign_in().await;
     harness.advance(31 * 24 * 3600);
@@ -118,7 +118,7 @@ async fn a_token_of_a_session_that_is_over_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_tab_logs_out_everywhere_though_another_one_has_just_refreshed() {
+async fn a_tab_can_log_out_everywhere_just_after_another_tab_refreshed() {
     for pause in [0, 1, 60] {
         let harness = Harness::without_sweeper();
         let (mine, other) = (harness.sign_in().await, harness.sign_in().await);
@@ -133,7 +133,7 @@ async fn a_tab_logs_out_everywhere_though_another_one_has_just_refreshed() {
 }
 
 #[tokio::test]
-async fn the_session_that_goes_on_is_not_changed_by_the_question() {
+async fn the_check_does_not_change_the_current_session() {
     for pause in [1, 60] {
         let harness = Harness::without_sweeper();
         let (mine, other) = (harness.sign_in().await, harness.sign_in().await);
@@ -148,13 +148,13 @@ async fn the_session_that_goes_on_is_not_changed_by_the_question() {
 }
 
 #[tokio::test]
-async fn the_question_is_judged_by_the_time_of_the_store() {
+async fn the_check_uses_the_time_of_the_store() {
     use std::sync::Arc;
     use tower_jwt_auth::store::ManualClock;
     use tower_jwt_auth::{Issuer, RefreshSecrets};
     use tower_jwt_auth_tests::Profile;
     use tower_jwt_auth_tests::harness::REFRESH_SECRET;
-    // The node's clock stays behind: to it, the session is not idle yet.
+    // The node's clock is behind. By this clock the session has not reached its idle expiry.
     let harness = Harness::without_sweeper();
     let issuer = Issuer::new(ISSUER, tower_jwt_auth_tests::AUDIENCE, harness.key.clone())
         .unwrap()

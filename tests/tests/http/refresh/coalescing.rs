@@ -1,4 +1,4 @@
-//! Requests that carry the same refresh token at the same time share one refresh.
+//! Concurrent requests with the same refresh token share one refresh.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use tower_jwt_auth::{RefreshHook, RotationPolicy, SignIn};
 use tower_jwt_auth_tests::harness::{request, send_to};
 use tower_jwt_auth_tests::{Harness, Profile, TestResponse};
 
-/// Lets refreshes of alice wait until it is opened, and counts them.
+/// A hook that blocks refreshes of alice until it is opened, and counts them.
 #[derive(Clone)]
 struct Gate {
     open: Arc<watch::Sender<bool>>,
@@ -53,7 +53,7 @@ fn gated() -> (Harness, Gate) {
     (Harness::new().with_sessions(|sessions| sessions.refresh_hook(gate.clone())), gate)
 }
 
-/// Sends this token from a client that calls itself so.
+/// Sends this token from a client with this user agent.
 async fn send_as(sent: &mut JoinSet<TestResponse>, harness: &Harness, token: &str, agent: &str) {
     let (harness, agent) = (harness.clone(), agent.to_owned());
     let cookie = format!("{}={token}", harness.cookie.name());
@@ -72,7 +72,7 @@ fn statuses(responses: &[TestResponse]) -> Vec<StatusCode> {
     statuses
 }
 
-/// Sends this token so many times, and comes back when all of them wait or have been answered. The tests run on one
+/// Sends this token `times` times, and returns when all requests wait or have been answered. The tests run on one
 /// thread.
 async fn send(harness: &Harness, token: &str, times: usize) -> JoinSet<TestResponse> {
     let mut sent = JoinSet::new();
@@ -87,7 +87,7 @@ async fn send(harness: &Harness, token: &str, times: usize) -> JoinSet<TestRespo
 }
 
 #[tokio::test]
-async fn the_store_and_the_hook_are_asked_once_for_all_of_them() {
+async fn the_store_and_the_hook_are_called_once_for_all_requests() {
     let (harness, gate) = gated();
     let tokens = harness.sign_in().await;
     let before = harness.store.session_calls();
@@ -103,7 +103,7 @@ async fn the_store_and_the_hook_are_asked_once_for_all_of_them() {
     }
     assert_eq!((harness.store.session_calls() - before, gate.calls()), (1, 1));
 
-    // Who comes later is answered anew: the session may have ended meanwhile.
+    // A later request starts a new refresh, because the session may have ended in the meantime.
     assert_eq!(harness.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
     assert_eq!(gate.calls(), 2);
     harness.logout(&successor).await;
@@ -112,7 +112,7 @@ async fn the_store_and_the_hook_are_asked_once_for_all_of_them() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_the_answer_to_all_of_them() {
+async fn a_refusal_answers_all_requests() {
     let (harness, gate) = gated();
     let who = SignIn::new("alice").with_claims(Profile { name: "Mallory".into() });
     let tokens = harness.sign_in_as(who).await;
@@ -126,7 +126,7 @@ async fn a_refusal_is_the_answer_to_all_of_them() {
 }
 
 #[tokio::test]
-async fn when_the_one_who_works_leaves_another_one_goes_on() {
+async fn when_the_working_client_leaves_another_one_continues() {
     let (harness, gate) = gated();
     let tokens = harness.sign_in().await;
     let token = tokens.refresh().as_str();
@@ -134,14 +134,14 @@ async fn when_the_one_who_works_leaves_another_one_goes_on() {
     let mut second = Box::pin(harness.sessions.refresh(token));
     for future in [&mut first, &mut second] {
         let short = tokio::time::timeout(Duration::from_millis(1), future).await;
-        assert!(short.is_err(), "both wait");
+        assert!(short.is_err(), "both requests wait");
     }
     assert_eq!(gate.calls(), 1);
     drop(first);
     gate.open();
     let answered = second.await.unwrap();
     assert_eq!(answered.refresh().generation(), 1);
-    assert_eq!(gate.calls(), 2, "its answer is of its own work");
+    assert_eq!(gate.calls(), 2, "the other request makes its own refresh");
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn tokens_of_two_generations_do_not_wait_for_each_other() {
     let calls = gate.calls();
     let old = send(&harness, tokens.refresh().as_str(), 2).await;
     let new = send(&harness, next.cookie_value().unwrap(), 2).await;
-    assert_eq!(gate.calls() - calls, 2, "one for each");
+    assert_eq!(gate.calls() - calls, 2, "one call for each token");
     gate.open();
     for response in old.join_all().await.into_iter().chain(new.join_all().await) {
         assert_eq!(response.cookie_value(), next.cookie_value());
@@ -162,7 +162,7 @@ async fn tokens_of_two_generations_do_not_wait_for_each_other() {
 }
 
 #[tokio::test]
-async fn one_token_takes_a_bounded_number_of_places() {
+async fn one_token_holds_a_bounded_number_of_permits() {
     let (harness, gate) = gated();
     let tokens = harness.sign_in().await;
     let mut sent = send(&harness, tokens.refresh().as_str(), 300).await;
@@ -181,32 +181,32 @@ async fn one_token_takes_a_bounded_number_of_places() {
 }
 
 #[tokio::test]
-async fn a_hook_sees_every_client_that_brings_the_token() {
+async fn a_hook_sees_every_client_that_sends_the_token() {
     let (harness, gate) = gated();
     let tokens = harness.sign_in().await;
     let mut sent = JoinSet::new();
     for agent in ["owner", "thief", "owner"] {
         send_as(&mut sent, &harness, tokens.refresh().as_str(), agent).await;
     }
-    assert_eq!(gate.calls(), 2, "once for each client");
+    assert_eq!(gate.calls(), 2, "one call for each client");
     gate.open();
     assert_eq!(statuses(&sent.join_all().await), [StatusCode::OK; 3]);
 }
 
 #[tokio::test]
-async fn without_a_window_nobody_waits_for_another() {
+async fn without_a_window_no_request_waits_for_another() {
     let (harness, gate) = gated();
     let policy = RotationPolicy::default().with_grace(Duration::ZERO);
     let harness = harness.with_sessions(|sessions| sessions.rotation(policy));
     let tokens = harness.sign_in().await;
     let sent = send(&harness, tokens.refresh().as_str(), 2).await;
     gate.open();
-    // The second one brings a spent token, for which the session ends.
+    // The second request has a spent token, so the session ends.
     assert_eq!(statuses(&sent.join_all().await), [StatusCode::UNAUTHORIZED; 2]);
 }
 
 #[tokio::test]
-async fn nobody_waits_for_a_refresh_that_began_a_window_ago() {
+async fn no_request_waits_for_a_refresh_that_began_a_window_ago() {
     let (harness, gate) = gated();
     let harness = harness.with_sessions(|s| s.rotation(RotationPolicy::strict()));
     let tokens = harness.sign_in().await;
@@ -219,13 +219,13 @@ async fn nobody_waits_for_a_refresh_that_began_a_window_ago() {
     let third = third.join_all().await;
     assert_eq!(third[0].extensions.get(), Some(&RefreshRejection::Reuse));
     gate.open();
-    // The session ended while the hook was asked.
+    // The session ended during the call of the hook.
     for sent in [first, second] {
         assert_eq!(statuses(&sent.join_all().await), [StatusCode::UNAUTHORIZED]);
     }
 }
 
-/// Refuses everyone.
+/// A hook that refuses every refresh.
 struct RefuseAll;
 
 #[async_trait]
@@ -247,7 +247,7 @@ async fn sessions_with_another_hook_do_not_share_a_refresh_in_flight() {
     let sent = send(&harness, tokens.refresh().as_str(), 1).await;
     let refused = strict.refresh(tokens.refresh().as_str()).await;
     assert_eq!(refused.extensions.get(), Some(&RefreshRejection::ByApplication));
-    // The first one learns from the log that the session has ended.
+    // The first node learns from the log that the session has ended.
     harness.until_refused(tokens.access().as_str()).await;
     gate.open();
     assert_eq!(statuses(&sent.join_all().await), [StatusCode::UNAUTHORIZED]);

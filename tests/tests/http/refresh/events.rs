@@ -6,7 +6,7 @@ use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{request, send_to};
 
 #[tokio::test]
-async fn each_refresh_leaves_an_event_with_session_subject_and_client() {
+async fn each_refresh_logs_an_event_with_session_subject_and_client() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let session = tokens.refresh().session_id().to_string();

@@ -18,7 +18,7 @@ async fn the_idle_expiry_slides_and_the_absolute_end_does_not() {
         assert_eq!(response.status, StatusCode::OK);
         token = response.cookie_value().unwrap().to_owned();
     }
-    // Day 80: what is left is ten days, not thirty.
+    // On day 80, ten days are left, not thirty.
     let cookie = harness.refresh(&token).await;
     let left = 10 * DAY;
     assert!(cookie.set_cookie().unwrap().contains(&format!("Max-Age={left}")), "{cookie:?}");
@@ -32,16 +32,16 @@ async fn the_idle_expiry_slides_and_the_absolute_end_does_not() {
         &harness.refresh(last.cookie_value().unwrap()).await,
         RefreshRejection::Expired,
     );
-    assert_eq!(harness.store.session_calls(), calls, "the token itself says so");
+    assert_eq!(harness.store.session_calls(), calls, "the token itself has expired");
 }
 
 #[tokio::test]
-async fn an_idle_session_is_over_and_replays_do_not_keep_it_alive() {
+async fn an_idle_session_ends_and_replays_do_not_keep_it_alive() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let successor = harness.refresh(tokens.refresh().as_str()).await;
     let successor = successor.cookie_value().unwrap();
-    // A late retry in the last seconds, and a replay of it.
+    // A late retry in the last seconds, and its replay.
     harness.advance(30 * DAY - 5);
     assert_eq!(harness.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
     harness.advance(4);
@@ -51,7 +51,7 @@ async fn an_idle_session_is_over_and_replays_do_not_keep_it_alive() {
     assert_rejected(&harness.refresh(tokens.refresh().as_str()).await, RefreshRejection::Idle);
 }
 
-// Lifetimes are settable.
+// The lifetimes can be configured.
 #[tokio::test]
 async fn lifetimes_are_as_configured() {
     let harness = Harness::new();

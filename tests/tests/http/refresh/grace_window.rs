@@ -31,13 +31,13 @@ async fn within_the_window_the_current_token_and_the_one_before_are_answered_wit
         }
         let after =
             harness.store.load(tokens.refresh().session_id()).await.unwrap().unwrap().session;
-        assert_eq!(after, row, "nothing is written");
+        assert_eq!(after, row, "a replay writes nothing");
     }
     harness.advance(1);
-    assert_eq!(generation(&harness.refresh(current).await), 2, "the window is over");
+    assert_eq!(generation(&harness.refresh(current).await), 2, "the window has ended");
 }
 
-/// Each tab sends what the shared cookie held a moment ago, again and again, as a browser without a lock does.
+/// Each tab repeatedly sends the cookie that it read a moment ago, as in a browser without a lock between tabs.
 #[tokio::test]
 async fn any_number_of_tabs_that_refresh_again_and_again_stay_signed_in() {
     for tabs in [2, 5, 10] {
@@ -45,7 +45,7 @@ async fn any_number_of_tabs_that_refresh_again_and_again_stay_signed_in() {
         let tokens = harness.sign_in().await;
         let mut jar = tokens.refresh().as_str().to_owned();
         for round in 0..50_u64 {
-            // All have read the cookie before the first answer came.
+            // All tabs have read the cookie before the first response arrives.
             let held = jar.clone();
             for _ in 0..tabs {
                 let response = harness.refresh(&held).await;
@@ -69,9 +69,9 @@ async fn any_node_answers_a_retry_with_the_same_successor() {
     assert_eq!(first.cookie_value(), second.cookie_value());
 }
 
-// A replay writes nothing, so its access token must not outlive what the row knows of.
+// A replay writes nothing, so its access token must not expire later than the row records.
 #[tokio::test]
-async fn the_access_token_of_a_replay_expires_with_the_winners() {
+async fn the_access_token_of_a_replay_expires_with_that_of_the_rotation() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let winner = harness.refresh(tokens.refresh().as_str()).await;
@@ -80,7 +80,7 @@ async fn the_access_token_of_a_replay_expires_with_the_winners() {
     assert_eq!(replay.json()["expires_in"], 291);
     let exp = |response: &TestResponse| decode(&response.access_token(), 1)["exp"].clone();
     assert_eq!(exp(&replay), exp(&winner));
-    // A late retry writes, and gives a whole life.
+    // A late retry writes, and its access token has the full lifetime.
     harness.advance(60);
     let late = harness.refresh(tokens.refresh().as_str()).await;
     assert_eq!(late.json()["expires_in"], 300);
@@ -89,7 +89,7 @@ async fn the_access_token_of_a_replay_expires_with_the_winners() {
 }
 
 #[tokio::test]
-async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {
+async fn responses_of_one_generation_in_any_order_leave_a_working_cookie() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let responses = [
@@ -97,7 +97,7 @@ async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {
         harness.refresh(tokens.refresh().as_str()).await,
         harness.refresh(tokens.refresh().as_str()).await,
     ];
-    // Whichever arrives last is what the browser keeps.
+    // The browser keeps the cookie that arrives last.
     for response in responses {
         let next = harness.refresh(response.cookie_value().unwrap()).await;
         assert_eq!(next.status, StatusCode::OK);
@@ -106,7 +106,7 @@ async fn answers_of_one_generation_in_any_order_leave_a_working_cookie() {
 }
 
 #[tokio::test]
-async fn without_a_grace_window_nothing_is_forgiven() {
+async fn without_a_grace_window_every_retry_is_reuse() {
     let policy = RotationPolicy::default().with_grace(Duration::ZERO);
     let harness = Harness::new().with_sessions(|s| s.rotation(policy));
     let tokens = harness.sign_in().await;
@@ -116,7 +116,7 @@ async fn without_a_grace_window_nothing_is_forgiven() {
     assert_rejected(&harness.refresh(first.cookie_value().unwrap()).await, RefreshRejection::Reuse);
 }
 
-/// The clock of the store's server was an hour ahead and is set right, or a standby takes over.
+/// The clock of the store's server was an hour ahead and is corrected, or a standby takes over.
 #[tokio::test]
 async fn a_store_clock_that_is_set_back_leaves_no_session_in_its_window() {
     let (node, engine) = (Arc::new(ManualClock::at(START)), Arc::new(ManualClock::at(START)));
@@ -138,9 +138,9 @@ async fn a_store_clock_that_is_set_back_leaves_no_session_in_its_window() {
     }
 }
 
-// Short lives of access tokens shrink the grace window instead of being refused.
+// A short access lifetime shrinks the grace window and is not a configuration error.
 #[tokio::test]
-async fn access_tokens_may_live_for_seconds() {
+async fn a_short_access_lifetime_shrinks_the_grace_window() {
     use tower_jwt_auth::{Issuer, RefreshSecrets, Sessions, SigningKey};
     let harness = Harness::new();
     let issuer = Issuer::new(ISSUER, "a", SigningKey::generate().unwrap())

@@ -15,11 +15,11 @@ use tower_jwt_auth_tests::{Fault, Harness, Profile};
 
 use super::generation;
 
-/// Does as it is told: 0 goes on, 1 changes the claims, 2 refuses, 3 fails.
-struct Told(Arc<AtomicU8>);
+/// A hook that a test controls by a number: 0 continues, 1 changes the claims, 2 refuses, 3 fails.
+struct Controlled(Arc<AtomicU8>);
 
 #[async_trait]
-impl RefreshHook<Profile> for Told {
+impl RefreshHook<Profile> for Controlled {
     async fn on_refresh(
         &self,
         refresh: &RefreshContext<'_>,
@@ -37,20 +37,20 @@ impl RefreshHook<Profile> for Told {
 }
 
 fn hooked() -> (Harness, Arc<AtomicU8>) {
-    let told = Arc::new(AtomicU8::new(0));
-    let hook = Told(told.clone());
-    (Harness::new().with_sessions(|s| s.refresh_hook(hook)), told)
+    let control = Arc::new(AtomicU8::new(0));
+    let hook = Controlled(control.clone());
+    (Harness::new().with_sessions(|s| s.refresh_hook(hook)), control)
 }
 
 #[tokio::test]
 async fn the_hook_changes_the_next_access_token_and_no_other() {
-    let (harness, told) = hooked();
+    let (harness, control) = hooked();
     let tokens = harness.sign_in().await;
-    told.store(1, Ordering::SeqCst);
+    control.store(1, Ordering::SeqCst);
     let changed = harness.refresh(tokens.refresh().as_str()).await;
     assert_eq!(harness.call(&changed.access_token()).await.body, "alice is Alicia");
     assert_eq!(decode(&changed.access_token(), 1)["scope"], "read");
-    told.store(0, Ordering::SeqCst);
+    control.store(0, Ordering::SeqCst);
     harness.advance(10);
     let next = harness.refresh(changed.cookie_value().unwrap()).await;
     assert_eq!(harness.call(&next.access_token()).await.body, "alice is Alice");
@@ -59,39 +59,39 @@ async fn the_hook_changes_the_next_access_token_and_no_other() {
 
 #[tokio::test]
 async fn a_hook_that_refuses_ends_the_session() {
-    let (harness, told) = hooked();
+    let (harness, control) = hooked();
     let tokens = harness.sign_in().await;
-    told.store(2, Ordering::SeqCst);
+    control.store(2, Ordering::SeqCst);
     let response = harness.refresh(tokens.refresh().as_str()).await;
     assert_rejected(&response, RefreshRejection::ByApplication);
     let refused = harness.call(tokens.access().as_str()).await;
     refused.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-    told.store(0, Ordering::SeqCst);
+    control.store(0, Ordering::SeqCst);
     assert_rejected(&harness.refresh(tokens.refresh().as_str()).await, RefreshRejection::Revoked);
 }
 
 #[tokio::test]
 async fn a_hook_that_fails_is_503_with_the_successor() {
-    let (harness, told) = hooked();
+    let (harness, control) = hooked();
     let tokens = harness.sign_in().await;
-    told.store(3, Ordering::SeqCst);
+    control.store(3, Ordering::SeqCst);
     let failed = harness.refresh(tokens.refresh().as_str()).await;
     failed.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
     assert_eq!(failed.header("retry-after"), Some("1"));
     assert_eq!(failed.header("cache-control"), Some("no-store"));
-    assert_eq!(generation(&failed), 1, "nobody is left a generation behind");
+    assert_eq!(generation(&failed), 1, "the client gets the successor");
     harness.advance(60);
-    told.store(0, Ordering::SeqCst);
+    control.store(0, Ordering::SeqCst);
     let next = harness.refresh(failed.cookie_value().unwrap()).await;
     assert_eq!(generation(&next), 2);
 }
 
-// A hook that refuses while the store is down must be asked again, not be forgotten.
+// If the store is unavailable when a hook refuses, the next refresh must call the hook again.
 #[tokio::test]
-async fn a_refusal_that_the_store_did_not_take_is_503() {
-    let (harness, told) = hooked();
+async fn a_refusal_that_fails_in_the_store_is_503() {
+    let (harness, control) = hooked();
     let tokens = harness.sign_in().await;
-    told.store(2, Ordering::SeqCst);
+    control.store(2, Ordering::SeqCst);
     harness.store.fail("end", Fault::Before);
     let failed = harness.refresh(tokens.refresh().as_str()).await;
     assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
@@ -100,11 +100,11 @@ async fn a_refusal_that_the_store_did_not_take_is_503() {
     assert_rejected(&response, RefreshRejection::ByApplication);
 }
 
-/// Remembers what it was asked.
+/// A hook that records its calls.
 #[derive(Clone, Default)]
 struct Witness(Arc<Mutex<Vec<Seen>>>);
 
-/// How it was answered, the user agent that asked, and the generation.
+/// The kind of the refresh, the user agent of the client, and the generation.
 type Seen = (RefreshKind, Option<String>, u64);
 
 #[async_trait]
@@ -122,7 +122,7 @@ impl RefreshHook<Profile> for Witness {
 }
 
 #[tokio::test]
-async fn the_hook_knows_how_the_token_was_answered_and_which_client_asks() {
+async fn the_hook_receives_the_kind_of_refresh_and_the_client() {
     let witness = Witness::default();
     let harness = Harness::new().with_sessions(|s| s.refresh_hook(witness.clone()));
     let tokens = harness.sign_in().await;

@@ -8,7 +8,7 @@ use tower_jwt_auth::RefreshHook;
 use tower_jwt_auth::sessions::{HookError, RefreshContext, Renewal};
 use tower_jwt_auth_tests::{Harness, Profile};
 
-/// Waits for ever.
+/// A hook that never returns.
 struct Hangs;
 
 #[async_trait]
@@ -28,12 +28,12 @@ async fn a_hook_that_hangs_is_503_with_the_successor() {
     let tokens = harness.sign_in().await;
     let response =
         tokio::time::timeout(Duration::from_secs(60), harness.refresh(tokens.refresh().as_str()));
-    let response = response.await.expect("an answer comes");
+    let response = response.await.expect("the request should be answered");
     response.assert_refused(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable");
     assert!(response.set_cookie().is_some());
 }
 
-/// Answers with a scope that is none.
+/// A hook that returns an invalid scope.
 struct BadScope;
 
 #[async_trait]
@@ -47,21 +47,21 @@ impl RefreshHook<Profile> for BadScope {
     }
 }
 
-// What trying again does not mend is not told to be tried again, and ends nothing.
+// A retry would fail again, so the response has no `Retry-After`. The session does not end.
 #[tokio::test]
-async fn a_fault_of_the_service_is_500_and_the_session_goes_on() {
+async fn a_fault_of_the_service_is_500_and_the_session_continues() {
     let harness = Harness::new().with_sessions(|s| s.refresh_hook(BadScope));
     let tokens = harness.sign_in().await;
     let response = harness.refresh(tokens.refresh().as_str()).await;
     response.assert_refused(StatusCode::INTERNAL_SERVER_ERROR, "server_error");
     assert_eq!(response.header("retry-after"), None);
     assert_eq!(response.header("cache-control"), Some("no-store"));
-    assert!(response.set_cookie().is_some(), "nobody is left a generation behind");
+    assert!(response.set_cookie().is_some(), "the client gets the successor");
     assert_eq!(harness.sessions.list("alice", None).await.unwrap().sessions.len(), 1);
     assert_eq!(harness.call(tokens.access().as_str()).await.status, StatusCode::OK);
 }
 
-/// Panics.
+/// A hook that panics.
 struct Panics;
 
 #[async_trait]
@@ -76,7 +76,7 @@ impl RefreshHook<Profile> for Panics {
 }
 
 #[tokio::test]
-async fn a_hook_that_panics_is_500_and_the_session_goes_on() {
+async fn a_hook_that_panics_is_500_and_the_session_continues() {
     let harness = Harness::new().with_sessions(|s| s.refresh_hook(Panics));
     let tokens = harness.sign_in().await;
     let response = harness.refresh(tokens.refresh().as_str()).await;

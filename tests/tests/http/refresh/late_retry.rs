@@ -9,7 +9,7 @@ use tower_jwt_auth_tests::harness::{DAY, assert_rejected};
 use super::generation;
 
 #[tokio::test]
-async fn a_lost_answer_locks_nobody_out_however_late_it_is_noticed() {
+async fn a_lost_response_can_be_retried_at_any_later_time() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let _lost = harness.refresh(tokens.refresh().as_str()).await;
@@ -18,7 +18,7 @@ async fn a_lost_answer_locks_nobody_out_however_late_it_is_noticed() {
     assert_eq!(late.status, StatusCode::OK);
     assert_eq!(generation(&late), 1);
     assert_eq!(harness.call(&late.access_token()).await.status, StatusCode::OK);
-    // And once more, should that one be lost too: within the window that the late retry opened.
+    // The late retry opens a window. Within it, a further lost response can be retried.
     harness.advance(9);
     let again = harness.refresh(tokens.refresh().as_str()).await;
     assert_eq!(again.cookie_value(), late.cookie_value());
@@ -27,9 +27,9 @@ async fn a_lost_answer_locks_nobody_out_however_late_it_is_noticed() {
     assert_eq!(generation(&next), 2);
 }
 
-// A thief whose late retries of one generation are not counted stays for weeks: 8,352 of them were answered once.
+// If late retries of one generation were not counted, a thief could stay for weeks: 8,352 of them were once answered.
 #[tokio::test]
-async fn a_late_retry_is_granted_once_a_generation() {
+async fn a_late_retry_is_granted_once_per_generation() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.refresh(tokens.refresh().as_str()).await;
@@ -45,7 +45,7 @@ async fn a_late_retry_is_granted_once_a_generation() {
 }
 
 #[tokio::test]
-async fn a_late_retry_in_two_generations_running_ends_the_session() {
+async fn late_retries_in_two_consecutive_generations_end_the_session() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.refresh(tokens.refresh().as_str()).await;
@@ -64,7 +64,7 @@ async fn a_late_retry_in_two_generations_running_ends_the_session() {
 }
 
 #[tokio::test]
-async fn an_honest_generation_between_two_late_retries_forgives() {
+async fn a_generation_without_a_late_retry_resets_their_count() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let mut token = tokens.refresh().as_str().to_owned();
@@ -82,7 +82,7 @@ async fn an_honest_generation_between_two_late_retries_forgives() {
 }
 
 #[tokio::test]
-async fn more_late_retries_running_are_granted_where_the_policy_says_so() {
+async fn the_policy_can_allow_more_consecutive_late_retries() {
     let policy = RotationPolicy::default().with_late_retries(3);
     let harness = Harness::new().with_sessions(|s| s.rotation(policy.clone()));
     let mut token = harness.sign_in().await.refresh().as_str().to_owned();

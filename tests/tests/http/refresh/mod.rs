@@ -17,12 +17,14 @@ mod store_failures;
 use tower_jwt_auth_tests::TestResponse;
 use tower_jwt_auth_tests::token_builder::decode;
 
-/// The generation of the refresh token in a response.
+/// Returns the generation of the refresh token in a response.
 fn generation(response: &TestResponse) -> u64 {
-    decode(response.cookie_value().expect("a cookie"), 1)["gen"].as_u64().unwrap()
+    decode(response.cookie_value().expect("the response should set the cookie"), 1)["gen"]
+        .as_u64()
+        .unwrap()
 }
 
-/// The `jti` of a refresh token, computed by another implementation of SHA-256.
+/// Returns the `jti` of a refresh token, computed by another implementation of SHA-256.
 pub(crate) fn forged_id(sid: &[u8], generation: u64, sec: &[u8]) -> String {
     use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
     let bytes = [b"jti", sid, &generation.to_be_bytes(), sec].concat();

@@ -10,7 +10,7 @@ use tower_jwt_auth::store::Revocation;
 use tower_jwt_auth::{RefreshHook, SignIn};
 use tower_jwt_auth_tests::{Harness, ISSUER, Profile};
 
-/// A store that waits until it is let go.
+/// A hook that blocks until it is released.
 #[derive(Clone, Default)]
 struct Gate {
     reached: Arc<Notify>,
@@ -33,9 +33,9 @@ impl RefreshHook<Profile> for Gate {
     }
 }
 
-// Nor does it keep a session alive that the application has refused.
+// A client that leaves must not keep a session that the application refuses.
 #[tokio::test]
-async fn a_client_that_leaves_does_not_escape_the_hook() {
+async fn the_hook_runs_although_the_client_leaves() {
     use tower::Service;
     let gate = Gate::default();
     let hook = gate.clone();
@@ -50,9 +50,9 @@ async fn a_client_that_leaves_does_not_escape_the_hook() {
     harness.until_refused(tokens.access().as_str()).await;
 }
 
-// The response of an ended session must not take the place of a new login's cookie.
+// The response of an ended session must not replace the cookie of a new login.
 #[tokio::test]
-async fn a_refresh_that_was_overtaken_by_a_logout_hands_out_nothing() {
+async fn a_refresh_that_a_logout_overtakes_returns_no_tokens() {
     let gate = Gate::default();
     let hook = gate.clone();
     let harness = Harness::new().with_sessions(|s| s.refresh_hook(hook));
@@ -70,9 +70,9 @@ async fn a_refresh_that_was_overtaken_by_a_logout_hands_out_nothing() {
     assert_eq!(response.set_cookie(), None);
 }
 
-// A refresh token that was revoked by name is not handed out again to its predecessor.
+// A refresh token that was revoked by its id is not returned to its predecessor again.
 #[tokio::test]
-async fn a_retry_does_not_bring_a_revoked_successor_back() {
+async fn a_retry_does_not_return_a_revoked_successor() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let successor = harness.sessions.refresh(tokens.refresh().as_str()).await.unwrap();
@@ -82,7 +82,7 @@ async fn a_retry_does_not_bring_a_revoked_successor_back() {
         until: harness.now() + successor.refresh().valid_for(),
     };
     harness.sessions.revoke(revocation).await.unwrap();
-    // Two replays and a late retry; a second late retry would be reuse.
+    // These are two replays and a late retry. A second late retry would be reuse.
     for pause in [1, 5, 3600] {
         harness.advance(pause);
         for token in [tokens.refresh().as_str(), successor.refresh().as_str()] {

@@ -29,13 +29,13 @@ async fn no_cookie_is_401_with_a_bare_challenge() {
     assert_eq!(response.status, StatusCode::UNAUTHORIZED);
     assert_eq!(response.challenge(), Some(r#"Bearer realm="api""#));
     assert_eq!(response.header("cache-control"), Some("no-store"));
-    // The other refusals answer JSON, and scripts read this one in the same way.
+    // Like other refusals, the response is JSON, so that scripts read it in the same way.
     assert_eq!(response.header("content-type"), Some("application/json"));
     assert_eq!(response.json()["error"], "missing_token");
 }
 
 #[tokio::test]
-async fn what_is_no_refresh_token_of_ours_is_401_and_the_store_is_not_asked() {
+async fn an_invalid_refresh_token_is_401_without_a_store_call() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let good = tokens.refresh().as_str().to_owned();
@@ -74,8 +74,8 @@ async fn what_is_no_refresh_token_of_ours_is_401_and_the_store_is_not_asked() {
         assert_rejected(&response, RefreshRejection::Invalid);
         assert_eq!(response.header("cache-control"), Some("no-store"));
     }
-    assert_eq!(harness.store.session_calls(), calls, "a bad signature costs no question");
-    assert_eq!(harness.refresh(&good).await.status, StatusCode::OK, "and ends nothing");
+    assert_eq!(harness.store.session_calls(), calls, "a bad signature costs no store call");
+    assert_eq!(harness.refresh(&good).await.status, StatusCode::OK, "the session continues");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use super::{forged_id, generation};
 use crate::revocation::assert_dead;
 
 #[tokio::test]
-async fn anything_older_than_the_generation_before_ends_the_session_even_in_the_window() {
+async fn a_token_older_than_the_previous_generation_ends_the_session_even_in_the_window() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let first = harness.refresh(tokens.refresh().as_str()).await;
@@ -27,7 +27,7 @@ async fn anything_older_than_the_generation_before_ends_the_session_even_in_the_
 }
 
 #[tokio::test]
-async fn reuse_kills_the_successor_and_all_access_tokens_and_they_stay_dead() {
+async fn reuse_revokes_the_successor_and_all_access_tokens_permanently() {
     let harness = Harness::new();
     let sibling = harness.another_node();
     let tokens = harness.sign_in().await;
@@ -57,7 +57,7 @@ async fn reuse_kills_the_successor_and_all_access_tokens_and_they_stay_dead() {
     }));
 }
 
-// Someone who holds the signing secret but never held a token of the session.
+// An attacker has the signing secret but never had a token of the session.
 #[tokio::test]
 async fn a_token_with_another_secret_of_the_session_is_refused_and_ends_nothing() {
     use tower_jwt_auth_tests::TokenSigner;

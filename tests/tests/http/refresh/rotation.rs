@@ -51,11 +51,15 @@ async fn two_hundred_refreshes_at_once_have_one_successor() {
         assert_eq!(harness.call(&response.access_token()).await.status, StatusCode::OK);
         successors.insert(response.cookie_value().unwrap().to_owned());
     }
-    assert_eq!(successors.len(), 1, "the very same token for all");
+    assert_eq!(successors.len(), 1, "all responses have the same token");
     let row = &harness.sessions.list("alice", None).await.unwrap().sessions[0];
-    assert_eq!(row.generation(), 1, "advanced once");
+    assert_eq!(row.generation(), 1, "the session advances once");
     let successor = successors.iter().next().unwrap();
-    assert_eq!(generation(&harness.refresh(successor).await), 1, "once in a grace window");
+    assert_eq!(
+        generation(&harness.refresh(successor).await),
+        1,
+        "the session rotates once in a grace window"
+    );
     harness.advance(10);
     assert_eq!(generation(&harness.refresh(successor).await), 2);
 }

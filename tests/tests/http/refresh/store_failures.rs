@@ -6,7 +6,7 @@ use tower_jwt_auth_tests::{Fault, Harness};
 use super::generation;
 
 #[tokio::test]
-async fn a_store_out_of_reach_is_503_and_the_cookie_stays() {
+async fn an_unavailable_store_is_503_and_the_cookie_stays() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.store.fail("*", Fault::Before);
@@ -25,14 +25,14 @@ async fn a_store_error_at_any_step_leaves_the_session_usable() {
         for fault in [Fault::Before, Fault::After] {
             let harness = Harness::new();
             let tokens = harness.sign_in().await;
-            // Rotated, the answer lost, and later than the window: all three steps are on the way.
+            // After a rotation, a lost response and the end of the window, a refresh takes all three steps.
             harness.refresh(tokens.refresh().as_str()).await;
             harness.advance(11);
             harness.store.fail(method, fault);
             let failed = harness.refresh(tokens.refresh().as_str()).await;
             assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE, "{method} {fault:?}");
             harness.store.heal();
-            // A client that comes back within the window: a late retry that was written counts.
+            // The client retries within the window. A written late retry counts.
             harness.advance(9);
             let next = harness.refresh(tokens.refresh().as_str()).await;
             assert_eq!(next.status, StatusCode::OK, "{method} {fault:?}");
@@ -41,9 +41,9 @@ async fn a_store_error_at_any_step_leaves_the_session_usable() {
     }
 }
 
-// The write happened, the answer was lost.
+// The store has written the rotation, and its response is lost.
 #[tokio::test]
-async fn a_rotation_whose_answer_was_lost_can_be_retried() {
+async fn a_rotation_whose_response_was_lost_can_be_retried() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.store.fail("advance", Fault::After);
@@ -51,5 +51,5 @@ async fn a_rotation_whose_answer_was_lost_can_be_retried() {
     assert_eq!(failed.status, StatusCode::SERVICE_UNAVAILABLE);
     harness.store.heal();
     let next = harness.refresh(tokens.refresh().as_str()).await;
-    assert_eq!(generation(&next), 1, "the same successor");
+    assert_eq!(generation(&next), 1, "the retry gets the same successor");
 }

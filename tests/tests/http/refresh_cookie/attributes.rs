@@ -5,9 +5,9 @@ use tower_jwt_auth::endpoints::SameSite;
 use tower_jwt_auth::{ConfigError, RefreshCookie};
 use tower_jwt_auth_tests::{Harness, TestResponse};
 
-/// The attributes of a `Set-Cookie`, sorted.
+/// Returns the attributes of a `Set-Cookie`, sorted.
 fn attributes(response: &TestResponse) -> Vec<String> {
-    let cookie = response.set_cookie().expect("a cookie");
+    let cookie = response.set_cookie().expect("the response should set the cookie");
     let mut attributes: Vec<_> = cookie.split("; ").skip(1).map(str::to_owned).collect();
     attributes.sort();
     attributes
@@ -68,7 +68,7 @@ async fn the_development_profile_alone_is_not_secure() {
 }
 
 #[tokio::test]
-async fn max_age_is_what_is_left_and_not_a_constant() {
+async fn max_age_is_the_remaining_lifetime() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.refresh(tokens.refresh().as_str()).await;

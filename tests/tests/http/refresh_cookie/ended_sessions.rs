@@ -33,7 +33,7 @@ const ALL: [Over; 8] = [
     Over::OfAnotherSecret,
 ];
 
-/// A refresh token whose session is over in this way, and one of a live session.
+/// Returns a refresh token whose session is over in this way, and the tokens of a live session.
 pub(crate) async fn dead_and_live(harness: &Harness, over: Over) -> (String, Tokens) {
     let dead = harness.sign_in().await;
     let token = dead.refresh().as_str().to_owned();
@@ -42,7 +42,7 @@ pub(crate) async fn dead_and_live(harness: &Harness, over: Over) -> (String, Tok
             harness.logout(&token).await;
         }
         Over::LoggedOutOnAnotherNode => {
-            // This node learns nothing of it.
+            // This node does not learn of the end.
             harness.store.fail("read", Fault::Before);
             harness.store.fail("changed", Fault::Hang);
             harness.another_node().logout(&token).await;
@@ -75,7 +75,7 @@ pub(crate) async fn dead_and_live(harness: &Harness, over: Over) -> (String, Tok
 }
 
 #[tokio::test]
-async fn a_cookie_of_a_session_that_is_over_does_not_stand_in_the_way_of_a_live_one() {
+async fn a_cookie_of_an_ended_session_does_not_hide_a_live_one() {
     for over in ALL {
         for live_first in [false, true] {
             let harness = Harness::without_sweeper();
@@ -108,7 +108,7 @@ async fn a_cookie_of_a_session_that_is_over_does_not_stand_in_the_way_of_a_live_
 }
 
 #[tokio::test]
-async fn a_session_that_the_store_knows_to_be_over_is_known_here_from_then_on() {
+async fn an_end_found_in_the_store_is_remembered_on_this_node() {
     let harness = Harness::without_sweeper();
     harness.sessions.revocations().ready().await;
     let (dead, live) = (harness.sign_in().await, harness.sign_in().await);
@@ -122,7 +122,7 @@ async fn a_session_that_the_store_knows_to_be_over_is_known_here_from_then_on() 
 }
 
 #[tokio::test]
-async fn cookies_of_sessions_that_are_all_over_are_refused_and_left_alone() {
+async fn cookies_of_ended_sessions_alone_are_refused_and_kept() {
     let harness = Harness::without_sweeper();
     let (idle, ended) = (harness.sign_in().await, harness.sign_in().await);
     harness.advance(31 * DAY);
@@ -130,13 +130,17 @@ async fn cookies_of_sessions_that_are_all_over_are_refused_and_left_alone() {
     let tokens = [ended.refresh().as_str(), idle.refresh().as_str()];
     for response in [refresh(&harness, &tokens).await, logout_everywhere(&harness, &tokens).await] {
         response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
-        assert_eq!(response.extensions.get(), Some(&RefreshRejection::Idle), "of the last one");
+        assert_eq!(
+            response.extensions.get(),
+            Some(&RefreshRejection::Idle),
+            "the rejection of the last one"
+        );
         assert_eq!(response.set_cookie(), None);
     }
 }
 
 #[tokio::test]
-async fn two_live_sessions_beside_one_that_is_over_are_refused_and_nothing_happens() {
+async fn two_live_sessions_beside_an_ended_one_are_refused_without_effect() {
     let harness = Harness::without_sweeper();
     let (mine, over, planted) =
         (harness.sign_in().await, harness.sign_in().await, harness.sign_in().await);
@@ -156,7 +160,7 @@ async fn two_live_sessions_beside_one_that_is_over_are_refused_and_nothing_happe
 }
 
 #[tokio::test]
-async fn a_store_that_fails_while_cookies_are_judged_is_503_and_they_are_left_alone() {
+async fn a_store_failure_while_cookies_are_checked_is_503_and_keeps_them() {
     for fault in [Fault::Before, Fault::After] {
         let harness = Harness::without_sweeper();
         let (dead, live) = dead_and_live(&harness, Over::Idle).await;
@@ -173,8 +177,8 @@ async fn a_store_that_fails_while_cookies_are_judged_is_503_and_they_are_left_al
     }
 }
 
-/// A spent token must not be asked about without consequences: where the other cookie is the thief's own, the answer
-/// would say whether the session still lives.
+/// A request with a spent token must have consequences. If the other cookie belongs to the thief, the response would
+/// otherwise reveal whether the session is live.
 #[tokio::test]
 async fn a_spent_token_beside_a_live_one_ends_its_session() {
     let harness = Harness::new();
@@ -189,13 +193,13 @@ async fn a_spent_token_beside_a_live_one_ends_its_session() {
     let header = format!("{name}={spent}; {name}={live}");
     let response =
         send_to(harness.refresh_service(), request("POST", &[("cookie", &header)])).await;
-    assert_eq!(response.status, StatusCode::OK, "the other one counts");
+    assert_eq!(response.status, StatusCode::OK, "the other cookie is used");
     let ended = harness.store.load(victim.refresh().session_id()).await.unwrap().unwrap().session;
     assert_eq!(ended.record().ended.map(|ended| ended.reason), Some(EndReason::Reuse));
 }
 
 #[tokio::test]
-async fn sessions_that_are_known_to_be_over_hide_no_live_one_however_many_there_are() {
+async fn any_number_of_known_ended_sessions_hides_no_live_one() {
     let harness = Harness::new();
     let mut header = String::new();
     for _ in 0..9 {

@@ -12,7 +12,7 @@ use tower_jwt_auth_tests::harness::{REFRESH_SECRET, request, send_to};
 use tower_jwt_auth_tests::token_builder::decode;
 use tower_jwt_auth_tests::{Harness, TestResponse, TokenSigner};
 
-/// The `Cookie` header of a browser that keeps these tokens in several scopes.
+/// Returns the `Cookie` header of a browser that has these tokens in several scopes.
 fn cookies(harness: &Harness, tokens: &[&str]) -> String {
     let cookie = |token: &&str| format!("{}={token}", harness.cookie.name());
     tokens.iter().map(cookie).collect::<Vec<_>>().join("; ")
@@ -33,13 +33,13 @@ async fn logout_others(harness: &Harness, tokens: &[&str]) -> TestResponse {
     send_to(service, request("POST", &[("cookie", &cookies(harness, tokens))])).await
 }
 
-/// The session of the refresh token in a response.
+/// Returns the session of the refresh token in a response.
 fn session_of(response: &TestResponse) -> SessionId {
-    let claims = decode(response.cookie_value().expect("a cookie"), 1);
+    let claims = decode(response.cookie_value().expect("the response should set the cookie"), 1);
     claims["sid"].as_str().unwrap().parse().unwrap()
 }
 
-/// The refresh token with another secret, as someone makes it who holds the signing secret alone.
+/// Returns the refresh token with another session secret, as an attacker with only the signing secret forges it.
 fn forged(token: &str, generation: u64) -> String {
     let key = TokenSigner::hs256(&REFRESH_SECRET).signature("tower-jwt-auth refresh token v1");
     let (header, mut claims) = (decode(token, 0), decode(token, 1));

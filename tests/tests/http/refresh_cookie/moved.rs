@@ -23,12 +23,14 @@ fn moved() -> Harness {
     harness
 }
 
-/// All `Set-Cookie`s: the values, and the attributes without a `Max-Age` that is not zero.
+/// Returns the values and attributes of all `Set-Cookie` fields, without a `Max-Age` that is not zero.
 fn all_set(headers: &HeaderMap) -> Vec<(String, String)> {
     let read = |value: &HeaderValue| {
         assert!(value.is_sensitive(), "layers that log headers leave it out");
         let (pair, attributes) = value.to_str().unwrap().split_once("; ").unwrap();
-        let value = pair.strip_prefix("__Secure-refresh_token=").expect("the name is the same");
+        let value = pair
+            .strip_prefix("__Secure-refresh_token=")
+            .expect("the cookie should have the configured name");
         let mut attributes: Vec<_> = attributes
             .split("; ")
             .filter(|part| *part == "Max-Age=0" || !part.starts_with("Max-Age="))
@@ -39,7 +41,7 @@ fn all_set(headers: &HeaderMap) -> Vec<(String, String)> {
     headers.get_all("set-cookie").iter().map(read).collect()
 }
 
-/// Asserts that the cookie is set to this where it is now, and cleared where it was before.
+/// Asserts that the cookie is set to this value in its current scope and cleared in its former ones.
 #[track_caller]
 fn assert_moved(headers: &HeaderMap, value: &str) {
     let max_age = if value.is_empty() { "Max-Age=0; " } else { "" };
@@ -75,7 +77,7 @@ async fn cookies_in_former_scopes_are_cleared_at_login_refresh_and_logout() {
 }
 
 #[tokio::test]
-async fn a_successor_that_comes_with_a_503_takes_the_place_of_former_cookies_too() {
+async fn a_successor_sent_with_a_503_also_clears_former_cookies() {
     struct Down;
     #[tower_jwt_auth::async_trait]
     impl RefreshHook<Profile> for Down {
@@ -94,9 +96,9 @@ async fn a_successor_that_comes_with_a_503_takes_the_place_of_former_cookies_too
     assert_moved(&response.headers, &successor);
 }
 
-// The late 401 of an old session must not take a cookie from a login under another path either.
+// The late 401 of an old session must not clear a cookie of a login under another path.
 #[tokio::test]
-async fn answers_that_leave_the_cookie_alone_leave_former_ones_alone_too() {
+async fn responses_that_keep_the_cookie_also_keep_former_ones() {
     let harness = moved();
     let tokens = harness.sign_in().await;
     let others = LogoutService::others(&harness.sessions, harness.cookie.clone());
@@ -112,22 +114,22 @@ async fn answers_that_leave_the_cookie_alone_leave_former_ones_alone_too() {
 }
 
 #[test]
-fn former_scopes_that_cannot_be_meant_are_refused_at_build_time() {
+fn invalid_former_scopes_are_refused_at_build_time() {
     let secure = || RefreshCookie::secure("/").unwrap();
     let with_domain = || secure().with_domain("shop.example").unwrap();
     let bad = [
-        // Where the cookie is now: it would be cleared as soon as it is set.
+        // In its current scope, the cookie would be cleared as soon as it is set.
         secure().with_former_scope("/", None),
         with_domain().with_former_scope("/", Some("shop.example")),
         with_domain().with_former_scope("/", Some(".Shop.example")),
         secure()
             .with_former_scope("/", Some("shop.example"))
             .and_then(|cookie| cookie.with_domain("shop.example")),
-        // Where no cookie of the name can have been.
+        // A cookie of this name cannot exist in this scope.
         RefreshCookie::host().with_former_scope("/auth", None),
         RefreshCookie::host().with_former_scope("/", Some("shop.example")),
         secure().with_former_scope("/auth", None).and_then(|cookie| cookie.with_name("__Host-x")),
-        // Twice.
+        // The scope is listed twice.
         secure()
             .with_former_scope("/auth", None)
             .and_then(|cookie| cookie.with_former_scope("/auth", None)),

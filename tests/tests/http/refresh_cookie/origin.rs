@@ -6,7 +6,7 @@ use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{request, send_to};
 
 #[tokio::test]
-async fn cross_site_requests_are_refused_before_the_cookie_is_looked_at() {
+async fn cross_site_requests_are_refused_before_the_cookie_is_read() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     harness.sessions.revocations().ready().await;
@@ -18,7 +18,7 @@ async fn cross_site_requests_are_refused_before_the_cookie_is_looked_at() {
         &[("origin", "https://evil.example"), ("host", "api.example")],
         &[("origin", "null"), ("host", "api.example")],
         &[("origin", "https://api.example.evil.example"), ("host", "api.example")],
-        // Whoever is on the network can put a page there.
+        // Anyone on the network can serve a page at this origin.
         &[("origin", "http://api.example"), ("host", "api.example")],
     ];
     let calls = harness.store.session_calls();
@@ -40,14 +40,14 @@ async fn cross_site_requests_are_refused_before_the_cookie_is_looked_at() {
             assert_eq!(response.set_cookie(), None);
         }
     }
-    assert_eq!(harness.store.session_calls(), calls, "nothing was asked");
+    assert_eq!(harness.store.session_calls(), calls, "the store was not called");
     assert_eq!(harness.call(tokens.access().as_str()).await.status, StatusCode::OK);
     let row = &harness.sessions.list("alice", None).await.unwrap().sessions[0];
-    assert_eq!(row.generation(), 0, "nothing changed");
+    assert_eq!(row.generation(), 0, "the session did not change");
 }
 
 #[tokio::test]
-async fn requests_of_ones_own_pages_and_of_listed_origins_are_accepted() {
+async fn requests_from_the_same_and_from_listed_origins_are_accepted() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let cookie = format!("{}={}", harness.cookie.name(), tokens.refresh().as_str());
@@ -74,7 +74,7 @@ async fn requests_of_ones_own_pages_and_of_listed_origins_are_accepted() {
     }
 }
 
-// Behind a proxy that rewrites `Host`.
+// A proxy in front of the service rewrites `Host`.
 #[tokio::test]
 async fn a_public_origin_is_compared_instead_of_the_host() {
     let harness = Harness::new();

@@ -11,7 +11,7 @@ use super::ended_sessions::{Over, dead_and_live};
 use super::{cookies, forged, refresh};
 
 #[tokio::test]
-async fn cookies_with_a_bad_signature_are_passed_over() {
+async fn cookies_with_a_bad_signature_are_skipped() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let good = tokens.refresh().as_str();
@@ -29,7 +29,7 @@ async fn cookies_with_a_bad_signature_are_passed_over() {
 }
 
 #[tokio::test]
-async fn two_sessions_in_cookies_are_refused_in_either_order_and_nothing_happens() {
+async fn cookies_of_two_sessions_are_refused_in_either_order_without_effect() {
     let harness = Harness::new();
     let (mine, planted) = (harness.sign_in().await, harness.sign_in().await);
     let name = harness.cookie.name();
@@ -46,9 +46,9 @@ async fn two_sessions_in_cookies_are_refused_in_either_order_and_nothing_happens
     }
 }
 
-// One session under two paths is one session.
+// The same session under two paths counts as one session.
 #[tokio::test]
-async fn two_cookies_of_one_session_use_the_younger_token() {
+async fn two_cookies_of_one_session_use_the_newer_token() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let next = harness.refresh(tokens.refresh().as_str()).await;
@@ -60,10 +60,10 @@ async fn two_cookies_of_one_session_use_the_younger_token() {
         send_to(harness.refresh_service(), request("POST", &[("cookie", &header)])).await;
     assert_eq!(response.status, StatusCode::OK);
     let listed = harness.sessions.list("alice", None).await.unwrap().sessions;
-    assert_eq!(listed[0].generation(), 2, "rotated, not retried");
+    assert_eq!(listed[0].generation(), 2, "the session rotated without a retry");
 }
 
-// A session whose store lost its last rotations is still a session: it must not give way to a planted one.
+// A session whose store lost its last rotations is still live, and a planted session must not replace it.
 #[tokio::test]
 async fn a_token_that_is_ahead_of_the_store_counts_as_one_of_a_live_session() {
     let (harness, ahead) = (Harness::without_sweeper(), Harness::without_sweeper());
@@ -79,7 +79,7 @@ async fn a_token_that_is_ahead_of_the_store_counts_as_one_of_a_live_session() {
 }
 
 #[tokio::test]
-async fn what_need_not_be_asked_of_the_store_is_not() {
+async fn known_ended_sessions_cost_no_store_call() {
     let harness = Harness::without_sweeper();
     harness.sessions.revocations().ready().await;
     let (past, live) = dead_and_live(&harness, Over::PastItsEnd).await;
@@ -87,19 +87,19 @@ async fn what_need_not_be_asked_of_the_store_is_not() {
     harness.logout(over.refresh().as_str()).await;
     let calls = harness.store.session_calls();
     let one = refresh(&harness, &[live.refresh().as_str()]).await;
-    assert_eq!(harness.store.session_calls(), calls + 1, "one session is one write");
+    assert_eq!(harness.store.session_calls(), calls + 1, "one session costs one write");
     harness.advance(60);
     let all = [&past, over.refresh().as_str(), one.cookie_value().unwrap()];
     assert_eq!(refresh(&harness, &all).await.status, StatusCode::OK);
     assert_eq!(
         harness.store.session_calls(),
         calls + 2,
-        "what is known to be over costs no question"
+        "a known ended session costs no store call"
     );
 }
 
 #[tokio::test]
-async fn more_sessions_than_a_browser_can_have_are_refused_without_asking_for_each() {
+async fn more_sessions_than_a_browser_can_have_are_refused_without_a_store_call() {
     let harness = Harness::without_sweeper();
     let mut tokens = Vec::new();
     for _ in 0..9 {
@@ -115,10 +115,14 @@ async fn more_sessions_than_a_browser_can_have_are_refused_without_asking_for_ea
     assert_eq!(response.extensions.get(), Some(&RefreshRejection::Ambiguous));
     assert_eq!(harness.store.session_calls(), calls);
     tokens.drain(..2);
-    assert_eq!(refresh(&harness, &tokens).await.status, StatusCode::OK, "eight are judged");
+    assert_eq!(
+        refresh(&harness, &tokens).await.status,
+        StatusCode::OK,
+        "eight sessions are checked"
+    );
 }
 
-// Someone with the signing secret alone can plant a token that names the session and a later generation.
+// An attacker with only the signing secret can plant a token of the session with a later generation.
 #[tokio::test]
 async fn a_token_of_another_secret_does_not_hide_the_sessions_own() {
     let harness = Harness::without_sweeper();
@@ -139,7 +143,7 @@ async fn a_token_of_another_secret_does_not_hide_the_sessions_own() {
 }
 
 #[tokio::test]
-async fn the_same_cookie_over_and_over_at_a_sign_in_is_one_question_to_the_store() {
+async fn a_repeated_cookie_at_a_sign_in_costs_one_store_call() {
     let harness = Harness::without_sweeper();
     let old = harness.sign_in().await;
     let mut who = Harness::alice();
@@ -148,12 +152,12 @@ async fn the_same_cookie_over_and_over_at_a_sign_in_is_one_question_to_the_store
     }
     let calls = harness.store.session_calls();
     let _tokens = harness.sign_in_as(who).await;
-    assert_eq!(harness.store.session_calls(), calls + 2, "one session ends, one begins");
+    assert_eq!(harness.store.session_calls(), calls + 2, "one session ends and one starts");
 }
 
-// Many cookies cost no more than few.
+// The cost does not depend on the number of cookies.
 #[tokio::test]
-async fn the_same_cookie_over_and_over_is_one_question_to_the_store() {
+async fn a_repeated_cookie_costs_one_store_call() {
     let harness = Harness::new();
     let tokens = harness.sign_in().await;
     let one = format!("{}={}; ", harness.cookie.name(), tokens.refresh().as_str());

@@ -7,7 +7,7 @@ use tower_jwt_auth_tests::harness::{echo, reason, request, send_to};
 
 use super::{COOKIE, access_token, with_cookies};
 
-// Lines 1, 3, 11 and 48, on gRPC's side.
+// gRPC clients read the status and the headers only.
 #[tokio::test]
 async fn grpc_refusals_have_no_body() {
     let harness = with_cookies();

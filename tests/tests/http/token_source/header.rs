@@ -5,7 +5,7 @@ use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::request;
 
 use super::{
-    ALICE, access_token, assert_bad_request, assert_let_in, assert_without_credentials, bearer,
+    ALICE, access_token, assert_accepted, assert_bad_request, assert_without_credentials, bearer,
     send_optional,
 };
 
@@ -27,7 +27,7 @@ async fn the_challenge_names_the_configured_realm() {
 }
 
 #[tokio::test]
-async fn another_scheme_is_no_credentials_and_anonymous_in_optional_mode() {
+async fn another_scheme_counts_as_missing_credentials_and_is_anonymous_in_optional_mode() {
     let harness = Harness::new();
     let token = access_token(&harness).await;
     for other in [
@@ -45,15 +45,15 @@ async fn another_scheme_is_no_credentials_and_anonymous_in_optional_mode() {
     ] {
         let headers = [("authorization", other)];
         assert_without_credentials(&harness.send(request("GET", &headers)).await);
-        assert_let_in(&send_optional(&harness, request("GET", &headers)).await, "anonymous");
+        assert_accepted(&send_optional(&harness, request("GET", &headers)).await, "anonymous");
     }
 }
 
 #[tokio::test]
-async fn what_is_not_bearer_and_one_token_is_a_bad_request_in_both_modes() {
+async fn a_malformed_bearer_header_is_a_bad_request_in_both_modes() {
     let harness = Harness::new();
     let token = access_token(&harness).await;
-    assert_let_in(&harness.call(&token).await, ALICE);
+    assert_accepted(&harness.call(&token).await, ALICE);
     for bad in [
         "Bearer",
         "Bearer ",
@@ -90,12 +90,12 @@ async fn the_scheme_is_bearer_in_any_case() {
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR", "Bearer  "] {
         let value = format!("{scheme} {token}");
         let response = harness.send(request("GET", &[("authorization", &value)])).await;
-        assert_let_in(&response, ALICE);
+        assert_accepted(&response, ALICE);
     }
 }
 
 #[tokio::test]
-async fn two_authorization_headers_are_a_bad_request_whatever_they_say() {
+async fn two_authorization_headers_are_always_a_bad_request() {
     let harness = Harness::new();
     let good = bearer(&access_token(&harness).await);
     for (first, second) in

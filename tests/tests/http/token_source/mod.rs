@@ -1,4 +1,4 @@
-//! Where the access token stands in a request, and what becomes of requests without one.
+//! The sources of the access token in a request, and requests without a token.
 
 mod combinations;
 mod cookie;
@@ -31,7 +31,10 @@ fn with_query() -> Harness {
     Harness::new().with_source(TokenSource::authorization_header().dangerous_or_query())
 }
 
+/// Signs alice in and returns her access token. The revocation list is current, so that requests with the token do not
+/// query the store.
 pub(crate) async fn access_token(harness: &Harness) -> String {
+    harness.sessions.revocations().ready().await;
     harness.sign_in().await.access().as_str().to_owned()
 }
 
@@ -45,20 +48,20 @@ fn bearer(token: &str) -> String {
     format!("Bearer {token}")
 }
 
-/// Sends a request to the same service where credentials are optional.
+/// Sends a request to the same service with optional credentials.
 async fn send_optional(harness: &Harness, request: Request<Full<Bytes>>) -> TestResponse {
     send_to(harness.auth.clone().optional().layer(service_fn(echo)), request).await
 }
 
 #[track_caller]
-fn assert_let_in(response: &TestResponse, as_whom: &str) {
+fn assert_accepted(response: &TestResponse, body: &str) {
     assert_eq!(
         response.status,
         StatusCode::OK,
         "{response:?}: {:?}",
         response.extensions.get::<AuthError>()
     );
-    assert_eq!(response.body, as_whom);
+    assert_eq!(response.body, body);
 }
 
 #[track_caller]
@@ -79,6 +82,6 @@ fn assert_bad_request(response: &TestResponse, error: RequestError) {
 #[track_caller]
 fn assert_cross_site(response: &TestResponse) {
     response.assert_refused(StatusCode::FORBIDDEN, "cross_site_request");
-    assert!(response.challenge().is_none(), "another token would not help");
+    assert!(response.challenge().is_none(), "a challenge would suggest another token");
     assert_eq!(reason(response), AuthError::CrossSite);
 }

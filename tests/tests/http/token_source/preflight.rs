@@ -5,18 +5,18 @@ use tower_jwt_auth::RequireScopeLayer;
 use tower_jwt_auth_tests::Harness;
 use tower_jwt_auth_tests::harness::{echo, request, send_to};
 
-use super::{access_token, assert_let_in, assert_without_credentials, bearer};
+use super::{access_token, assert_accepted, assert_without_credentials, bearer};
 
 pub(crate) const PREFLIGHT: [(&str, &str); 2] =
     [("origin", "https://app.example"), ("access-control-request-method", "POST")];
 
 #[tokio::test]
-async fn preflights_pass_only_where_turned_on() {
+async fn preflights_pass_only_where_enabled() {
     let harness = Harness::new();
     assert_without_credentials(&harness.send(request("OPTIONS", &PREFLIGHT)).await);
     let mut harness = harness;
     harness.auth = harness.auth.allow_preflights();
-    assert_let_in(&harness.send(request("OPTIONS", &PREFLIGHT)).await, "anonymous");
+    assert_accepted(&harness.send(request("OPTIONS", &PREFLIGHT)).await, "anonymous");
 }
 
 #[tokio::test]
@@ -37,10 +37,10 @@ async fn a_preflight_passes_without_an_identity_even_with_a_token() {
     harness.auth = harness.auth.allow_preflights();
     let token = bearer(&access_token(&harness).await);
     let headers = [PREFLIGHT[0], PREFLIGHT[1], ("authorization", &*token)];
-    assert_let_in(&harness.send(request("OPTIONS", &headers)).await, "anonymous");
+    assert_accepted(&harness.send(request("OPTIONS", &headers)).await, "anonymous");
     let scope = RequireScopeLayer::new("read").unwrap();
     let service = harness.auth.layer(scope.layer(service_fn(echo)));
     let response = send_to(service, request("OPTIONS", &headers)).await;
-    // A requirement is not met without an identity.
+    // Without an identity, a requirement is not met.
     assert_without_credentials(&response);
 }

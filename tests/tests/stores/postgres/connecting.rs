@@ -8,10 +8,10 @@ use tower_jwt_auth_tests::servers::{self, Postgres};
 use tower_jwt_auth_tests::util::error_chain;
 
 use super::{new_store, run};
-use crate::support::{rows_of_version_1, session, works_after_the_migration};
+use crate::support::{assert_works_after_migration, rows_of_version_1, session};
 
 #[tokio::test]
-async fn what_is_no_connection_string_is_told_without_repeating_it() {
+async fn an_invalid_connection_string_is_an_error_that_does_not_repeat_it() {
     log_capture::install();
     log_capture::watch_for("hunter-two");
     for url in [
@@ -19,7 +19,7 @@ async fn what_is_no_connection_string_is_told_without_repeating_it() {
         "nonsense",
         "postgres://u:secret@host:port/db",
         "postgres://u:secret@[::/db",
-        // The library below would log what it does not know.
+        // sqlx would log an unknown parameter.
         "postgres://u@host/db?pasword=hunter-two",
         "postgres://u@host/db?sslmode=disable&hunter-two",
     ] {
@@ -31,10 +31,10 @@ async fn what_is_no_connection_string_is_told_without_repeating_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_is_told() {
+async fn a_server_that_does_not_answer_is_an_error() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = nobody.local_addr().unwrap().port();
-    // It accepts, and says nothing.
+    // The socket accepts connections and never answers.
     let silent = PostgresStore::connect(&format!("postgres://u:secret@127.0.0.1:{port}/db")).await;
     drop(nobody);
     let refused = PostgresStore::connect(&format!("postgres://u:secret@127.0.0.1:{port}/db")).await;
@@ -45,14 +45,14 @@ async fn a_server_that_does_not_answer_is_told() {
 }
 
 #[tokio::test]
-async fn a_database_or_user_that_is_not_known_is_told() {
+async fn an_unknown_database_or_user_is_an_error() {
     let Some(server) = servers::postgres() else { return };
     for (user, database) in [("postgres", "nowhere"), ("nobody", "postgres")] {
         let url = format!("postgres://{user}@{}/{database}", server.address());
         let error = PostgresStore::connect(&url).await.unwrap_err();
         assert!(matches!(error, ConnectError::Rejected(_)), "{}", error_chain(&error));
     }
-    // One who may not make tables.
+    // This user may not create tables.
     let url = server.new_database();
     run(&url, format!("CREATE ROLE \"{}\" LOGIN", url.rsplit('/').next().unwrap())).await;
     let database = url.rsplit('/').next().unwrap();
@@ -62,7 +62,7 @@ async fn a_database_or_user_that_is_not_known_is_told() {
 }
 
 #[tokio::test]
-async fn an_application_can_make_the_tables_itself_for_a_user_who_may_not() {
+async fn an_application_can_create_the_tables_for_a_user_who_may_not() {
     let Some(server) = servers::postgres() else { return };
     let url = server.new_database();
     let missing = PostgresStore::connect_existing(&url).await;
@@ -87,7 +87,7 @@ async fn an_application_can_make_the_tables_itself_for_a_user_who_may_not() {
     store.insert(&session("alice"), SessionLimit::end_oldest(1)).await.unwrap();
     crate::support::revoke(&store).await;
     assert_eq!(crate::support::read(&store, None).await.0.len(), 2);
-    // The tables are found, so there is nothing to make.
+    // The tables exist, so `connect` creates nothing.
     PostgresStore::connect(&theirs).await.unwrap();
 }
 
@@ -103,13 +103,13 @@ async fn tables_of_earlier_versions_are_migrated_with_their_rows() {
         let error = PostgresStore::connect_existing(&url).await.unwrap_err();
         let expected = format!("the tables are of version {version}, not 3: run the migrations");
         assert_eq!(error.to_string(), expected);
-        works_after_the_migration(&PostgresStore::connect(&url).await.unwrap()).await;
+        assert_works_after_migration(&PostgresStore::connect(&url).await.unwrap()).await;
         PostgresStore::connect_existing(&url).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn tables_of_another_version_are_told_from_ours() {
+async fn tables_of_another_version_are_refused() {
     let Some((_, url)) = new_store().await else { return };
     run(&url, "UPDATE tower_jwt_auth_meta SET version = 4").await;
     for newer in [PostgresStore::connect(&url).await, PostgresStore::connect_existing(&url).await] {
@@ -125,7 +125,7 @@ async fn tables_of_another_version_are_told_from_ours() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_that_connect_to_an_empty_database_at_once_all_succeed() {
+async fn concurrent_connects_to_an_empty_database_all_succeed() {
     let Some(server) = servers::postgres() else { return };
     let url = server.new_database();
     let connecting = (0..8).map(|_| {
@@ -153,14 +153,14 @@ async fn a_standby_is_refused() {
 }
 
 #[tokio::test]
-async fn a_pool_of_the_applications_is_used_and_its_settings_are_checked() {
+async fn a_pool_of_the_application_is_used_and_its_settings_are_checked() {
     let Some((_, url)) = new_store().await else { return };
     let pool = PgPoolOptions::new().max_connections(2).connect(&url).await.unwrap();
     let store = PostgresStore::with_pool(pool.clone()).await.unwrap();
     let new = session("alice");
     for _ in 0..20 {
         store.load(new.id()).await.unwrap();
-        // The application still gets its connections.
+        // The application can still acquire its connections.
         let both = [pool.acquire().await.unwrap(), pool.acquire().await.unwrap()];
         drop(both);
     }
@@ -190,7 +190,7 @@ async fn a_pool_of_the_applications_is_used_and_its_settings_are_checked() {
 }
 
 #[tokio::test]
-async fn a_schema_of_its_own_is_named_in_the_connection_string() {
+async fn the_connection_string_can_name_a_schema() {
     let Some(server) = servers::postgres() else { return };
     let url = server.new_database();
     run(&url, "CREATE SCHEMA auth").await;
@@ -209,7 +209,7 @@ fn a_store_may_outlive_its_runtime() {
 }
 
 #[tokio::test]
-async fn a_database_that_cannot_keep_all_characters_is_refused() {
+async fn a_database_without_utf_8_is_refused() {
     let Some(server) = servers::postgres() else { return };
     server.psql(
         &server.url(),
@@ -224,7 +224,7 @@ async fn a_database_that_cannot_keep_all_characters_is_refused() {
 }
 
 #[tokio::test]
-async fn where_transactions_are_read_only_unless_told_otherwise_they_are_told() {
+async fn a_database_with_read_only_transactions_by_default_works() {
     let Some(server) = servers::postgres() else { return };
     let url = server.new_database();
     let name = url.rsplit('/').next().unwrap();

@@ -26,15 +26,15 @@ async fn a_transaction_that_takes_its_id_early_and_commits_late_is_not_missed() 
     let mut transaction = sqlx::Connection::begin(&mut slow).await.unwrap();
     sqlx::query(EARLY).execute(&mut *transaction).await.unwrap();
 
-    // Others take later ids and commit before, more than one page of them.
+    // Other transactions take later ids and commit first.
     let mut written = Vec::new();
     for _ in 0..3 {
         written.push(revoke(&store).await);
     }
     let (seen, end) = read(&store, Some(start.clone())).await;
-    assert_eq!(seen, written, "the open transaction holds nobody up");
+    assert_eq!(seen, written, "the open transaction must not delay other entries");
     let (again, end) = read(&store, Some(end)).await;
-    assert!(again.is_empty(), "and nothing is read twice for it: {again:?}");
+    assert!(again.is_empty(), "no entry is read twice: {again:?}");
 
     transaction.commit().await.unwrap();
     let (seen, end) = read(&store, Some(end)).await;
@@ -45,7 +45,7 @@ async fn a_transaction_that_takes_its_id_early_and_commits_late_is_not_missed() 
 }
 
 #[tokio::test]
-async fn what_commits_between_two_pages_is_not_missed_either() {
+async fn an_entry_committed_between_two_pages_is_not_missed() {
     let Some((store, url)) = new_store().await else { return };
     let (_, start) = read(&store, None).await;
     let mut slow = connection(&url).await;
@@ -57,14 +57,14 @@ async fn what_commits_between_two_pages_is_not_missed_either() {
     let page = store.read(Some(&start), 2).await.unwrap();
     let LogPage::Entries { next, more: true, .. } = page else { panic!("{page:?}") };
     transaction.commit().await.unwrap();
-    // Its id is smaller than those of the first page: the rest of this round goes on behind it.
+    // Its id is smaller than those of the first page, and the rest of this scan continues after that page.
     let (rest, end) = read(&store, Some(next)).await;
     let (late, _) = read(&store, Some(end)).await;
     assert!(rest.iter().chain(&late).any(is_early), "{rest:?} {late:?}");
 }
 
 #[tokio::test]
-async fn a_long_transaction_in_another_database_holds_nothing_up() {
+async fn a_long_transaction_in_another_database_delays_no_entry() {
     let Some((store, _)) = new_store().await else { return };
     let Some((_, elsewhere)) = new_store().await else { return };
     let mut slow = connection(&elsewhere).await;
@@ -75,7 +75,7 @@ async fn a_long_transaction_in_another_database_holds_nothing_up() {
     for _ in 0..10 {
         let written = revoke(&store).await;
         let (seen, next) = read(&store, Some(end)).await;
-        assert_eq!(seen, [written], "it is seen at once, and nothing older with it");
+        assert_eq!(seen, [written], "the entry is read at once, and no older one with it");
         end = next;
     }
     transaction.rollback().await.unwrap();
@@ -88,14 +88,14 @@ async fn after_a_crash_or_restart_of_the_server_every_cursor_is_lost() {
     let kept = revoke(&store).await;
     let (_, end) = read(&store, None).await;
     assert!(!is_lost(&store, &end).await);
-    // Ids that were given out and never reached the disk are given out again.
+    // After the crash, the server assigns ids again that never reached the disk.
     server.kill();
     server.start_again();
     until("the store answers again", async || store.read(None, 1).await.is_ok()).await;
     assert!(is_lost(&store, &end).await);
     let (seen, end) = read(&store, None).await;
     assert_eq!(seen, [kept]);
-    // So it is after a restart in good order, which may have been one of other data.
+    // A clean restart also loses the cursors, because the server may have restarted with other data.
     server.stop();
     server.start_again();
     until("the store answers again", async || store.read(None, 1).await.is_ok()).await;
@@ -115,16 +115,16 @@ async fn a_database_copied_into_a_younger_server_is_another_log() {
     let copy = young.new_database();
     dump_and_restore(&url, &copy);
     let store = PostgresStore::connect(&copy).await.unwrap();
-    assert!(is_lost(&store, &end).await, "the new server has not given out so many ids");
+    assert!(is_lost(&store, &end).await, "the new server has not assigned these ids");
     assert_eq!(read(&store, None).await.0.len(), 50);
 
     assert_eq!(store.after_restore().await.unwrap(), 0);
     let (all, end) = read(&store, None).await;
     assert_eq!(all.len(), 50);
-    assert!(read(&store, Some(end)).await.0.is_empty(), "ids of the old server are forgotten");
+    assert!(read(&store, Some(end)).await.0.is_empty(), "the ids of the old server have no effect");
 }
 
-/// Copies a database by `pg_dump` and `psql`.
+/// Copies a database with `pg_dump` and `psql`.
 fn dump_and_restore(from: &str, to: &str) {
     let dump = Command::new("pg_dump").arg(from).output().unwrap();
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
@@ -137,7 +137,7 @@ fn dump_and_restore(from: &str, to: &str) {
 }
 
 #[tokio::test]
-async fn of_a_nodes_heartbeats_the_last_one_is_kept_and_wakes_nobody() {
+async fn only_the_last_heartbeat_of_a_node_is_kept_and_it_delays_no_wakeup() {
     let Some((store, url)) = new_store().await else { return };
     let other = PostgresStore::connect(&url).await.unwrap();
     let (_, mut end) = read(&other, None).await;
@@ -150,7 +150,7 @@ async fn of_a_nodes_heartbeats_the_last_one_is_kept_and_wakes_nobody() {
     let LogPage::Entries { entries, .. } = page else { panic!("{page:?}") };
     assert_eq!(entries, [LogEntry::Heartbeat(Heartbeat { node, beat: 20, at })]);
 
-    // A revocation wakes the other node long before it would look by itself, most of the time.
+    // In most cases, a revocation wakes the other node long before its next poll.
     let mut waits = Vec::new();
     for _ in 0..9 {
         (_, end) = read(&other, Some(end)).await;

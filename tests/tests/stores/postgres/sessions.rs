@@ -9,9 +9,9 @@ use tower_jwt_auth_tests::servers::{self, Proxy};
 use tower_jwt_auth_tests::util::until;
 
 use super::{connection, new_store, run};
-use crate::support::{HOUR, a_restore_ends_all, end_all, list, read, session, step};
+use crate::support::{HOUR, assert_restore_ends_all, end_all, list, read, session, step};
 
-/// The same URL with another address in it.
+/// Returns the URL with the address of the proxy.
 fn through(proxy: &Proxy, url: &str) -> String {
     let database = url.rsplit('/').next().unwrap();
     format!("postgres://postgres@{}/{database}", proxy.address())
@@ -28,19 +28,19 @@ async fn a_normal_refresh_is_one_round_trip() {
     let store = PostgresStore::connect(&through(&proxy, &server.new_database())).await.unwrap();
     let session = session("alice");
     store.insert(&session, SessionLimit::none()).await.unwrap();
-    // The first time a connection prepares the statement.
+    // The first call on a connection also prepares the statement.
     store.advance(&advance(&session, 0)).await.unwrap().unwrap();
     let before = proxy.round_trips();
     for generation in 1..=100 {
         store.advance(&advance(&session, generation)).await.unwrap().unwrap();
     }
     let trips = proxy.round_trips() - before;
-    // Some are the listener's, which has nothing to say.
+    // The listener may cause a few more.
     assert!((100..110).contains(&trips), "{trips}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_that_end_the_same_sessions_at_once_each_session_is_ended_by_one() {
+async fn concurrent_ends_of_the_same_sessions_end_each_session_once() {
     let Some((store, _)) = new_store().await else { return };
     let store = Arc::new(store);
     for round in 0..10 {
@@ -67,7 +67,7 @@ async fn of_many_that_end_the_same_sessions_at_once_each_session_is_ended_by_one
 }
 
 #[tokio::test]
-async fn a_server_out_of_reach_is_told_soon_and_comes_back() {
+async fn an_unavailable_server_is_an_error_soon_and_can_return() {
     let Some(server) = servers::postgres() else { return };
     let proxy = Proxy::start(server.address());
     let store = PostgresStore::connect(&through(&proxy, &server.new_database())).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_server_out_of_reach_is_told_soon_and_comes_back() {
     for one in asking {
         assert!(one.await.unwrap());
     }
-    // They do not queue for one attempt after the other.
+    // The calls do not queue for consecutive connection attempts.
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
 
     proxy.mend();
@@ -94,7 +94,7 @@ async fn a_server_out_of_reach_is_told_soon_and_comes_back() {
 }
 
 #[tokio::test]
-async fn calls_given_up_while_the_server_stood_still_cost_no_connection() {
+async fn calls_cancelled_while_the_server_is_frozen_leak_no_connection() {
     let Some(server) = servers::postgres() else { return };
     let proxy = Proxy::start(server.address());
     let store = PostgresStore::connect(&through(&proxy, &server.new_database())).await.unwrap();
@@ -116,18 +116,18 @@ async fn calls_given_up_while_the_server_stood_still_cost_no_connection() {
     }
 }
 
-/// Ends all connections of this database but the one that does it.
+/// Ends all connections to this database except the current one.
 const TERMINATE: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
     WHERE datname = current_database() AND pid <> pg_backend_pid()";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_the_server_has_closed_cost_a_call_at_most() {
+async fn connections_that_the_server_closed_fail_one_call_each_at_most() {
     let Some((store, url)) = new_store().await else { return };
     let store = Arc::new(store);
     let session = session("alice");
     store.insert(&session, SessionLimit::none()).await.unwrap();
     for idle in [Duration::ZERO, Duration::from_millis(1200)] {
-        // Many connections at once.
+        // Open many connections at once.
         let mut asking = Vec::new();
         for _ in 0..50 {
             let (store, id) = (store.clone(), session.id());
@@ -142,14 +142,14 @@ async fn connections_that_the_server_has_closed_cost_a_call_at_most() {
         for _ in 0..50 {
             failed += usize::from(store.load(session.id()).await.is_err());
         }
-        // One that was used a moment ago is believed in; the others go with it, or are asked first.
+        // A connection that was used a moment ago is not checked. The others are closed with it, or checked first.
         let most = if idle.is_zero() { 16 } else { 0 };
         assert!(failed <= most, "{failed} calls failed after {idle:?}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_restore_ends_is_in_the_log_though_nodes_go_on() {
+async fn sessions_that_a_restore_ends_are_in_the_log_while_nodes_write() {
     let Some((store, _)) = new_store().await else { return };
     let store = Arc::new(store);
     let adding = tokio::spawn({
@@ -178,10 +178,10 @@ async fn what_a_restore_ends_is_in_the_log_though_nodes_go_on() {
 #[tokio::test]
 async fn after_a_restore_all_sessions_are_ended_and_all_cursors_lost() {
     let Some((store, _)) = new_store().await else { return };
-    a_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
+    assert_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
 }
 
-/// How often an index was used.
+/// Returns how often an index was scanned.
 async fn scans(url: &str, index: &'static str) -> i64 {
     let mut connection = connection(url).await;
     let used = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = $1";
@@ -190,7 +190,7 @@ async fn scans(url: &str, index: &'static str) -> i64 {
 }
 
 #[tokio::test]
-async fn sessions_are_found_by_index_and_refreshes_touch_none() {
+async fn sessions_are_found_by_index_and_refreshes_update_no_index() {
     let Some((store, url)) = new_store().await else { return };
     let alice = session("alice");
     store.insert(&alice, SessionLimit::none()).await.unwrap();
@@ -220,7 +220,7 @@ async fn sessions_are_found_by_index_and_refreshes_touch_none() {
     })
     .await;
 
-    // Updates that change no index stay in their page (HOT), and leave nothing for the index to clean.
+    // Updates that change no indexed column stay in their page (HOT) and leave no dead index entries.
     for generation in 0..50 {
         store.advance(&advance(&alice, generation)).await.unwrap().unwrap();
     }
@@ -236,7 +236,7 @@ async fn sessions_are_found_by_index_and_refreshes_touch_none() {
     .await;
 }
 
-/// How many pages of the log's index were looked at.
+/// Returns how many pages of the log's index were read.
 async fn blocks(url: &str) -> i64 {
     let mut connection = connection(url).await;
     let seen = "SELECT idx_blks_hit + idx_blks_read FROM pg_statio_user_indexes \
@@ -244,8 +244,11 @@ async fn blocks(url: &str) -> i64 {
     sqlx::query(seen).fetch_one(&mut connection).await.unwrap().get(0)
 }
 
+/// How often the test waits for the statistics of PostgreSQL to settle.
+const MAX_CHECKS: usize = 50;
+
 #[tokio::test]
-async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() {
+async fn a_long_log_is_read_and_purged_without_a_full_scan() {
     let Some((store, url)) = new_store().await else { return };
     run(
         &url,
@@ -255,21 +258,25 @@ async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() 
          ANALYZE tower_jwt_auth_log",
     )
     .await;
-    // So far the pages of the index that the filling has touched.
-    until("the filling is counted", async || blocks(&url).await >= 100_000).await;
-    let seen = "SELECT seq_scan, seq_tup_read FROM pg_stat_user_tables \
+    // The inserts read pages of the index, which must be counted first.
+    until("the inserts are counted", async || blocks(&url).await >= 100_000).await;
+    let sequential = "SELECT seq_scan, seq_tup_read FROM pg_stat_user_tables \
          WHERE relname = 'tower_jwt_auth_log'";
     let scanned = async || {
         let mut connection = connection(&url).await;
-        let row = sqlx::query(seen).fetch_one(&mut connection).await.unwrap();
+        let row = sqlx::query(sequential).fetch_one(&mut connection).await.unwrap();
         row.get::<i64, _>(0)
     };
     let (_, mut end) = read(&store, None).await;
     let before = scanned().await;
-    // A backend reports what it looked at with a later command, a second after its last report at the
-    // earliest. The read of the whole log above belongs to the count before.
+    // A backend reports its reads with a later command, and at most once a second. The read of the whole log
+    // must be in the count before the measurement starts.
     let mut blocks_before = blocks(&url).await;
-    loop {
+    for checks in 1.. {
+        assert!(
+            checks <= MAX_CHECKS,
+            "the number of index reads changes after {MAX_CHECKS} checks"
+        );
         tokio::time::sleep(Duration::from_millis(1200)).await;
         store.purge_log(HOUR, 1000).await.unwrap();
         let now = blocks(&url).await;
@@ -284,11 +291,11 @@ async fn a_log_of_many_entries_is_read_and_purged_without_looking_at_them_all() 
         assert!(new.is_empty());
         end = next;
     }
-    // Backends tell of their scans after a while: of these, too, once they have told of later ones.
-    let told = scans(&url, "tower_jwt_auth_log_until").await;
+    // Backends report their scans late. Once later scans are counted, these are also counted.
+    let scans_before = scans(&url, "tower_jwt_auth_log_until").await;
     until("the purges are counted", async || {
         store.purge_log(HOUR, 1000).await.unwrap();
-        scans(&url, "tower_jwt_auth_log_until").await > told + 20
+        scans(&url, "tower_jwt_auth_log_until").await > scans_before + 20
     })
     .await;
     assert_eq!(scanned().await, before, "the table was scanned from end to end");

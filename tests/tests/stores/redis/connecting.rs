@@ -14,8 +14,8 @@ const PASSWORD: &str = "hunter2-hunter2";
 
 async fn refused(url: &str) -> ConnectError {
     let error = RedisStore::connect(url).await.unwrap_err();
-    let told = format!("{} {error:?}", error_chain(&error));
-    assert!(!told.contains(PASSWORD), "{told}");
+    let text = format!("{} {error:?}", error_chain(&error));
+    assert!(!text.contains(PASSWORD), "{text}");
     error
 }
 
@@ -24,7 +24,7 @@ fn url(server: &Redis, user: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_no_url_is_told_without_repeating_it() {
+async fn an_invalid_url_is_an_error_that_does_not_repeat_it() {
     for url in [
         "",
         "nonsense",
@@ -42,12 +42,12 @@ async fn what_is_no_url_is_told_without_repeating_it() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_answer_is_told() {
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = nobody.local_addr().unwrap();
-    // It accepts, and says nothing.
+async fn a_server_that_does_not_answer_is_an_error() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    // The socket accepts connections and never answers.
     let silent = refused(&format!("redis://u:{PASSWORD}@{address}/")).await;
-    drop(nobody);
+    drop(listener);
     let closed = refused(&format!("redis://u:{PASSWORD}@{address}/")).await;
     for error in [silent, closed] {
         assert!(matches!(error, ConnectError::Unreachable(_)), "{}", error_chain(&error));
@@ -55,7 +55,7 @@ async fn a_server_that_does_not_answer_is_told() {
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_and_never_shown() {
+async fn a_wrong_password_is_an_error_that_does_not_show_it() {
     let Some(server) = Redis::start(&["--requirepass", "another"]) else { return };
     for user in [&format!(":{PASSWORD}"), &format!("nobody:{PASSWORD}"), ""] {
         let error = refused(&url(&server, user)).await;
@@ -66,8 +66,8 @@ async fn a_wrong_password_is_told_and_never_shown() {
 }
 
 #[tokio::test]
-async fn a_url_that_asks_for_the_newer_protocol_works_and_shows_no_password_where_it_is_unknown() {
-    // A server that has no HELLO, as some proxies: it repeats the arguments, the password among them.
+async fn a_resp3_url_works_and_shows_no_password_on_a_server_without_hello() {
+    // A server without HELLO, such as some proxies, repeats the arguments in its error, including the password.
     let options = ["--rename-command", "HELLO", "", "--requirepass", PASSWORD];
     let Some(server) = Redis::start(&options) else { return };
     let address = server.address();
@@ -77,7 +77,7 @@ async fn a_url_that_asks_for_the_newer_protocol_works_and_shows_no_password_wher
     refused(&format!("redis://:wrong-{PASSWORD}@{address}/?protocol=resp3")).await;
 }
 
-/// What the README says that a user has to be allowed, without the name and password.
+/// Returns the ACL rules from the README, without the user name and password.
 fn rules() -> Vec<&'static str> {
     let readme = include_str!("../../../../crates/tower-jwt-auth-redis/README.md");
     let start = readme.find("ACL SETUSER").unwrap();
@@ -92,7 +92,7 @@ fn new_user(server: &Redis, name: &str, more: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn a_user_who_may_do_what_the_readme_says_can_do_everything() {
+async fn the_permissions_in_the_readme_are_sufficient() {
     let Some(server) = Redis::start(&[]) else { return };
     assert!(rules().len() > 20, "{:?}", rules());
     let store = RedisStore::connect(&new_user(&server, "sessions", &[])).await.unwrap();
@@ -110,21 +110,21 @@ async fn a_user_who_may_do_what_the_readme_says_can_do_everything() {
 }
 
 #[tokio::test]
-async fn what_a_user_may_not_do_is_told_before_it_can_leave_halves() {
+async fn a_missing_permission_is_an_error_at_connect_before_any_write() {
     let Some(server) = Redis::start(&[]) else { return };
     for (number, command) in
         ["hset", "zrem", "xadd", "xread", "zscan", "xdel", "info", "evalsha"].iter().enumerate()
     {
         let user = new_user(&server, &format!("user{number}"), &[&format!("-{command}")]);
         let error = refused(&user).await;
-        let ConnectError::PermissionDenied { command: told, .. } = &error else {
+        let ConnectError::PermissionDenied { command: reported, .. } = &error else {
             panic!("{command}: {}", error_chain(&error))
         };
-        assert!(told.to_lowercase().contains(command), "{told}");
+        assert!(reported.to_lowercase().contains(command), "{reported}");
     }
     let user = new_user(&server, "stranger", &["resetkeys", "~other:*"]);
     assert!(matches!(refused(&user).await, ConnectError::PermissionDenied { .. }));
-    assert_eq!(server.cli(&["keys", "*"]).trim(), "", "nothing was written");
+    assert_eq!(server.cli(&["keys", "*"]).trim(), "", "nothing should be written");
 }
 
 #[tokio::test]
@@ -133,11 +133,14 @@ async fn a_replica_is_refused() {
     follow(&replica, &primary);
     assert!(matches!(refused(&replica.url()).await, ConnectError::Replica));
     replica.cli(&["config", "set", "replica-read-only", "no"]);
-    assert!(matches!(refused(&replica.url()).await, ConnectError::Replica), "a writable one too");
+    assert!(
+        matches!(refused(&replica.url()).await, ConnectError::Replica),
+        "a writable replica is also refused"
+    );
 }
 
 #[tokio::test]
-async fn a_server_that_forgets_when_memory_is_short_is_refused() {
+async fn a_server_that_evicts_keys_is_refused() {
     let Some(server) = Redis::start(&["--maxmemory-policy", "allkeys-lru"]) else { return };
     let error = refused(&server.url()).await;
     assert!(matches!(&error, ConnectError::EvictionPolicy { found } if found == "allkeys-lru"));
@@ -145,21 +148,21 @@ async fn a_server_that_forgets_when_memory_is_short_is_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_no_writes_is_refused() {
+async fn a_server_that_rejects_writes_is_refused() {
     let Some(server) = Redis::start(&["--min-replicas-to-write", "1"]) else { return };
     let error = refused(&server.url()).await;
     assert!(matches!(error, ConnectError::WritesRejected(_)), "{}", error_chain(&error));
 }
 
 #[tokio::test]
-async fn a_node_of_a_cluster_that_has_not_the_keys_is_refused() {
+async fn a_cluster_node_without_the_slot_is_refused() {
     let Some(server) = Redis::start(&["--cluster-enabled", "yes"]) else { return };
     let error = refused(&server.url()).await;
     assert!(matches!(error, ConnectError::WrongNode(_)), "{}", error_chain(&error));
 }
 
 #[tokio::test]
-async fn data_of_another_version_or_application_are_left_alone() {
+async fn data_of_another_version_or_application_is_not_changed() {
     let Some(server) = Redis::start(&[]) else { return };
     server.cli(&["hset", "{tower-jwt-auth}:meta", "version", "7"]);
     let error = refused(&server.url()).await;
@@ -169,16 +172,16 @@ async fn data_of_another_version_or_application_are_left_alone() {
         let key = format!("{{tower-jwt-auth}}:{name}");
         server.cli(&["set", &key, "theirs"]);
         let error = refused(&server.url()).await;
-        let ConnectError::WrongType { key: told, found } = &error else { panic!("{error}") };
-        assert_eq!((told, &**found), (&key, "string"));
+        let ConnectError::WrongType { key: reported, found } = &error else { panic!("{error}") };
+        assert_eq!((reported, &**found), (&key, "string"));
         assert_eq!(server.cli(&["getdel", &key]).trim(), "theirs");
     }
     RedisStore::connect(&server.url()).await.unwrap();
 }
 
-/// A newer release that took the data over while this one still runs.
+/// A newer release migrates the data while this one still runs.
 #[tokio::test]
-async fn data_that_become_another_version_are_no_longer_touched() {
+async fn data_that_changes_to_another_version_is_no_longer_used() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let known = session("alice");
     workspace.store.insert(&known, ANY).await.unwrap();
@@ -189,7 +192,7 @@ async fn data_that_become_another_version_are_no_longer_touched() {
     assert_eq!(workspace.store.load(known.id()).await.unwrap().unwrap().session, known);
 }
 
-/// As far as they get with one of ours.
+/// Starts a server that answers INFO with an old version, which is as far as `connect` gets.
 fn old_server() -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -215,7 +218,7 @@ async fn a_server_that_is_too_old_is_refused() {
 }
 
 #[tokio::test]
-async fn odd_options_are_refused() {
+async fn invalid_options_are_refused() {
     for within in [Duration::ZERO, Duration::from_secs(2)] {
         let options = RedisOptions::default().with_replicas(1, within);
         let error = RedisStore::connect_with("redis://127.0.0.1:1/", options).await.unwrap_err();
@@ -224,7 +227,7 @@ async fn odd_options_are_refused() {
 }
 
 #[tokio::test]
-async fn a_server_that_cannot_tell_what_is_on_its_disk_is_refused_where_that_is_wanted() {
+async fn a_server_that_cannot_confirm_fsync_is_refused_if_fsync_is_configured() {
     let Some(forgetful) = servers::redis() else { return };
     let options = RedisOptions::default().with_fsync();
     let error = RedisStore::connect_with(&forgetful.url(), options.clone()).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Endings that replicas are waited for.
+//! Ends of sessions that wait for replicas.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +12,12 @@ use tower_jwt_auth_tests::util::{error_chain, until};
 use super::{ANY, follow};
 use crate::support::{read, revocation, session};
 
-/// More than a replica needs that is there, on a slow machine too.
+/// A timeout that suffices for a reachable replica, even on a slow machine.
 const WITHIN: Duration = Duration::from_secs(1);
-/// For one that is not there, so that three rounds of waiting are over soon.
+/// A timeout for a missing replica, short enough for three rounds of waiting.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// A primary, its replica, and a store that waits for it.
+/// Starts a primary and its replica, and returns them with a store that waits for the replica.
 async fn pair() -> Option<(Redis, Redis, RedisStore)> {
     let (primary, replica) = (Redis::start(&[])?, Redis::start(&[])?);
     follow(&replica, &primary);
@@ -30,14 +30,14 @@ async fn store_with_replicas(server: &Redis, count: usize, within: Duration) -> 
     RedisStore::connect_with(&server.url(), options).await.unwrap()
 }
 
-fn is_not_acknowledged<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
+fn assert_not_acknowledged<T: std::fmt::Debug>(answer: Result<T, StoreError>) {
     let error = answer.unwrap_err();
     assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
     assert!(error_chain(&error).contains("0 of 1 replicas"), "{}", error_chain(&error));
 }
 
 #[tokio::test]
-async fn an_ending_is_acknowledged_once_a_replica_has_it() {
+async fn an_end_is_acknowledged_once_a_replica_has_it() {
     let Some((primary, mut replica, store)) = pair().await else { return };
     let other_node = store_with_replicas(&primary, 1, WITHIN).await;
     let sessions = [session("alice"), session("alice"), session("alice")];
@@ -50,21 +50,21 @@ async fn an_ending_is_acknowledged_once_a_replica_has_it() {
         .unwrap();
     assert!(ended.is_some());
     let there = replica.cli(&["xlen", "{tower-jwt-auth}:log"]);
-    assert_eq!(there.trim(), "1", "it is there when it is acknowledged");
+    assert_eq!(there.trim(), "1", "the replica has the entry when the end is acknowledged");
 
     replica.pause();
     let selector = SessionSelector::ById { id: sessions[1].id() };
-    is_not_acknowledged(store.end(&selector, EndReason::Logout).await);
-    // There is nothing left to end, but the replica has it no more than before.
-    is_not_acknowledged(store.end(&selector, EndReason::Logout).await);
-    is_not_acknowledged(other_node.end(&selector, EndReason::Logout).await);
-    is_not_acknowledged(store.append(&[LogEntry::Revocation(revocation())]).await);
+    assert_not_acknowledged(store.end(&selector, EndReason::Logout).await);
+    // The session has already ended, but the replica still lacks the entry.
+    assert_not_acknowledged(store.end(&selector, EndReason::Logout).await);
+    assert_not_acknowledged(other_node.end(&selector, EndReason::Logout).await);
+    assert_not_acknowledged(store.append(&[LogEntry::Revocation(revocation())]).await);
     let one = SessionLimit::end_oldest(1);
-    is_not_acknowledged(store.insert(&session("alice"), one).await);
-    // What ends nothing waits for nobody.
+    assert_not_acknowledged(store.insert(&session("alice"), one).await);
+    // A call that ends nothing does not wait.
     store.insert(&session("bob"), ANY).await.unwrap();
     store.insert(&session("bob"), SessionLimit::reject_new(5)).await.unwrap();
-    assert_eq!(read(&store, None).await.0.len(), 4, "all of it has happened on the primary");
+    assert_eq!(read(&store, None).await.0.len(), 4, "the primary has all entries");
 
     replica.resume();
     until("the replica acknowledges", async || {
@@ -74,16 +74,16 @@ async fn an_ending_is_acknowledged_once_a_replica_has_it() {
 }
 
 #[tokio::test]
-async fn as_many_replicas_as_asked_for_must_have_it() {
+async fn the_configured_number_of_replicas_must_have_it() {
     let Some((primary, _replica, _)) = pair().await else { return };
     let store = store_with_replicas(&primary, 2, WITHIN).await;
     let error = store.append(&[LogEntry::Revocation(revocation())]).await.unwrap_err();
     assert!(error_chain(&error).contains("1 of 2 replicas"), "{}", error_chain(&error));
 }
 
-/// If each waited on its own behind the others, most would not even begin before nobody waits for them.
+/// If each call waited on its own after the others, most calls would reach their timeout before they start.
 #[tokio::test]
-async fn while_a_replica_is_away_all_endings_happen_and_none_waits_for_long() {
+async fn without_a_replica_sessions_still_end_and_no_call_waits_long() {
     let Some((primary, mut replica, _)) = pair().await else { return };
     let store = std::sync::Arc::new(store_with_replicas(&primary, 1, SHORT).await);
     let mut sessions = Vec::new();
@@ -101,18 +101,18 @@ async fn while_a_replica_is_away_all_endings_happen_and_none_waits_for_long() {
             store.end(&SessionSelector::ById { id }, EndReason::Logout).await
         }));
     }
-    // Nobody else is held up.
+    // Other calls are not delayed.
     store.load(sessions[0].id()).await.unwrap().unwrap();
     for ending in endings {
-        is_not_acknowledged(ending.await.unwrap());
+        assert_not_acknowledged(ending.await.unwrap());
     }
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
-    assert_eq!(read(store.as_ref(), None).await.0.len(), sessions.len(), "all have happened");
+    assert_eq!(read(store.as_ref(), None).await.0.len(), sessions.len(), "every session has ended");
     replica.resume();
 }
 
 #[tokio::test]
-async fn after_a_restore_the_replica_has_all_endings() {
+async fn after_a_restore_the_replica_has_all_ends() {
     let Some((_primary, replica, store)) = pair().await else { return };
     for _ in 0..10 {
         store.insert(&session("alice"), ANY).await.unwrap();

@@ -39,7 +39,7 @@ async fn heartbeats(log: &impl RevocationLog, after: Option<&Cursor>) -> Vec<Hea
 }
 
 #[tokio::test]
-async fn purging_removes_exactly_what_has_been_over_for_so_long() {
+async fn purging_removes_exactly_the_entries_that_expired_long_enough_ago() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let log = &workspace.store;
     for (jti, ago) in [("a", 5), ("b", 4), ("c", 3), ("d", 2), ("e", 1)] {
@@ -49,7 +49,11 @@ async fn purging_removes_exactly_what_has_been_over_for_so_long() {
     let (_, end) = read(log, None).await;
     let length = || server.cli(&["xlen", &workspace.key("log")]).trim().to_owned();
 
-    assert_eq!(log.purge_log(2 * DAY + HOUR, 2).await.unwrap(), 2, "the oldest, as many as asked");
+    assert_eq!(
+        log.purge_log(2 * DAY + HOUR, 2).await.unwrap(),
+        2,
+        "the oldest entries, up to the limit"
+    );
     assert_eq!(length(), "4");
     assert!(!has(log, "a").await && !has(log, "b").await && has(log, "c").await);
     assert_eq!(log.purge_log(2 * DAY + HOUR, 100).await.unwrap(), 1);
@@ -61,16 +65,16 @@ async fn purging_removes_exactly_what_has_been_over_for_so_long() {
     assert_eq!(
         (length(), workspace.keys(server).len()),
         ("1".into(), 4),
-        "with all that was kept of them"
+        "all keys of the purged entries are removed"
     );
 
     append(log, &token("g", now() + DAY)).await;
-    assert_eq!(read(log, Some(end)).await.0.len(), 1, "the cursor is good");
+    assert_eq!(read(log, Some(end)).await.0.len(), 1, "the cursor is still valid");
 }
 
-/// One `until` for two entries of a name would take the longer one along, or keep both for ever.
+/// With one `until` for two entries of a target, a purge would remove the longer one, or keep both indefinitely.
 #[tokio::test]
-async fn of_several_entries_the_latest_until_and_time_of_issue_count() {
+async fn of_several_entries_for_a_target_the_latest_times_count() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let log = &workspace.store;
     let issuer = "https://login.example";
@@ -90,7 +94,7 @@ async fn of_several_entries_the_latest_until_and_time_of_issue_count() {
     append(log, &subject(50, start + DAY)).await;
     assert!(is_revoked(99).await && !is_revoked(100).await);
     assert_eq!(log.purge_log(Duration::ZERO, 10).await.unwrap(), 1);
-    assert!(is_revoked(49).await, "the longer one is there");
+    assert!(is_revoked(49).await, "the entry with the later expiry is kept");
 
     append(log, &token("both", start + DAY)).await;
     append(log, &token("both", start - DAY)).await;
@@ -99,9 +103,9 @@ async fn of_several_entries_the_latest_until_and_time_of_issue_count() {
     assert_eq!(server.cli(&["hlen", &workspace.key("revoked")]).trim(), "2");
 }
 
-/// A length that is not told would let one issuer's names be read as those of another.
+/// Without its length in the key, the issuer could not be separated from the id.
 #[tokio::test]
-async fn a_name_does_not_run_into_its_issuer() {
+async fn a_target_id_is_separated_from_its_issuer() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let until = now() + DAY;
     let revoked = Revocation::Token { issuer: "a:b".into(), jti: "c".into(), until };
@@ -115,7 +119,7 @@ async fn a_name_does_not_run_into_its_issuer() {
 }
 
 #[tokio::test]
-async fn times_without_end_come_back_as_they_were() {
+async fn extreme_times_are_preserved() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let times = [Timestamp::MAX, Timestamp::from_unix_millis(i64::MIN), Timestamp::UNIX_EPOCH];
     for until in times {
@@ -126,39 +130,39 @@ async fn times_without_end_come_back_as_they_were() {
 }
 
 #[tokio::test]
-async fn a_heartbeat_takes_no_place_in_the_log_and_wakes_nobody() {
+async fn a_heartbeat_is_not_a_log_entry_and_wakes_no_reader() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let log = &workspace.store;
     let (one, other) = (NodeId::random().unwrap(), NodeId::random().unwrap());
     let beat = |node, beat, ago| Heartbeat { node, beat, at: now() - ago };
     let (_, end) = read(log, None).await;
-    // What the watcher rings when it begins.
+    // The watcher wakes the reader once when it starts.
     log.changed(Some(&end)).await.unwrap();
     let (_, end) = read(log, None).await;
     for heartbeat in [beat(one, 9, DAY), beat(other, 7, 3 * DAY), beat(one, 10, 2 * DAY)] {
         log.append(&[LogEntry::Heartbeat(heartbeat)]).await.unwrap();
     }
     let waiting = tokio::time::timeout(Duration::from_millis(300), log.changed(Some(&end)));
-    assert!(waiting.await.is_err(), "it woke a reader");
+    assert!(waiting.await.is_err(), "a heartbeat must not wake a reader");
     assert_eq!(server.cli(&["exists", &workspace.key("log")]).trim(), "0");
 
-    // One that was under way for long.
+    // This heartbeat was delayed on its way.
     log.append(&[LogEntry::Heartbeat(beat(one, 9, Duration::ZERO))]).await.unwrap();
     let mut seen: Vec<_> = heartbeats(log, Some(&end)).await;
     seen.sort_by_key(|heartbeat| heartbeat.beat);
     assert_eq!(seen.iter().map(|beat| beat.beat).collect::<Vec<_>>(), [7, 10]);
 
-    assert_eq!(log.purge_log(2 * DAY + HOUR, 10).await.unwrap(), 1, "it counts");
+    assert_eq!(log.purge_log(2 * DAY + HOUR, 10).await.unwrap(), 1, "the heartbeat counts");
     let third = beat(NodeId::random().unwrap(), 1, 2 * DAY);
     log.append(&[LogEntry::Heartbeat(third)]).await.unwrap();
-    assert_eq!(log.purge_log(DAY, 1).await.unwrap(), 1, "no more than asked");
+    assert_eq!(log.purge_log(DAY, 1).await.unwrap(), 1, "no more than the limit");
     assert_eq!(heartbeats(log, None).await.len(), 1);
     assert_eq!(log.purge_log(DAY, 10).await.unwrap(), 1);
     assert!(heartbeats(log, None).await.is_empty());
 }
 
 #[tokio::test]
-async fn heartbeats_come_with_the_last_page_alone() {
+async fn only_the_last_page_contains_heartbeats() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let beat = Heartbeat { node: NodeId::random().unwrap(), beat: u64::MAX, at: now() };
     workspace.store.append(&[LogEntry::Heartbeat(beat)]).await.unwrap();
@@ -172,7 +176,7 @@ async fn heartbeats_come_with_the_last_page_alone() {
 }
 
 #[tokio::test]
-async fn as_many_entries_as_there_are_can_be_appended_at_once() {
+async fn many_entries_can_be_appended_at_once() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let entries = [(); 30].map(|()| LogEntry::Revocation(revocation()));
     workspace.store.append(&entries).await.unwrap();
@@ -180,12 +184,12 @@ async fn as_many_entries_as_there_are_can_be_appended_at_once() {
     assert_eq!(read(&workspace.store, None).await.0.len(), 30);
 }
 
-/// Sooner than by looking every second.
+/// The wakeup comes sooner than the poll every second.
 #[tokio::test]
-async fn what_another_node_writes_wakes_a_waiting_reader() {
+async fn a_write_by_another_node_wakes_a_waiting_reader() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let other = workspace.another_node(&server.url()).await;
-    let woken = until("it is woken at once", async || {
+    let woken = until("the reader is woken at once", async || {
         let (_, end) = read(&workspace.store, None).await;
         let begun = Instant::now();
         let (changed, _) = tokio::join!(workspace.store.changed(Some(&end)), async {
@@ -196,14 +200,14 @@ async fn what_another_node_writes_wakes_a_waiting_reader() {
         let waited = begun.elapsed();
         (Duration::from_millis(100)..Duration::from_millis(600)).contains(&waited)
     });
-    // Each attempt takes a second where nobody wakes.
+    // An attempt without a wakeup takes a second.
     tokio::time::timeout(Duration::from_secs(30), woken).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_reader_that_nobody_wakes_looks_by_itself() {
+async fn a_reader_that_is_not_woken_polls() {
     let Some((workspace, _)) = Workspace::new().await else { return };
-    until("it waits for a second", async || {
+    until("the reader waits for a second", async || {
         let (_, end) = read(&workspace.store, None).await;
         let begun = Instant::now();
         let waiting =
@@ -215,7 +219,7 @@ async fn a_reader_that_nobody_wakes_looks_by_itself() {
 }
 
 #[tokio::test]
-async fn a_log_that_was_removed_or_cut_short_loses_cursors() {
+async fn a_removed_or_truncated_log_loses_cursors() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     for what in ["log", "meta"] {
         revoke(&workspace.store).await;
@@ -225,7 +229,7 @@ async fn a_log_that_was_removed_or_cut_short_loses_cursors() {
         assert!(is_lost(&workspace.store, &end).await, "{what}");
         let (_, end) = read(&workspace.store, None).await;
         let later = revoke(&workspace.store).await;
-        assert_eq!(read(&workspace.store, Some(end)).await.0, [later], "it goes on");
+        assert_eq!(read(&workspace.store, Some(end)).await.0, [later], "the new cursor is valid");
     }
 }
 

@@ -10,28 +10,28 @@ use tower_jwt_auth_tests::util::until;
 use super::{ANY, follow, promote};
 use crate::support::{HOUR, list, read, revoke, session, step};
 
-fn is_out_of_reach<T: std::fmt::Debug>(what: &str, answer: Result<T, StoreError>) {
+fn assert_unavailable<T: std::fmt::Debug>(call: &str, answer: Result<T, StoreError>) {
     let error = answer.unwrap_err();
-    assert!(matches!(error, StoreError::Unavailable(_)), "{what}: {error:?}");
+    assert!(matches!(error, StoreError::Unavailable(_)), "{call}: {error:?}");
 }
 
-/// Each call, of which none may answer.
-async fn nothing_answers(store: &RedisStore, known: &Session) {
+/// Asserts that every call reports the store as unavailable.
+async fn assert_all_unavailable(store: &RedisStore, known: &Session) {
     let issuer = "https://issuer.example";
     let sid = &*known.id().to_string();
-    is_out_of_reach("load", store.load(known.id()).await);
-    is_out_of_reach("list", list(store, "alice").await);
-    is_out_of_reach("read", store.read(None, 10).await);
+    assert_unavailable("load", store.load(known.id()).await);
+    assert_unavailable("list", list(store, "alice").await);
+    assert_unavailable("read", store.read(None, 10).await);
     let key = RevocationKey::Session { issuer, sid };
-    is_out_of_reach("is_revoked", store.is_revoked(&[key]).await);
-    is_out_of_reach("insert", store.insert(&session("bob"), ANY).await);
-    is_out_of_reach("advance", store.advance(&step(known)).await);
+    assert_unavailable("is_revoked", store.is_revoked(&[key]).await);
+    assert_unavailable("insert", store.insert(&session("bob"), ANY).await);
+    assert_unavailable("advance", store.advance(&step(known)).await);
     let selector = SessionSelector::ById { id: known.id() };
-    is_out_of_reach("end", store.end(&selector, EndReason::Logout).await);
-    is_out_of_reach("append", store.append(&[]).await);
-    is_out_of_reach("purge_log", store.purge_log(HOUR, 10).await);
-    is_out_of_reach("purge_sessions", store.purge_sessions(HOUR, 10).await);
-    is_out_of_reach("after_restore", store.after_restore().await);
+    assert_unavailable("end", store.end(&selector, EndReason::Logout).await);
+    assert_unavailable("append", store.append(&[]).await);
+    assert_unavailable("purge_log", store.purge_log(HOUR, 10).await);
+    assert_unavailable("purge_sessions", store.purge_sessions(HOUR, 10).await);
+    assert_unavailable("after_restore", store.after_restore().await);
 }
 
 async fn new_session(store: &RedisStore) -> Session {
@@ -45,40 +45,40 @@ async fn until_unchanged(store: &RedisStore, known: &Session) {
     assert_eq!(store.load(known.id()).await.unwrap().unwrap().session, *known);
 }
 
-/// It may be behind, and what it says of endings out of date.
+/// The replica may be behind, so its answers about revocations may be out of date.
 #[tokio::test]
-async fn a_server_that_became_a_replica_answers_nothing() {
+async fn every_call_fails_on_a_server_that_became_a_replica() {
     let (Some(server), Some(primary)) = (Redis::start(&[]), Redis::start(&[])) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let alice = new_session(&store).await;
-    // All scripts are known there.
+    // After this read the server has cached all scripts.
     read(&store, None).await;
     follow(&primary, &server);
     promote(&primary);
     follow(&server, &primary);
-    nothing_answers(&store, &alice).await;
+    assert_all_unavailable(&store, &alice).await;
     promote(&server);
     until_unchanged(&store, &alice).await;
 }
 
 #[tokio::test]
-async fn a_primary_without_the_replicas_that_it_must_have_answers_nothing() {
+async fn every_call_fails_on_a_primary_without_its_required_replicas() {
     let Some(server) = Redis::start(&[]) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let alice = new_session(&store).await;
     server.cli(&["config", "set", "min-replicas-to-write", "1"]);
-    nothing_answers(&store, &alice).await;
+    assert_all_unavailable(&store, &alice).await;
     server.cli(&["config", "set", "min-replicas-to-write", "0"]);
     until_unchanged(&store, &alice).await;
 }
 
 #[tokio::test]
-async fn when_memory_is_full_only_signing_in_is_refused() {
+async fn with_full_memory_only_sign_ins_are_refused() {
     let Some(server) = Redis::start(&[]) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let alice = new_session(&store).await;
     server.cli(&["config", "set", "maxmemory", "1"]);
-    is_out_of_reach("insert", store.insert(&session("bob"), ANY).await);
+    assert_unavailable("insert", store.insert(&session("bob"), ANY).await);
     RedisStore::connect(&server.url()).await.unwrap();
     let alice = store.advance(&step(&alice)).await.unwrap().unwrap();
     assert_eq!(store.load(alice.id()).await.unwrap().unwrap().session, alice);
@@ -89,9 +89,9 @@ async fn when_memory_is_full_only_signing_in_is_refused() {
     store.purge_log(HOUR, 10).await.unwrap();
 }
 
-/// The connection to a server that was demoted would stay with it for ever.
+/// Otherwise the connection to the demoted server would stay open indefinitely.
 #[tokio::test]
-async fn a_connection_to_what_became_a_replica_is_given_up() {
+async fn a_connection_to_a_demoted_server_is_closed() {
     let (Some(server), Some(primary)) = (Redis::start(&[]), Redis::start(&[])) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let alice = new_session(&store).await;
@@ -102,17 +102,17 @@ async fn a_connection_to_what_became_a_replica_is_given_up() {
     };
     let first = connection().unwrap();
     follow(&server, &primary);
-    is_out_of_reach("load", store.load(alice.id()).await);
-    until("it is closed", async || {
-        is_out_of_reach("load", store.load(alice.id()).await);
+    assert_unavailable("load", store.load(alice.id()).await);
+    until("the connection is closed", async || {
+        assert_unavailable("load", store.load(alice.id()).await);
         connection().as_ref() != Some(&first)
     })
     .await;
-    is_out_of_reach("load", store.load(alice.id()).await);
+    assert_unavailable("load", store.load(alice.id()).await);
 }
 
 #[tokio::test]
-async fn a_server_that_stands_still_is_out_of_reach_in_time() {
+async fn a_paused_server_is_unavailable_within_the_timeout() {
     let Some(mut server) = Redis::start(&[]) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let alice = new_session(&store).await;
@@ -124,19 +124,19 @@ async fn a_server_that_stands_still_is_out_of_reach_in_time() {
         store.read(None, 1),
     );
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    is_out_of_reach("load", first);
-    is_out_of_reach("is_revoked", second);
-    is_out_of_reach("read", third);
-    // A connection that is made now is not answered either.
+    assert_unavailable("load", first);
+    assert_unavailable("is_revoked", second);
+    assert_unavailable("read", third);
+    // A new connection is not answered either.
     let begun = Instant::now();
-    is_out_of_reach("load", store.load(alice.id()).await);
+    assert_unavailable("load", store.load(alice.id()).await);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     server.resume();
     until_unchanged(&store, &alice).await;
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_made_again() {
+async fn a_broken_connection_is_reestablished() {
     let Some(server) = Redis::start(&[]) else { return };
     let proxy = Proxy::start(server.address());
     let store = RedisStore::connect(&format!("redis://{}/", proxy.address())).await.unwrap();
@@ -144,33 +144,33 @@ async fn a_broken_connection_is_made_again() {
     for _ in 0..3 {
         proxy.cut();
         let begun = Instant::now();
-        is_out_of_reach("load", store.load(alice.id()).await);
-        is_out_of_reach("load", store.load(alice.id()).await);
+        assert_unavailable("load", store.load(alice.id()).await);
+        assert_unavailable("load", store.load(alice.id()).await);
         assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
         proxy.mend();
         until_unchanged(&store, &alice).await;
     }
 }
 
-/// Nothing comes back, no sign that it is broken either: the old connection is not waited for again.
+/// The old connection returns neither data nor an error, so later calls do not wait for it again.
 #[tokio::test]
-async fn a_connection_that_nothing_comes_back_on_is_given_up() {
+async fn a_connection_without_responses_is_replaced() {
     let Some(server) = Redis::start(&[]) else { return };
     let proxy = Proxy::start(server.address());
     let store = RedisStore::connect(&format!("redis://{}/", proxy.address())).await.unwrap();
     let alice = new_session(&store).await;
     let before = proxy.connections();
     proxy.freeze();
-    is_out_of_reach("load", store.load(alice.id()).await);
-    is_out_of_reach("load", store.load(alice.id()).await);
-    // They are open still; the one on which the first call waited has been left.
+    assert_unavailable("load", store.load(alice.id()).await);
+    assert_unavailable("load", store.load(alice.id()).await);
+    // The connections are still open. The store has abandoned the one on which the first call waited.
     assert!(proxy.connections() > before, "{before} {}", proxy.connections());
     proxy.mend();
     until_unchanged(&store, &alice).await;
 }
 
 #[tokio::test]
-async fn what_is_written_while_nobody_watches_wakes_when_the_server_is_back() {
+async fn readers_are_woken_again_after_an_outage() {
     let Some(server) = Redis::start(&[]) else { return };
     let proxy = Proxy::start(server.address());
     let store = RedisStore::connect(&format!("redis://{}/", proxy.address())).await.unwrap();
@@ -189,12 +189,12 @@ async fn what_is_written_while_nobody_watches_wakes_when_the_server_is_back() {
         changed.unwrap();
         (Duration::from_millis(100)..Duration::from_millis(600)).contains(&begun.elapsed())
     });
-    // Each attempt takes a second where nobody wakes.
+    // An attempt without a wakeup takes a second.
     tokio::time::timeout(Duration::from_secs(60), back).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_server_that_refuses_is_not_connected_to_anew_at_each_call() {
+async fn a_server_that_rejects_calls_is_not_reconnected_to_at_each_call() {
     let Some(server) = Redis::start(&[]) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let known = new_session(&store).await;
@@ -208,7 +208,7 @@ async fn a_server_that_refuses_is_not_connected_to_anew_at_each_call() {
     for _ in 0..300 {
         assert!(store.load(known.id()).await.is_err());
     }
-    // Some are of this test's own asking.
+    // Some of them are the test's own.
     assert!(made() - before < 30, "{} connections", made() - before);
     server.cli(&["config", "set", "min-replicas-to-write", "0"]);
     until_unchanged(&store, &known).await;

@@ -7,7 +7,7 @@ use tower_jwt_auth_tests::servers::Redis;
 use tower_jwt_auth_tests::util::{error_chain, until};
 
 use super::{ANY, Workspace, durable_server, follow, promote};
-use crate::support::{HOUR, a_restore_ends_all, is_lost, list, read, revoke, session};
+use crate::support::{HOUR, assert_restore_ends_all, is_lost, list, read, revoke, session};
 
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
@@ -21,13 +21,13 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The connection that was there is gone: the first call may find that out.
+/// Waits until the store answers. The first call may fail on the closed connection.
 async fn until_answers(store: &RedisStore) {
     until("the store answers again", async || list(store, "").await.is_ok()).await;
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_crash() {
+async fn acknowledged_writes_survive_a_crash() {
     let Some(mut server) = durable_server() else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     for _ in 0..3 {
@@ -64,11 +64,11 @@ async fn a_log_that_a_restore_rewound_loses_cursors_and_is_read_again() {
     copy(backup.path(), server.dir());
     server.start_again();
     until_answers(&store).await;
-    assert!(is_lost(&store, &late).await, "it is beyond the end");
-    // By now the log is past that place again.
+    assert!(is_lost(&store, &late).await, "the cursor is beyond the end");
+    // The log is now longer than at that cursor again.
     let after = [revoke(&store).await, revoke(&store).await];
     for cursor in [late, early] {
-        assert!(is_lost(&store, &cursor).await, "entries came in the place of others");
+        assert!(is_lost(&store, &cursor).await, "other entries have taken the positions");
     }
     let (all, end) = read(&store, None).await;
     assert_eq!(all, [&[before], &after[..]].concat());
@@ -81,7 +81,7 @@ async fn a_server_that_was_a_replica_meanwhile_loses_cursors() {
     let store = RedisStore::connect(&one.url()).await.unwrap();
     revoke(&store).await;
     follow(&other, &one);
-    // The other one takes over before it has this.
+    // The other server takes over before it has this revocation.
     let (_, cursor) = read(&store, None).await;
     assert!(!is_lost(&store, &cursor).await);
     let run_id = |server: &Redis| {
@@ -93,12 +93,12 @@ async fn a_server_that_was_a_replica_meanwhile_loses_cursors() {
     follow(&one, &other);
     promote(&one);
     until_answers(&store).await;
-    assert_eq!(run_id(&one), run, "the same process with the same data");
+    assert_eq!(run_id(&one), run, "the process and its data should be the same");
     assert!(is_lost(&store, &cursor).await);
 }
 
 #[tokio::test]
-async fn data_that_are_flushed_while_in_use_begin_anew() {
+async fn data_flushed_while_in_use_starts_over() {
     let Some(server) = Redis::start(&[]) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     revoke(&store).await;
@@ -111,15 +111,15 @@ async fn data_that_are_flushed_while_in_use_begin_anew() {
     let alice = session("alice");
     store.insert(&alice, ANY).await.unwrap();
     assert_eq!(store.load(alice.id()).await.unwrap().unwrap().session, alice);
-    // Whoever connects now finds what it expects.
+    // A new connection finds the expected keys.
     RedisStore::connect(&server.url()).await.unwrap();
 }
 
 #[tokio::test]
-async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
+async fn after_a_restore_all_sessions_end_and_the_log_starts_over() {
     let Some((Workspace { store, .. }, _)) = Workspace::new().await else { return };
     let mut sessions = Vec::new();
-    // More than one batch.
+    // These are more sessions than a batch.
     for number in 0..1500 {
         let new = session(&format!("user-{}", number % 100));
         store.insert(&new, ANY).await.unwrap();
@@ -140,7 +140,7 @@ async fn after_a_restore_all_sessions_end_and_the_log_begins_anew() {
     }
     assert!(list(&store, "user-7").await.unwrap().is_empty());
     assert_eq!(store.after_restore().await.unwrap(), 0);
-    assert!(is_lost(&store, &end).await, "each time");
+    assert!(is_lost(&store, &end).await, "every restore loses the cursors");
 }
 
 #[tokio::test]
@@ -157,7 +157,7 @@ async fn after_a_restore_the_latest_time_stays_readable() {
 }
 
 #[tokio::test]
-async fn after_a_restore_a_row_that_makes_no_sense_keeps_no_other_alive() {
+async fn after_a_restore_a_malformed_row_keeps_no_other_session_alive() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let (broken, live) = (session("alice"), session("bob"));
     for new in [&broken, &live] {
@@ -178,5 +178,5 @@ async fn after_a_restore_a_row_that_makes_no_sense_keeps_no_other_alive() {
 #[tokio::test]
 async fn after_a_restore_all_sessions_are_ended_and_all_cursors_lost() {
     let Some((Workspace { store, .. }, _)) = Workspace::new().await else { return };
-    a_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
+    assert_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
 }

@@ -32,7 +32,7 @@ async fn row(store: &RedisStore, of: &Session) -> Session {
     store.load(of.id()).await.unwrap().unwrap().session
 }
 
-/// Calls everything once.
+/// Calls each method of the store at least once.
 async fn call_everything(store: &RedisStore, mut after: impl FnMut(&str)) {
     let (first, second) = (session("alice"), session("alice"));
     let issuer = "https://issuer.example";
@@ -61,7 +61,7 @@ async fn call_everything(store: &RedisStore, mut after: impl FnMut(&str)) {
     let nobody = SessionSelector::ById { id: session("alice").id() };
     assert!(store.end(&nobody, EndReason::Logout).await.unwrap().is_none());
     after("end");
-    // In the end, for it wakes the watcher.
+    // This call is the last one because it wakes the watcher.
     assert_eq!(end_all(store, "alice").await.unwrap().len(), 2);
     after("end_batch");
 }
@@ -69,11 +69,11 @@ async fn call_everything(store: &RedisStore, mut after: impl FnMut(&str)) {
 #[tokio::test]
 async fn every_call_is_one_round_trip() {
     let Some((workspace, server)) = Workspace::new().await else { return };
-    // The server knows the scripts then.
+    // The first calls load the scripts.
     call_everything(&workspace.store, |_| {}).await;
     let proxy = Proxy::start(server.address());
     let store = Workspace::at(&format!("redis://{}/", proxy.address())).await.store;
-    // The watcher asks once for the end of the log before it waits there.
+    // The watcher reads the end of the log once before it waits.
     until("the watcher waits", async || {
         let before = proxy.round_trips();
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -84,14 +84,14 @@ async fn every_call_is_one_round_trip() {
     call_everything(&store, |call| {
         let trips = proxy.round_trips();
         let made = trips - std::mem::replace(&mut seen, trips);
-        // Ending wakes the watcher, too.
+        // Ending sessions also wakes the watcher.
         assert!(made == 1 || call == "end_batch", "{call}: {made}");
     })
     .await;
 }
 
 #[tokio::test]
-async fn scripts_are_given_to_the_server_once() {
+async fn scripts_are_loaded_once() {
     let Some(server) = Redis::start(&[]) else { return };
     let store = RedisStore::connect(&server.url()).await.unwrap();
     let calls = |command: &str| {
@@ -109,13 +109,13 @@ async fn scripts_are_given_to_the_server_once() {
     assert_eq!(calls("script|load"), snapshot);
     assert!(calls("evalsha") >= run + 33);
     assert_eq!(calls("eval"), 0);
-    // A server that has forgotten them is given them again.
+    // The store loads the scripts again if the server has lost them.
     server.cli(&["script", "flush"]);
     call_everything(&store, |_| {}).await;
 }
 
 #[tokio::test]
-async fn nothing_is_left_of_what_was_ended_and_purged() {
+async fn purged_sessions_and_entries_leave_no_keys() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let ago = |mut session: SessionRecord| {
         let long = 100 * 24 * HOUR;
@@ -129,16 +129,16 @@ async fn nothing_is_left_of_what_was_ended_and_purged() {
         }
     }
     assert_eq!(end_all(&workspace.store, "alice").await.unwrap().len(), 3);
-    assert_eq!(workspace.store.purge_sessions(HOUR, 4).await.unwrap(), 4, "no more than asked");
+    assert_eq!(workspace.store.purge_sessions(HOUR, 4).await.unwrap(), 4, "no more than the limit");
     assert_eq!(workspace.store.purge_sessions(HOUR, 100).await.unwrap(), 2);
     assert_eq!(workspace.store.purge_log(HOUR, 100).await.unwrap(), 3);
-    // The log stays, empty, for it knows how far it has been written.
+    // The empty log remains, because it holds its last position.
     assert_eq!(workspace.keys(server), ["log", "meta"]);
     assert_eq!(server.cli(&["xlen", &workspace.key("log")]).trim(), "0");
 }
 
 #[tokio::test]
-async fn an_ended_session_is_no_longer_among_its_owners() {
+async fn an_ended_session_is_removed_from_the_index_of_its_owner() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let one = session("alice");
     workspace.store.insert(&one, ANY).await.unwrap();
@@ -148,9 +148,9 @@ async fn an_ended_session_is_no_longer_among_its_owners() {
     assert!(!workspace.keys(server).contains(&owner.to_owned()));
 }
 
-/// It is purged by that: too early, and a session is gone that lives.
+/// Purging uses this index. A time that is too early would remove a live session.
 #[tokio::test]
-async fn when_a_session_is_over_follows_whatever_changes_it() {
+async fn the_expiry_index_follows_every_change_of_a_session() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let ago = |s: &SessionRecord, by: Duration| s.created_at - by;
@@ -176,7 +176,7 @@ async fn when_a_session_is_over_follows_whatever_changes_it() {
     let access_until = parts.created_at + 7 * HOUR;
     let retry = LateRetryRequest { access_until, ..retry(&advanced) };
     store.late_retry(&retry).await.unwrap().unwrap();
-    assert_eq!(over().await.0, access_until.unix_millis(), "its access token lives longer");
+    assert_eq!(over().await.0, access_until.unix_millis(), "the access token expires later");
 
     let other = altered(|s| s.access_until = ago(s, HOUR));
     store.insert(&other, ANY).await.unwrap();
@@ -187,7 +187,7 @@ async fn when_a_session_is_over_follows_whatever_changes_it() {
 }
 
 #[tokio::test]
-async fn a_row_that_makes_no_sense_is_told_and_nothing_happens_by_halves() {
+async fn a_malformed_row_is_an_error_and_nothing_is_written() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let sessions = [session("alice"), session("alice"), session("alice")];
@@ -211,7 +211,7 @@ async fn a_row_that_makes_no_sense_is_told_and_nothing_happens_by_halves() {
             store.advance(&step(odd)).await.unwrap_err(),
         ] {
             assert!(matches!(error, StoreError::Corrupt(_)), "{field}: {error:?}");
-            assert!(!format!("{error:?}").contains("soon"), "what is there is not shown");
+            assert!(!format!("{error:?}").contains("soon"), "the error must not show the value");
         }
         server.cli(&["hset", &key, field, kept.trim_end()]);
     }
@@ -226,9 +226,9 @@ async fn a_row_that_makes_no_sense_is_told_and_nothing_happens_by_halves() {
     assert_eq!(row(store, &sessions[0]).await, sessions[0]);
 }
 
-/// The server's scripts count in doubles.
+/// Scripts of the server calculate with doubles.
 #[tokio::test]
-async fn numbers_beyond_those_of_a_double_stay_as_they_are() {
+async fn integers_beyond_the_precision_of_a_double_are_exact() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let far = altered(|s| {
@@ -242,7 +242,7 @@ async fn numbers_beyond_those_of_a_double_stay_as_they_are() {
     assert_eq!(row(store, &far).await, far);
     for other in [1 << 53, (1 << 53) + 2] {
         let step = AdvanceRequest { from_generation: other, ..step(&far) };
-        assert!(store.advance(&step).await.unwrap().is_none(), "{other} is another one");
+        assert!(store.advance(&step).await.unwrap().is_none(), "{other} is another generation");
     }
     let step = AdvanceRequest { idle: Duration::MAX, access_until: Timestamp::MAX, ..step(&far) };
     let after = store.advance(&step).await.unwrap().unwrap();
@@ -256,14 +256,17 @@ async fn numbers_beyond_those_of_a_double_stay_as_they_are() {
 
     let last = altered(|s| s.generation = u64::MAX);
     store.insert(&last, ANY).await.unwrap();
-    assert!(store.advance(&self::step(&last)).await.unwrap().is_none(), "there is no next one");
+    assert!(
+        store.advance(&self::step(&last)).await.unwrap().is_none(),
+        "there is no next generation"
+    );
     let retried = store.late_retry(&retry(&last)).await.unwrap().unwrap();
     let run = LateRetryRun { generation: u64::MAX - 1, length: 1 };
     assert_eq!(retried.record().late_retry, Some(run));
 }
 
 #[tokio::test]
-async fn a_late_retry_follows_the_rule_for_numbers_of_any_length() {
+async fn the_late_retry_rule_holds_for_numbers_of_any_length() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     for (granted, retried, is_granted) in [
         (None, 0, true),
@@ -293,7 +296,7 @@ async fn a_late_retry_follows_the_rule_for_numbers_of_any_length() {
 }
 
 #[tokio::test]
-async fn an_ended_session_can_be_brought_in_and_does_not_count() {
+async fn an_ended_session_can_be_inserted_and_does_not_count() {
     let Some((workspace, server)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let ended = altered(|s| {
@@ -308,7 +311,7 @@ async fn an_ended_session_can_be_brought_in_and_does_not_count() {
 }
 
 #[tokio::test]
-async fn a_limit_of_none_leaves_the_new_session_alone() {
+async fn a_limit_of_zero_keeps_the_new_session() {
     let Some((workspace, _)) = Workspace::new().await else { return };
     let store = &workspace.store;
     let (first, second) = (session("alice"), session("alice"));

@@ -6,7 +6,7 @@ use tower_jwt_auth_tests::log_capture;
 use tower_jwt_auth_tests::util::error_chain;
 
 use super::{directory, new_path};
-use crate::support::{rows_of_version_1, session, works_after_the_migration};
+use crate::support::{assert_works_after_migration, rows_of_version_1, session};
 
 async fn run(path: &Path, sql: &str) {
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
@@ -16,7 +16,7 @@ async fn run(path: &Path, sql: &str) {
 }
 
 #[tokio::test]
-async fn the_tables_are_made_once_and_found_again() {
+async fn the_tables_are_created_once_and_found_again() {
     let path = new_path();
     let new = session("alice");
     {
@@ -31,7 +31,7 @@ async fn the_tables_are_made_once_and_found_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_that_open_a_new_file_at_once_all_succeed() {
+async fn concurrent_opens_of_a_new_file_all_succeed() {
     for _ in 0..5 {
         let path = new_path();
         let opening = (0..8).map(|_| tokio::spawn(SqliteStore::open(path.clone())));
@@ -42,11 +42,11 @@ async fn of_many_that_open_a_new_file_at_once_all_succeed() {
 }
 
 #[tokio::test]
-async fn an_application_can_make_the_tables_itself() {
+async fn an_application_can_create_the_tables_itself() {
     let path = new_path();
     let missing = SqliteStore::open_existing(&path).await;
     assert!(matches!(missing, Err(ConnectError::File(_))), "{missing:?}");
-    assert!(!path.exists(), "nothing was made");
+    assert!(!path.exists(), "no file should be created");
     run(&path, "CREATE TABLE theirs (a INTEGER)").await;
     let bare = SqliteStore::open_existing(&path).await;
     assert!(matches!(bare, Err(ConnectError::NoTables)), "{bare:?}");
@@ -67,13 +67,13 @@ async fn tables_of_earlier_versions_are_migrated_with_their_rows() {
         let error = SqliteStore::open_existing(&path).await.unwrap_err();
         let expected = format!("the tables are of version {version}, not 3: run the migrations");
         assert_eq!(error.to_string(), expected);
-        works_after_the_migration(&SqliteStore::open(&path).await.unwrap()).await;
+        assert_works_after_migration(&SqliteStore::open(&path).await.unwrap()).await;
         SqliteStore::open_existing(&path).await.unwrap();
     }
 }
 
 #[tokio::test]
-async fn tables_of_another_version_are_told_from_ours() {
+async fn tables_of_another_version_are_refused() {
     let path = new_path();
     drop(SqliteStore::open(&path).await.unwrap());
     run(&path, "UPDATE tower_jwt_auth_meta SET version = 4").await;
@@ -90,7 +90,7 @@ async fn tables_of_another_version_are_told_from_ours() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_opened_is_told_clearly() {
+async fn a_path_that_cannot_be_opened_is_a_clear_error() {
     let error = SqliteStore::open(directory().join("missing/sessions.db")).await.unwrap_err();
     assert!(matches!(error, ConnectError::File(_)), "{}", error_chain(&error));
     let error = SqliteStore::open(directory()).await.unwrap_err();
@@ -117,7 +117,7 @@ fn a_store_may_outlive_its_runtime() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_new_file_is_its_owners_alone() {
+async fn only_its_owner_can_access_a_new_file() {
     use std::os::unix::fs::PermissionsExt as _;
     let path = new_path();
     let store = SqliteStore::open(&path).await.unwrap();
@@ -166,13 +166,13 @@ async fn a_file_that_others_may_read_is_opened_with_a_warning() {
     }
 }
 
-/// The name of the variable that tells a copy of this test which file to open.
+/// The environment variable with the path that a copy of this test opens.
 #[cfg(unix)]
 const READ_ONLY: &str = "READ_ONLY_FILE";
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_file_that_is_read_only_is_told_at_the_start() {
+async fn a_read_only_file_is_an_error_at_open() {
     use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
     use std::os::unix::process::CommandExt as _;
     if let Ok(path) = std::env::var(READ_ONLY) {
@@ -185,14 +185,14 @@ async fn a_file_that_is_read_only_is_told_at_the_start() {
     drop(SqliteStore::open(&path).await.unwrap());
     std::fs::set_permissions(&path, PermissionsExt::from_mode(0o444)).unwrap();
     std::fs::set_permissions(temporary.path(), PermissionsExt::from_mode(0o555)).unwrap();
-    // Modes bind nobody who is root: the copy runs as someone else.
+    // File modes do not restrict root, so the copy runs as another user.
     let program = temporary.path().with_extension("test");
-    // By this name it is there though it was built anew meanwhile.
+    // This path exists even if the program was rebuilt in the meantime.
     let itself = Path::new("/proc/self/exe");
     let itself = if itself.exists() { itself.into() } else { std::env::current_exe().unwrap() };
     std::fs::copy(itself, &program).unwrap();
     let mut copy = std::process::Command::new(&program);
-    copy.args(["--exact", "sqlite::files::a_file_that_is_read_only_is_told_at_the_start"]);
+    copy.args(["--exact", "sqlite::files::a_read_only_file_is_an_error_at_open"]);
     if std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
         copy.uid(65534).gid(65534);
     }

@@ -5,7 +5,7 @@ use tower_jwt_auth_sqlx::SqliteStore;
 use tower_jwt_auth_tests::util::until;
 
 use super::{new_path, new_store};
-use crate::support::{a_restore_ends_all, is_lost, read, revoke};
+use crate::support::{assert_restore_ends_all, is_lost, read, revoke};
 
 #[tokio::test]
 async fn a_log_that_is_purged_empty_and_written_again_is_followed() {
@@ -18,9 +18,9 @@ async fn a_log_that_is_purged_empty_and_written_again_is_followed() {
     for round in 0..3 {
         store.append(&[past("a"), past("b"), past("c")]).await.unwrap();
         let (seen, end) = read(&store, None).await;
-        assert_eq!(seen.len(), 3, "round {round}: the log was emptied before");
+        assert_eq!(seen.len(), 3, "round {round}: the log was purged before");
         assert_eq!(store.purge_log(Duration::ZERO, 1000).await.unwrap(), 3);
-        // A table whose numbers begin anew would hide these behind the cursor.
+        // If the table started its numbers again, this entry would be before the cursor.
         store.append(&[past("d")]).await.unwrap();
         let (seen, end) = read(&store, Some(end)).await;
         assert_eq!(seen.len(), 1, "round {round}");
@@ -30,14 +30,14 @@ async fn a_log_that_is_purged_empty_and_written_again_is_followed() {
 }
 
 #[tokio::test]
-async fn what_one_process_writes_wakes_the_readers_of_another() {
+async fn a_write_by_one_store_wakes_the_readers_of_another() {
     let path = new_path();
     let (one, other) =
         (SqliteStore::open(&path).await.unwrap(), SqliteStore::open(&path).await.unwrap());
     let (_, mut end) = read(&other, None).await;
     for _ in 0..5 {
         let revocation = revoke(&one).await;
-        // It may be woken by what was written before.
+        // An earlier write may also wake the reader.
         let mut seen = Vec::new();
         while !seen.contains(&revocation) {
             let woken = tokio::time::timeout(Duration::from_secs(10), other.changed(Some(&end)));
@@ -47,7 +47,7 @@ async fn what_one_process_writes_wakes_the_readers_of_another() {
             end = next;
         }
     }
-    // Nothing happens: nobody is woken for long.
+    // Without further writes no reader is woken.
     until("the last write was seen", async || {
         let waiting = other.changed(Some(&end));
         let silent = tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err();
@@ -72,11 +72,11 @@ async fn a_file_restored_from_an_older_copy_loses_the_cursors_beyond_it() {
 
     let restored = SqliteStore::open(&copy).await.unwrap();
     assert!(is_lost(&restored, &beyond).await);
-    assert!(!is_lost(&restored, &then).await, "as far as the copy goes it is the same log");
+    assert!(!is_lost(&restored, &then).await, "up to the copy it is the same log");
 }
 
 #[tokio::test]
 async fn after_a_restore_all_sessions_are_ended_and_all_cursors_lost() {
     let store = new_store().await;
-    a_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
+    assert_restore_ends_all(&store, async || store.after_restore().await.unwrap()).await;
 }
