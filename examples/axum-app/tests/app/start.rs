@@ -50,9 +50,9 @@ fn invalid_settings_are_readable_errors() {
         assert_refused(&[("LATE_RETRIES", value)], &format!("LATE_RETRIES is {value:?}, "));
         assert_refused(&[("HSTS_MAX_AGE", value)], &format!("HSTS_MAX_AGE is {value:?}, "));
     }
-    assert_refused(&[("GRACE", "300")], "GRACE=300: the grace window is 300s: give less");
+    assert_refused(&[("GRACE", "300")], "GRACE=300: the grace window is 300s: use less");
     assert_refused(&[("ACCESS_LIFETIME", "999999")], "the lifetime of access tokens is 999999s");
-    assert_refused(&[("HEARTBEAT", "9")], "cannot use HEARTBEAT: the heartbeat is 9ms: ");
+    assert_refused(&[("HEARTBEAT", "9")], "cannot use HEARTBEAT: the heartbeat interval is 9ms: ");
     assert_refused(
         &[("HEARTBEAT", "2000"), ("MAX_STALENESS", "2")],
         "less than MAX_STALENESS, 2 s",
