@@ -245,12 +245,12 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
 }
 
 /// Returns the HMAC with SHA-256 of a label, to derive keys and key ids from a secret.
-pub(crate) fn hmac_sha256(secret: &[u8], label: &[u8]) -> Zeroizing<[u8; 32]> {
+pub(crate) fn hmac_sha256(secret: &[u8], label: &[u8]) -> Result<Zeroizing<[u8; 32]>, CryptoError> {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
     let mut hash = Zeroizing::new([0; 32]);
-    // Both have 32 bytes, the length of SHA-256.
-    hash.copy_from_slice(hmac::sign(&key, label).as_ref());
-    hash
+    // Not `hmac::sign`: its tag is not wiped.
+    hmac::sign_to_buffer(&key, label, hash.as_mut_slice()).map_err(|_| CryptoError)?;
+    Ok(hash)
 }
 
 /// Returns random bytes of a generator that the operating system seeds.

@@ -267,13 +267,15 @@ impl RefreshSecrets {
 /// Derives the signing key from a secret.
 fn derive(secret: &[u8]) -> Result<SigningKey, ConfigError> {
     check_secret_length(Algorithm::HS256, secret)?;
-    let key = crypto::hmac_sha256(secret, b"tower-jwt-auth refresh token v1");
+    let key = crypto::hmac_sha256(secret, b"tower-jwt-auth refresh token v1")
+        .map_err(|CryptoError| mismatch(Algorithm::HS256))?;
     SigningKey::from_secret(Algorithm::HS256, key.as_slice())
 }
 
 /// Returns a key id for a secret, which does not reveal the secret.
-pub(super) fn secret_key_id(secret: &[u8]) -> String {
-    encode_base64url(&crypto::hmac_sha256(secret, b"tower-jwt-auth key id v1")[..16])
+pub(super) fn secret_key_id(secret: &[u8]) -> Result<String, CryptoError> {
+    let hash = crypto::hmac_sha256(secret, b"tower-jwt-auth key id v1")?;
+    Ok(encode_base64url(&hash[..16]))
 }
 
 #[cfg(test)]

@@ -95,9 +95,10 @@ impl VerifyingKey {
         let signature_length = check_secret_length(algorithm, secret)?;
         let verifier = VerifierKey::from_secret(algorithm, secret)
             .map_err(|CryptoError| mismatch(algorithm))?;
+        let key_id = secret_key_id(secret).map_err(|CryptoError| mismatch(algorithm))?;
         Ok(Self {
             algorithm,
-            key_id: secret_key_id(secret).into(),
+            key_id: key_id.into(),
             verifier: Arc::new(verifier),
             public: None,
             signature_length,
