@@ -162,8 +162,8 @@ pub(crate) fn verify(
     Ok(VerifiedRefreshToken { session_id, generation: claims.generation, secret, id, expires_at })
 }
 
-/// A refresh token, which is a secret. `Debug` does not show its text, which is wiped on drop. Copies in responses and in
-/// the buffers of the HTTP server are not wiped.
+/// A refresh token, which is a secret. `Debug` does not show its text, which is wiped on drop. Copies in responses and
+/// in the buffers of the HTTP server are not wiped.
 ///
 /// # Examples
 ///
