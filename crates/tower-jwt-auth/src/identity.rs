@@ -175,8 +175,16 @@ impl Identity {
     }
 
     /// Returns the application's own claims, or `None` where the verifier reads claims of another type.
+    ///
+    /// `None` is a mistake in the setup, which the log reports: the verifier lacks
+    /// [`with_claims`](crate::Verifier::with_claims). Treat it as a rejection. The extractor [`Claims`] responds with 500.
     pub fn claims<C: Send + Sync + 'static>(&self) -> Option<&C> {
-        self.verified.claims.downcast_ref()
+        let claims = self.verified.claims.downcast_ref();
+        if claims.is_none() {
+            let expected = std::any::type_name::<C>();
+            tracing::error!(expected, "the verifier reads application claims of another type");
+        }
+        claims
     }
 
     /// Sets the realm of the layer that has verified the token, for the challenges of the layers inside of it.

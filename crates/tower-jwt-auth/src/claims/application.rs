@@ -36,7 +36,9 @@ pub enum ClaimsError {
     #[error("the claim {0} is written by the library: give your claim another name")]
     Registered(&'static str),
     /// The claims in the store do not deserialize into the application's type.
-    #[error("the claims in the store do not fit the application's type: {0}")]
+    ///
+    /// The text of the source quotes values of claims, so this text does not contain it.
+    #[error("the claims in the store do not fit the application's type")]
     Deserialize(#[source] serde_json::Error),
     /// The claims could not be serialized.
     #[error("the claims could not be serialized: {0}")]

@@ -25,7 +25,12 @@ impl IntoResponse for RefreshError {
             Self::Unavailable { .. } => AuthError::Unavailable,
             Self::Failed { .. } => AuthError::Failed,
         };
-        respond(error, &self)
+        let mut response = respond(error, &self);
+        // As the refresh endpoint does, for layers that count reuse.
+        if let Self::Rejected(rejection) = self {
+            response.extensions_mut().insert(rejection);
+        }
+        response
     }
 }
 
@@ -43,6 +48,7 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
+    use crate::sessions::RefreshRejection;
 
     #[test]
     fn only_an_unavailable_store_is_503() {
@@ -50,5 +56,12 @@ mod tests {
         assert_eq!(status(StoreError::unavailable("down")), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(status(StoreError::corrupt("bad row")), StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(status(StoreError::Limit), StatusCode::FORBIDDEN);
+    }
+
+    #[test]
+    fn a_rejected_refresh_carries_its_reason() {
+        let response = RefreshError::Rejected(RefreshRejection::Reuse).into_response();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(response.extensions().get(), Some(&RefreshRejection::Reuse));
     }
 }

@@ -30,6 +30,9 @@ use crate::sessions::{LogoutScope, RefreshError, Sessions};
 /// | 500 | the service has a fault |
 /// | 503 | the store is unavailable; some of the sessions may have ended |
 ///
+/// A service and its clones work on 4096 requests at a time; the response is 503 beyond them. Create the service once
+/// and clone it.
+///
 /// [`this_session`](Self::this_session) accepts every refresh token of a session, also a spent one, so that a
 /// simultaneous refresh in another tab does not keep the session alive. It ends the sessions of all cookies in the
 /// request, responds with 204 also if they ended before, and with 401 to cookies of more than 50 sessions.

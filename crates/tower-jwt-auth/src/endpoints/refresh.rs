@@ -27,6 +27,9 @@ use crate::sessions::Sessions;
 /// | 500 | the service has a fault; the response sets the successor of the cookie if the session has rotated |
 /// | 503 | the store or the hook is unavailable; the response sets the successor likewise |
 ///
+/// A service and its clones work on 4096 requests at a time; the response is 503 beyond them. Create the service once
+/// and clone it.
+///
 /// A browser may send several cookies of the name, set for different paths or domains. Those with an invalid signature
 /// and those whose session has ended are ignored. If one session remains, it is refreshed. Cookies of two live sessions
 /// or of more than 8 sessions are rejected with 401.

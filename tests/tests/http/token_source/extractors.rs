@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{any, get};
 use http::StatusCode;
 use tower::{Layer, service_fn};
 use tower_jwt_auth::{AuthError, Claims, Identity, RequireFreshLoginLayer, RequireScopeLayer};
 use tower_jwt_auth_tests::harness::{Profile, echo, reason, request, send_to};
 use tower_jwt_auth_tests::{Harness, TestResponse};
 
+use super::preflight::PREFLIGHT;
 use super::{ALICE, access_token, assert_accepted, assert_without_credentials, bearer};
 
 fn app(handler: axum::routing::MethodRouter) -> Router {
@@ -43,6 +44,19 @@ async fn an_optional_extractor_accepts_anonymous_and_authenticated_requests() {
     assert_accepted(&response, "alice");
     let response = send_to(app, request("GET", &[("authorization", "Bearer x.y.z")])).await;
     response.assert_refused(StatusCode::UNAUTHORIZED, "invalid_token");
+}
+
+#[tokio::test]
+async fn an_extractor_rejects_a_preflight_that_the_layer_lets_pass() {
+    let harness = Harness::new();
+    let auth = harness.auth.clone().with_realm("shop").unwrap().allow_preflights();
+    for handler in [any(who), any(who_if_any), any(claims), any(claims_if_any)] {
+        let response =
+            send_to(app(handler).layer(auth.clone()), request("OPTIONS", &PREFLIGHT)).await;
+        assert_eq!(response.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(response.challenge(), Some(r#"Bearer realm="shop""#));
+        assert_eq!(reason(&response), AuthError::Missing);
+    }
 }
 
 #[tokio::test]

@@ -2,13 +2,14 @@ use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
 use super::IdentityRejection;
-use crate::auth::decision::Anonymous;
+use crate::auth::decision::{Anonymous, Preflight};
 use crate::http::challenge::{AuthError, Realm};
 use crate::identity::Identity;
 
 /// Extracts the identity that [`JwtAuthLayer`](crate::JwtAuthLayer) has inserted.
 ///
-/// The rejection is 401 for an anonymous request inside of an optional layer. It is 500 outside of a layer, so that an
+/// The rejection is 401 for an anonymous request inside of an optional layer, and for a CORS preflight that the layer
+/// lets pass. It is 500 outside of a layer, so that an
 /// unprotected route is noticed.
 impl<S: Send + Sync> FromRequestParts<S> for Identity {
     type Rejection = IdentityRejection;
@@ -48,6 +49,9 @@ pub(super) fn optional(
         Some(identity) => Ok(Some(identity.clone())),
         None if parts.extensions.get::<Anonymous>().is_some() => Ok(None),
         None => {
+            if let Some(Preflight { realm }) = parts.extensions.get() {
+                return Err(IdentityRejection { error: AuthError::Missing, realm: realm.clone() });
+            }
             let error = AuthError::MissingLayer { required_by };
             tracing::error!("{error}");
             Err(IdentityRejection { error, realm: Realm::default() })

@@ -12,6 +12,9 @@ use crate::scope;
 ///
 /// Otherwise the response is 403 `insufficient_scope` (RFC 6750 §3.1).
 ///
+/// The scope is not bound to an issuer. Where a layer trusts several issuers, use [`RequireLayer`](super::RequireLayer)
+/// and compare [`Identity::issuer`](crate::Identity::issuer) as well.
+///
 /// # Examples
 ///
 /// ```
