@@ -12,11 +12,11 @@ use tower_jwt_auth::{
     RefreshSecrets, RefreshService, Sessions, SignIn, SigningKey,
 };
 
-type Answer<B> = Result<Response<B>, Infallible>;
+type HttpResult<B> = Result<Response<B>, Infallible>;
 
 type App = (Sessions, JwtAuthLayer, RefreshService);
 
-async fn call(app: App, request: Request<Incoming>) -> Answer<BoxBody<Bytes, Infallible>> {
+async fn call(app: App, request: Request<Incoming>) -> HttpResult<BoxBody<Bytes, Infallible>> {
     let (sessions, auth, refresh) = app;
     Ok(match request.uri().path() {
         "/login" => login(&sessions, &request).await.map(BoxBody::new),
@@ -32,11 +32,11 @@ async fn login(sessions: &Sessions, request: &Request<Incoming>) -> Response<Ful
     // Check the user's password here.
     let (user, cookie) = (SignIn::new("alice"), RefreshCookie::host());
     let tokens = sessions.start(user.with_request(request.headers(), &cookie)).await;
-    let unavailable = |_| AuthError::Unavailable.into_error_response();
-    tokens.map_or_else(unavailable, |tokens| tokens.into_token_response(&cookie))
+    let rejected = |error| AuthError::from(&error).into_error_response();
+    tokens.map_or_else(rejected, |tokens| tokens.into_token_response(&cookie))
 }
 
-async fn me(request: Request<Incoming>) -> Answer<Full<Bytes>> {
+async fn me(request: Request<Incoming>) -> HttpResult<Full<Bytes>> {
     let user = request.extensions().get::<Identity>().map_or("nobody", Identity::subject);
     Ok(Response::new(Full::from(user.to_owned())))
 }

@@ -176,7 +176,7 @@ impl Identity {
 
     /// Returns the application's own claims, or `None` where the verifier reads claims of another type.
     ///
-    /// `None` is a mistake in the setup, which the log reports: the verifier lacks
+    /// `None` is a mistake in the setup, which is logged as an error: the verifier lacks
     /// [`with_claims`](crate::Verifier::with_claims). Treat it as a rejection. The extractor [`Claims`] responds with 500.
     pub fn claims<C: Send + Sync + 'static>(&self) -> Option<&C> {
         let claims = self.verified.claims.downcast_ref();

@@ -22,5 +22,5 @@ pub use tower_jwt_auth_core::{
     RevocationKey, RevocationKind, RevocationLog, RotationOutcome, RotationPolicy,
     RotationRejection, STORE_TIMEOUT, SecretHash, Session, SessionId, SessionLimit, SessionPage,
     SessionPosition, SessionRecord, SessionSelector, SessionSnapshot, SessionStore, StoreError,
-    SystemClock, Timestamp, TokenId,
+    SystemClock, Timestamp, TimestampRangeError, TokenId,
 };

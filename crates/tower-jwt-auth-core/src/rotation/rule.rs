@@ -47,7 +47,7 @@ pub enum RotationOutcome {
     /// The token is of the previous generation and the window is over: the answer is the token of the current
     /// generation, and the retry is counted in the record.
     LateRetry,
-    /// The token is spent: the session ends, because this client or another one is a thief.
+    /// The token is spent: the session ends, because the token may have been stolen (RFC 9700 §4.14.2).
     Reuse,
     /// The token is rejected, and the session does not end.
     Rejected(RotationRejection),

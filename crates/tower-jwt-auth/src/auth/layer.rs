@@ -19,7 +19,8 @@ use crate::verifier::Verifier;
 
 /// Checks the access token of every request and puts an [`Identity`](crate::Identity) into its extensions.
 ///
-/// Requests without a valid token do not reach the inner service.
+/// Requests without a valid token do not reach the inner service, except anonymous requests if the layer is
+/// [`optional`](Self::optional), and CORS preflights if it [lets them pass](Self::allow_preflights).
 ///
 /// # Examples
 ///
@@ -112,8 +113,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
         Ok(self)
     }
 
-    /// Sets the maximum age of the revocation list; 30 seconds, unless set. An older list does not decide: the store is
-    /// queried for every request, and a request is rejected with 503 if the store is unavailable.
+    /// Sets the maximum age of the revocation list; 30 seconds, unless set. A token that an older list does not contain
+    /// is checked with the store, and rejected with 503 if the store is unavailable.
     pub fn with_max_staleness(mut self, max_staleness: Duration) -> Self {
         self.config.max_staleness = max_staleness;
         self

@@ -89,6 +89,7 @@ where
             return EndpointFuture::ready(without_token(responder, &cookies));
         }
         let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
+            tracing::warn!(max = MAX_IN_FLIGHT, "too many requests are in flight");
             return EndpointFuture::ready(responder.reject(AuthError::Unavailable));
         };
         let operation = operation(Call {

@@ -5,7 +5,6 @@
 
 mod cookie;
 mod endpoint;
-#[cfg(feature = "axum")]
 mod errors;
 mod future;
 mod jwks;

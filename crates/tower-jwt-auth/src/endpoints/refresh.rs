@@ -68,7 +68,8 @@ impl<C> RefreshService<C> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] if it is empty or not visible ASCII.
+    /// [`ConfigError::Name`] if it is empty or contains anything other than visible
+    /// ASCII and spaces.
     pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
         self.endpoint.set_realm(realm)?;
         Ok(self)

@@ -50,8 +50,8 @@ pub enum AuthError {
         /// The required scopes, separated by spaces.
         scope: Arc<str>,
     },
-    /// The login is too old: 401 `insufficient_user_authentication` (RFC 9470).
-    #[error("the login is older than {max_age:?}")]
+    /// The login is too old, or the token has no `auth_time`: 401 `insufficient_user_authentication` (RFC 9470).
+    #[error("the login is not less than {max_age:?} ago, or its time is unknown")]
     StaleLogin {
         /// The maximum age.
         max_age: Duration,
@@ -59,8 +59,9 @@ pub enum AuthError {
     /// Another site caused the request: 403 `cross_site_request`.
     #[error("another site caused the request")]
     CrossSite,
-    /// The store that knows whether the token is revoked is unavailable: 503 with `Retry-After`.
-    #[error("the revocation log is unavailable")]
+    /// The service cannot decide at the moment: 503 with `Retry-After`. The store or the refresh hook is unavailable, or
+    /// an endpoint works on its maximum number of requests.
+    #[error("the service is temporarily unavailable")]
     Unavailable,
     /// The service failed: 500.
     #[error("the service failed")]
