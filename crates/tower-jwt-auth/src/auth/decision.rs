@@ -4,7 +4,7 @@ use std::time::Duration;
 use http::header::{
     ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONNECTION, COOKIE, ORIGIN, UPGRADE,
 };
-use http::{HeaderMap, Method, Request};
+use http::{Extensions, HeaderMap, Method, Request};
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, RevocationKey, Timestamp};
 
@@ -99,6 +99,24 @@ pub struct Anonymous {
 #[derive(Clone, Debug)]
 pub(super) struct Preflight {
     pub(super) realm: Realm,
+}
+
+/// Returns the rejection of a request without an identity by a layer or an extractor that needs one: 401 if a layer let
+/// the request pass as anonymous or as a preflight, otherwise 500.
+pub(super) fn reject_without_identity(
+    extensions: &Extensions,
+    required_by: &'static str,
+) -> (AuthError, Realm) {
+    let anonymous = extensions.get::<Anonymous>().map(|anonymous| &anonymous.realm);
+    let preflight = || extensions.get::<Preflight>().map(|preflight| &preflight.realm);
+    match anonymous.or_else(preflight) {
+        Some(realm) => (AuthError::Missing, realm.clone()),
+        None => {
+            let error = AuthError::MissingLayer { required_by };
+            tracing::error!("{error}");
+            (error, Realm::default())
+        }
+    }
 }
 
 /// The decision on a request.

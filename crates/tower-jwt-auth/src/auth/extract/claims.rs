@@ -40,9 +40,8 @@ where
 }
 
 fn claims<C: Send + Sync + 'static>(identity: &Identity) -> Result<Claims<C>, IdentityRejection> {
-    Claims::of(identity).ok_or_else(|| {
-        let error = AuthError::OtherClaims { expected: type_name::<C>() };
-        tracing::error!("{error}");
-        IdentityRejection { error, realm: Realm::default() }
-    })
+    // The identity has logged the error.
+    let error = || AuthError::OtherClaims { expected: type_name::<C>() };
+    Claims::of(identity)
+        .ok_or_else(|| IdentityRejection { error: error(), realm: Realm::default() })
 }

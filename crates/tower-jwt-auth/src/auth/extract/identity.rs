@@ -2,15 +2,13 @@ use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use http::request::Parts;
 
 use super::IdentityRejection;
-use crate::auth::decision::{Anonymous, Preflight};
-use crate::http::challenge::{AuthError, Realm};
+use crate::auth::decision::{Anonymous, reject_without_identity};
 use crate::identity::Identity;
 
 /// Extracts the identity that [`JwtAuthLayer`](crate::JwtAuthLayer) has inserted.
 ///
 /// The rejection is 401 for an anonymous request inside of an optional layer, and for a CORS preflight that the layer
-/// lets pass. It is 500 outside of a layer, so that an
-/// unprotected route is noticed.
+/// lets pass. It is 500 outside of a layer, so that an unprotected route is noticed.
 impl<S: Send + Sync> FromRequestParts<S> for Identity {
     type Rejection = IdentityRejection;
 
@@ -35,9 +33,9 @@ pub(super) fn required(
     parts: &Parts,
     required_by: &'static str,
 ) -> Result<Identity, IdentityRejection> {
-    optional(parts, required_by)?.ok_or_else(|| {
-        let realm = parts.extensions.get::<Anonymous>().map(|anonymous| anonymous.realm.clone());
-        IdentityRejection { error: AuthError::Missing, realm: realm.unwrap_or_default() }
+    parts.extensions.get::<Identity>().cloned().ok_or_else(|| {
+        let (error, realm) = reject_without_identity(&parts.extensions, required_by);
+        IdentityRejection { error, realm }
     })
 }
 
@@ -45,16 +43,9 @@ pub(super) fn optional(
     parts: &Parts,
     required_by: &'static str,
 ) -> Result<Option<Identity>, IdentityRejection> {
-    match parts.extensions.get::<Identity>() {
-        Some(identity) => Ok(Some(identity.clone())),
-        None if parts.extensions.get::<Anonymous>().is_some() => Ok(None),
-        None => {
-            if let Some(Preflight { realm }) = parts.extensions.get() {
-                return Err(IdentityRejection { error: AuthError::Missing, realm: realm.clone() });
-            }
-            let error = AuthError::MissingLayer { required_by };
-            tracing::error!("{error}");
-            Err(IdentityRejection { error, realm: Realm::default() })
-        }
+    let extensions = &parts.extensions;
+    if extensions.get::<Identity>().is_none() && extensions.get::<Anonymous>().is_some() {
+        return Ok(None);
     }
+    required(parts, required_by).map(Some)
 }

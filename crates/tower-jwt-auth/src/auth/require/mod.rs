@@ -19,7 +19,7 @@ pub use self::predicate::RequireLayer;
 pub use self::scope::RequireScopeLayer;
 
 use super::body::AuthBody;
-use super::decision::{Anonymous, Preflight};
+use super::decision::reject_without_identity;
 use super::future::rejection;
 use crate::http::challenge::{AuthError, Realm, takes_body};
 use crate::identity::Identity;
@@ -76,14 +76,7 @@ impl<S, R: Requirement> Require<S, R> {
             let unmet = |error| (error, identity.realm().clone());
             return self.requirement.check(identity).map_err(unmet);
         }
-        let anonymous = extensions.get::<Anonymous>().map(|anonymous| &anonymous.realm);
-        let preflight = || extensions.get::<Preflight>().map(|preflight| &preflight.realm);
-        if let Some(realm) = anonymous.or_else(preflight) {
-            return Err((AuthError::Missing, realm.clone()));
-        }
-        let error = AuthError::MissingLayer { required_by: R::LAYER };
-        tracing::error!("{error}");
-        Err((error, Realm::default()))
+        Err(reject_without_identity(extensions, R::LAYER))
     }
 }
 
