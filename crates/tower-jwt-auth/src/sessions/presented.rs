@@ -5,7 +5,7 @@ use tower_jwt_auth_core::{
     Timestamp,
 };
 
-use super::{RefreshError, RefreshRejection, Sessions};
+use super::{RefreshError, RefreshKind, RefreshRejection, Sessions};
 use crate::issuer::MAX_ACCESS_LIFETIME;
 use crate::refresh_token::{self, VerifiedRefreshToken};
 
@@ -14,14 +14,6 @@ const MAX_CANDIDATES: usize = 8;
 /// The maximum number of sessions that one request ends by their tokens: the number of cookies per domain that every
 /// browser keeps (RFC 6265 §6.1).
 pub(super) const MAX_ENDED_BY_TOKEN: usize = 50;
-
-/// How a refresh responds to a token that it accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RefreshAction {
-    Rotate,
-    Replay,
-    LateRetry,
-}
 
 /// The checks of the refresh tokens in a request: which one counts, and what a refresh does with it.
 impl<C> Sessions<C>
@@ -157,22 +149,21 @@ where
         self.reject_revoked(token.id, token.session_id, now).await
     }
 
-    /// Applies the rotation rule to a token and the session in the store. Writes nothing, unless the token is spent:
+    /// Applies the rotation rule to a token and the session in the store, and returns how a refresh would respond. Writes nothing, unless the token is spent:
     /// then its session ends (RFC 9700 §4.14.2).
     pub(super) async fn evaluate(
         &self,
         token: &VerifiedRefreshToken,
         client: &ClientInfo,
-    ) -> Result<(Session, RefreshAction), RefreshError> {
+    ) -> Result<(Session, RefreshKind), RefreshError> {
         let Some(snapshot) = self.inner.store.load(token.session_id).await? else {
             return Err(RefreshRejection::Unknown.into());
         };
         let session = snapshot.session;
-        let action = match session.evaluate(&token.presented(), snapshot.now, &self.inner.rotation)
-        {
-            RotationOutcome::Rotate => RefreshAction::Rotate,
-            RotationOutcome::Replay => RefreshAction::Replay,
-            RotationOutcome::LateRetry => RefreshAction::LateRetry,
+        let kind = match session.evaluate(&token.presented(), snapshot.now, &self.inner.rotation) {
+            RotationOutcome::Rotate => RefreshKind::Rotated,
+            RotationOutcome::Replay => RefreshKind::Replayed,
+            RotationOutcome::LateRetry => RefreshKind::RetriedLate,
             RotationOutcome::Reuse => {
                 return Err(self.end_for_reuse(&session, token, client).await?.into());
             }
@@ -180,7 +171,7 @@ where
                 return Err(self.reject(&session, rejection).into());
             }
         };
-        Ok((session, action))
+        Ok((session, kind))
     }
 
     /// Records an ended session in the list and logs a token that only a holder of the signing secret can issue.

@@ -4,7 +4,6 @@ use tower_jwt_auth_core::{
     AdvanceRequest, ClientInfo, LateRetryRequest, Session, StoreError, Timestamp,
 };
 
-use super::presented::RefreshAction;
 use super::{RefreshError, Sessions};
 use crate::refresh_token::VerifiedRefreshToken;
 
@@ -64,9 +63,9 @@ where
             }
             match self.evaluate(token, client).await? {
                 // The session has changed between the two calls.
-                (_, RefreshAction::Rotate) => {}
-                (session, RefreshAction::Replay) => return Ok((session, RefreshKind::Replayed)),
-                (_, RefreshAction::LateRetry) => {
+                (_, RefreshKind::Rotated) => {}
+                (session, RefreshKind::Replayed) => return Ok((session, RefreshKind::Replayed)),
+                (_, RefreshKind::RetriedLate) => {
                     let late_retry = LateRetryRequest {
                         id,
                         secret_hash: presented.secret_hash,
