@@ -80,7 +80,19 @@ const REDIS: Levels = Levels {
 /// The crates whose modules have levels.
 const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL, SQLX, REDIS];
 /// The directories of modules with their own levels.
-const DIRECTORIES: &[Levels] = &[HTTP, REVOCATION, POSTGRES, SQLITE];
+const DIRECTORIES: &[Levels] = &[ENDPOINTS, HTTP, REVOCATION, POSTGRES, SQLITE];
+
+const ENDPOINTS: Levels = Levels {
+    source: "crates/tower-jwt-auth/src/endpoints",
+    levels: &[
+        &["cookie", "errors", "headers", "jwks"],
+        &["responder", "sign_in", "token_response"],
+        &["future"],
+        &["endpoint"],
+        &["logout", "refresh"],
+    ],
+    min_imports: 10,
+};
 
 const HTTP: Levels = Levels {
     source: "crates/tower-jwt-auth/src/http",

@@ -1,36 +1,17 @@
-//! The errors of sessions as responses.
+//! The errors of sessions as responses of axum handlers.
 
-#[cfg(feature = "axum")]
 use axum_core::response::{IntoResponse, Response};
-use tower_jwt_auth_core::StoreError;
 
-#[cfg(feature = "axum")]
 use crate::error::TokenError;
 use crate::http::challenge::AuthError;
-#[cfg(feature = "axum")]
-use crate::sessions::RefreshError;
-use crate::sessions::SessionError;
+use crate::sessions::{RefreshError, SessionError};
 
-/// The response to a sign-in or to another call of [`Sessions`](crate::Sessions) that failed: 403 beyond the session
-/// limit, 503 if the store is unavailable, otherwise 500.
-impl From<&SessionError> for AuthError {
-    fn from(error: &SessionError) -> Self {
-        match error {
-            SessionError::Limit => Self::Forbidden,
-            SessionError::Store(StoreError::Unavailable(_)) => Self::Unavailable,
-            _ => Self::Failed,
-        }
-    }
-}
-
-#[cfg(feature = "axum")]
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         respond(AuthError::from(&self), &self)
     }
 }
 
-#[cfg(feature = "axum")]
 impl IntoResponse for RefreshError {
     fn into_response(self) -> Response {
         let error = match self {
@@ -47,7 +28,6 @@ impl IntoResponse for RefreshError {
     }
 }
 
-#[cfg(feature = "axum")]
 fn respond(error: AuthError, cause: &(dyn std::error::Error + 'static)) -> Response {
     match error {
         AuthError::Unavailable => tracing::warn!(error = cause, "a handler responds with 503"),
@@ -57,9 +37,11 @@ fn respond(error: AuthError, cause: &(dyn std::error::Error + 'static)) -> Respo
     IntoResponse::into_response(error)
 }
 
-#[cfg(all(test, feature = "axum"))]
+#[cfg(test)]
 mod tests {
     use http::StatusCode;
+
+    use tower_jwt_auth_core::StoreError;
 
     use super::*;
     use crate::sessions::RefreshRejection;

@@ -10,7 +10,7 @@ use http::Response;
 use http_body_util::Full;
 use tokio::task::JoinHandle;
 
-use super::endpoint::Responder;
+use super::responder::Responder;
 use crate::http::challenge::AuthError;
 
 /// The response future of [`RefreshService`](super::RefreshService) and [`LogoutService`](super::LogoutService).

@@ -8,9 +8,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::endpoint::{Endpoint, Responder, set_cookies};
-use super::token_response::no_store;
-use super::{EndpointFuture, RefreshCookie};
+use super::cookie::RefreshCookie;
+use super::endpoint::Endpoint;
+use super::future::EndpointFuture;
+use super::headers::{no_store, set_cookies};
+use super::responder::Responder;
 use crate::error::ConfigError;
 use crate::http::challenge::AuthError;
 use crate::http::origin::OriginPolicy;
@@ -90,8 +92,7 @@ impl<C> LogoutService<C> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] if it is empty or contains anything other than visible
-    /// ASCII and spaces.
+    /// [`ConfigError::Name`] if it is empty or contains anything other than visible ASCII and spaces.
     pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
         self.endpoint.set_realm(realm)?;
         Ok(self)

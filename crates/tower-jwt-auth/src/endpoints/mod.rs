@@ -5,11 +5,14 @@
 
 mod cookie;
 mod endpoint;
+#[cfg(feature = "axum")]
 mod errors;
 mod future;
+mod headers;
 mod jwks;
 mod logout;
 mod refresh;
+mod responder;
 mod sign_in;
 mod token_response;
 

@@ -8,8 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_service::Service;
 
-use super::endpoint::{Endpoint, Responder};
-use super::{EndpointFuture, RefreshCookie};
+use super::cookie::RefreshCookie;
+use super::endpoint::Endpoint;
+use super::future::EndpointFuture;
+use super::responder::Responder;
 use crate::error::ConfigError;
 use crate::http::origin::OriginPolicy;
 use crate::sessions::Sessions;
@@ -68,8 +70,7 @@ impl<C> RefreshService<C> {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Name`] if it is empty or contains anything other than visible
-    /// ASCII and spaces.
+    /// [`ConfigError::Name`] if it is empty or contains anything other than visible ASCII and spaces.
     pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
         self.endpoint.set_realm(realm)?;
         Ok(self)

@@ -2,9 +2,11 @@ use std::borrow::Cow;
 
 use http::HeaderMap;
 use http::header::USER_AGENT;
+use tower_jwt_auth_core::StoreError;
 
-use super::RefreshCookie;
-use crate::sessions::SignIn;
+use super::cookie::RefreshCookie;
+use crate::http::challenge::AuthError;
+use crate::sessions::{SessionError, SignIn};
 
 impl<C> SignIn<C> {
     /// Sets the user agent from the headers of the login request, and [replaces](Self::replacing_token) the refresh
@@ -38,6 +40,18 @@ impl<C> SignIn<C> {
             self.client_info = self.client_info.with_user_agent(user_agent);
         }
         cookie.tokens(headers).fold(self, Self::replacing_token)
+    }
+}
+
+/// The response to a sign-in or to another call of [`Sessions`](crate::Sessions) that failed: 403 beyond the session
+/// limit, 503 if the store is unavailable, otherwise 500.
+impl From<&SessionError> for AuthError {
+    fn from(error: &SessionError) -> Self {
+        match error {
+            SessionError::Limit => Self::Forbidden,
+            SessionError::Store(StoreError::Unavailable(_)) => Self::Unavailable,
+            _ => Self::Failed,
+        }
     }
 }
 

@@ -1,11 +1,11 @@
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
-use super::RefreshCookie;
-use super::endpoint::set_cookies;
+use super::cookie::RefreshCookie;
+use super::headers::{no_store, set_cookies};
 use crate::http::challenge::AuthError;
 use crate::sessions::Tokens;
 
@@ -54,12 +54,4 @@ impl Tokens {
         set_cookies(headers, cookies);
         response
     }
-}
-
-/// Creates a response that is never cached.
-pub(super) fn no_store(status: StatusCode, body: Full<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -5,7 +5,7 @@ use jsonwebtoken::EncodingKey;
 use zeroize::Zeroizing;
 
 use super::crypto::{self, CryptoError, Signer};
-use super::{Algorithm, VerifyingKey, check_secret_length, encode_base64url};
+use super::{Algorithm, VerifyingKey, check_secret_length};
 use crate::algorithm::Family;
 use crate::error::ConfigError;
 
@@ -270,12 +270,6 @@ fn derive(secret: &[u8]) -> Result<SigningKey, ConfigError> {
     let key = crypto::hmac_sha256(secret, b"tower-jwt-auth refresh token v1")
         .map_err(|CryptoError| mismatch(Algorithm::HS256))?;
     SigningKey::from_secret(Algorithm::HS256, key.as_slice())
-}
-
-/// Returns a key id for a secret, which does not reveal the secret.
-pub(super) fn secret_key_id(secret: &[u8]) -> Result<String, CryptoError> {
-    let hash = crypto::hmac_sha256(secret, b"tower-jwt-auth key id v1")?;
-    Ok(encode_base64url(&hash[..16]))
 }
 
 #[cfg(test)]

@@ -3,9 +3,8 @@ use std::sync::Arc;
 
 use jsonwebtoken::DecodingKey;
 
-use super::crypto::{CryptoError, PublicComponents, VerifierKey};
-use super::signing::secret_key_id;
-use super::{Algorithm, check_secret_length, jwk};
+use super::crypto::{CryptoError, PublicComponents, VerifierKey, hmac_sha256};
+use super::{Algorithm, check_secret_length, encode_base64url, jwk};
 use crate::algorithm::Family;
 use crate::error::{ConfigError, TokenError};
 
@@ -162,6 +161,12 @@ impl VerifyingKey {
         }
         self.verifier.verify(message, signature).map_err(|CryptoError| TokenError::Signature)
     }
+}
+
+/// Returns a key id for a secret, which does not reveal the secret.
+fn secret_key_id(secret: &[u8]) -> Result<String, CryptoError> {
+    let hash = hmac_sha256(secret, b"tower-jwt-auth key id v1")?;
+    Ok(encode_base64url(&hash[..16]))
 }
 
 /// Returns the length of the key in bytes, which is that of its signatures.
