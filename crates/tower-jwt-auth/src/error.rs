@@ -111,6 +111,20 @@ pub enum ConfigError {
     /// The type of claims was set after the refresh hook, whose claims have another type.
     #[error("the refresh hook is for claims of another type: call claims before refresh_hook")]
     ClaimsAfterHook,
+    /// A URL cannot be used.
+    #[error("the {what} cannot be used: {problem}")]
+    Url {
+        /// The purpose of the URL.
+        what: &'static str,
+        /// The rule that it breaks.
+        problem: &'static str,
+    },
+    /// The operating system has no root certificates for TLS.
+    #[error(
+        "the operating system has no usable root certificates: install ca-certificates, set \
+         SSL_CERT_FILE, or give an HTTP client"
+    )]
+    RootCertificates,
     /// There is no tokio runtime for the task that follows the revocation log.
     #[error("there is no tokio runtime: build this inside #[tokio::main] or Runtime::enter")]
     NoRuntime,

@@ -20,10 +20,14 @@
 
 pub(crate) mod crypto;
 pub(crate) mod jwk;
+#[cfg(feature = "jwks")]
+mod remote;
 mod set;
 mod signing;
 mod verifying;
 
+#[cfg(feature = "jwks")]
+pub use self::remote::{FetchErrorKind, RemoteKeySet, RemoteKeySetBuilder, RemoteKeySetStatus};
 pub use self::set::KeySet;
 pub use self::signing::{RefreshSecrets, SigningKey};
 pub use self::verifying::VerifyingKey;

@@ -1,0 +1,97 @@
+use std::fmt;
+use std::sync::Arc;
+
+use super::builder::RemoteKeySetBuilder;
+use super::shared::Shared;
+use super::snapshot::Snapshot;
+use super::status::RemoteKeySetStatus;
+use crate::background::Background;
+
+/// The keys of an issuer that publishes them at a URL.
+///
+/// A background task fetches the set and fetches it again before it is stale by its `Cache-Control` or `Expires`
+/// (RFC 9111 §4.2), after 1 minute at the earliest and 1 hour at the latest. Requests read the latest set without a
+/// lock. Clones share it, and the task ends with the last clone.
+///
+/// - **Rotation**: a token with an unknown `kid` causes one fetch, at most once in 30 seconds whatever comes, and waits
+///   up to 2 seconds for it. All such tokens wait for the same fetch.
+/// - **Outage**: while the provider cannot be reached or answers with anything but a JWK set, the keys stay in use
+///   until they are 24 hours old. Failed fetches are repeated with a backoff of up to 1 minute.
+/// - **Withdrawal**: each set replaces the one before. A set without a usable key withdraws all keys.
+/// - **Start**: the task begins to fetch when the set is built. [`ready`](Self::ready) waits for keys; until then no
+///   token of the issuer can be verified.
+///
+/// Each fetch leaves an event with the fields `url`, `outcome`, `status`, `keys` and `elapsed_ms`.
+///
+/// # Examples
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use tower_jwt_auth::keys::RemoteKeySet;
+///
+/// let keys = RemoteKeySet::discover("https://login.example/realms/shop").build()?;
+/// // A provider that is down does not stop the application.
+/// let _ = tokio::time::timeout(Duration::from_secs(5), keys.ready()).await;
+/// println!("{} keys", keys.status().keys());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct RemoteKeySet {
+    shared: Arc<Shared>,
+    _task: Arc<Background>,
+}
+
+impl RemoteKeySet {
+    /// Configures the keys of this JWK set URL. It must be https, or http of a loopback host.
+    pub fn from_jwks_url(url: &str) -> RemoteKeySetBuilder {
+        RemoteKeySetBuilder::new_jwks(url)
+    }
+
+    /// Configures the keys of this issuer, whose metadata has their URL.
+    ///
+    /// The metadata is requested as OpenID Connect Discovery §4 says and, if it is not there, as RFC 8414 §3 says. It
+    /// must name exactly this issuer. It is requested again every hour and after each failure. The issuer must be
+    /// https, or http of a loopback host.
+    pub fn discover(issuer: &str) -> RemoteKeySetBuilder {
+        RemoteKeySetBuilder::new_discovery(issuer)
+    }
+
+    pub(super) fn new(shared: Arc<Shared>, task: Background) -> Self {
+        Self { shared, _task: Arc::new(task) }
+    }
+
+    /// Waits until the set has keys. If the provider is down, that takes until it is up again: set a timeout around it.
+    ///
+    /// Returns at once if the set has keys. If the runtime of the task has been shut down, it may not return.
+    pub async fn ready(&self) {
+        self.shared.ready().await;
+    }
+
+    /// Returns the state, for metrics and health checks.
+    pub fn status(&self) -> RemoteKeySetStatus {
+        self.shared.status()
+    }
+
+    /// Returns the keys without waiting.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the verifier does not take remote keys yet"))]
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.shared.snapshot()
+    }
+
+    /// Returns the keys for a token whose key is not in the set of this generation, or for which there were no keys.
+    ///
+    /// Waits for a fetch, within the wait timeout, unless the set has changed since or the cool-down forbids a fetch.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the verifier does not take remote keys yet"))]
+    pub(crate) async fn refresh_for_unknown_key(&self, seen_generation: u64) -> Snapshot {
+        self.shared.refresh_for_unknown_key(seen_generation).await
+    }
+}
+
+impl fmt::Debug for RemoteKeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeySet").field("status", &self.status()).finish_non_exhaustive()
+    }
+}

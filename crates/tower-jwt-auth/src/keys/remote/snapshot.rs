@@ -1,0 +1,63 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::Guard;
+use tower_jwt_auth_core::Timestamp;
+
+use crate::keys::KeySet;
+
+/// The result of the latest fetch that returned a JWK set.
+#[derive(Debug)]
+pub(super) struct Published {
+    /// The number of the fetch, or zero before the first set.
+    pub(super) generation: u64,
+    pub(super) keys: Result<KeySet, UnavailableReason>,
+    /// When the set was requested.
+    pub(super) fetched_at: Timestamp,
+}
+
+/// The keys at an instant, or the reason why they are unavailable. It should not be held across an `await`.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(super) published: Guard<Arc<Published>>,
+    pub(super) is_expired: bool,
+    /// The time until the next scheduled fetch, where there are no keys.
+    pub(super) retry_after: Duration,
+}
+
+/// Why no token of the issuer can be verified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unavailable {
+    pub(crate) reason: UnavailableReason,
+    /// The time until the next scheduled fetch.
+    pub(crate) retry_after: Duration,
+}
+
+/// The cause of missing keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UnavailableReason {
+    /// No fetch has brought keys yet.
+    Pending,
+    /// The latest set has no usable key: the issuer has withdrawn its keys.
+    Empty,
+    /// The keys are older than the maximum age.
+    Expired,
+}
+
+impl Snapshot {
+    /// Returns the keys.
+    pub(crate) fn keys(&self) -> Result<&KeySet, Unavailable> {
+        let reason = match &self.published.keys {
+            Ok(keys) if !self.is_expired => return Ok(keys),
+            Ok(_) => UnavailableReason::Expired,
+            Err(reason) => *reason,
+        };
+        Err(Unavailable { reason, retry_after: self.retry_after })
+    }
+
+    /// Returns the number of the fetch that brought the set. A later set has a higher one.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the verifier does not take remote keys yet"))]
+    pub(crate) fn generation(&self) -> u64 {
+        self.published.generation
+    }
+}
