@@ -191,6 +191,12 @@ pub enum TokenError {
     /// No key of the issuer has this `kid` and `alg`, or the header has no `kid` and not exactly one key fits.
     #[error("the token is signed with an unknown key")]
     UnknownKey,
+    /// The issuer's keys are unavailable: no fetch has brought any, they are too old, or the issuer has withdrawn them.
+    #[error("the keys of the token's issuer are unavailable")]
+    KeysUnavailable {
+        /// The time until the next scheduled fetch.
+        retry_after: Duration,
+    },
     /// The signature does not match.
     #[error("the token's signature does not match")]
     Signature,

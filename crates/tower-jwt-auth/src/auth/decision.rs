@@ -14,6 +14,7 @@ use crate::http::challenge::{AuthError, Realm};
 use crate::http::origin::OriginPolicy;
 use crate::http::token_source::{TokenLocation, TokenSource};
 use crate::identity::Identity;
+use crate::keys::{NewerKeys, VerifyError};
 use crate::revocation::{RevocationList, RevocationStatus};
 use crate::verifier::Verifier;
 
@@ -131,6 +132,25 @@ pub(super) enum Decision {
     Reject(AuthError),
     /// The store must be queried whether this identity is revoked.
     QueryStore(Identity),
+    /// The issuer's keys must be fetched once more before this token can be verified.
+    AwaitKeys(NewerKeys, String),
+}
+
+/// The decision on a token that is verified.
+enum VerifiedDecision {
+    Accept(Identity),
+    Reject(AuthError),
+    QueryStore(Identity),
+}
+
+impl From<VerifiedDecision> for Decision {
+    fn from(decision: VerifiedDecision) -> Self {
+        match decision {
+            VerifiedDecision::Accept(identity) => Self::Accept(identity),
+            VerifiedDecision::Reject(error) => Self::Reject(error),
+            VerifiedDecision::QueryStore(identity) => Self::QueryStore(identity),
+        }
+    }
 }
 
 impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
@@ -162,21 +182,40 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
     }
 
     fn authenticate(&self, token: &str, now: Timestamp) -> Decision {
-        match self.verifier.verify(token, now) {
-            Err(error) => Decision::Reject(error.into()),
-            Ok(identity) => self.check_revocation(identity, now),
+        match self.verifier.verify_with_present_keys(token, now) {
+            Ok(identity) => self.check_revocation(identity, now).into(),
+            Err(VerifyError::Rejected(error)) => Decision::Reject(error.into()),
+            Err(VerifyError::NeedsKeys(newer)) => Decision::AwaitKeys(newer, token.to_owned()),
         }
     }
 
-    fn check_revocation(&self, identity: Identity, now: Timestamp) -> Decision {
+    fn check_revocation(&self, identity: Identity, now: Timestamp) -> VerifiedDecision {
         let keys = identity.revocation_keys();
         match self.revocations.lookup(keys, self.max_staleness, now) {
-            RevocationStatus::NotRevoked => Decision::Accept(identity),
-            RevocationStatus::Revoked => Decision::Reject(TokenError::Revoked.into()),
+            RevocationStatus::NotRevoked => VerifiedDecision::Accept(identity),
+            RevocationStatus::Revoked => VerifiedDecision::Reject(TokenError::Revoked.into()),
             RevocationStatus::Unknown => match self.on_unknown {
-                OnUnknown::QueryStore => Decision::QueryStore(identity),
-                OnUnknown::Accept => Decision::Accept(identity),
+                OnUnknown::QueryStore => VerifiedDecision::QueryStore(identity),
+                OnUnknown::Accept => VerifiedDecision::Accept(identity),
             },
+        }
+    }
+}
+
+/// Waits for newer keys, and decides on the token with them. Waits once: the decision is final.
+pub(super) async fn await_keys<C: DeserializeOwned + Send + Sync + 'static>(
+    config: Arc<AuthConfig<C>>,
+    newer: NewerKeys,
+    token: String,
+) -> Result<Identity, AuthError> {
+    newer.fetched().await;
+    let now = config.clock.now();
+    let identity = config.verifier.verify(&token, now)?;
+    match config.check_revocation(identity, now) {
+        VerifiedDecision::Accept(identity) => Ok(identity),
+        VerifiedDecision::Reject(error) => Err(error),
+        VerifiedDecision::QueryStore(identity) => {
+            query_store(config.revocations.clone(), identity).await
         }
     }
 }

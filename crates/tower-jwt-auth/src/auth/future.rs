@@ -12,8 +12,8 @@ use super::caching::Caching;
 use crate::http::challenge::{AuthError, Realm, takes_body};
 use crate::identity::Identity;
 
-/// A query of the store whether an identity is revoked.
-type StoreQuery = Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>;
+/// A decision that waits for the store or for keys.
+type PendingDecision = Pin<Box<dyn Future<Output = Result<Identity, AuthError>> + Send>>;
 
 pin_project! {
     /// The response future of [`JwtAuth`](super::JwtAuth).
@@ -54,9 +54,9 @@ pin_project! {
         Inner { #[pin] future: F },
         /// The request is rejected.
         Rejected { response: Option<Response<RejectionBody>> },
-        /// The store is being queried. The service has been polled ready and waits with its request.
-        Querying {
-            decision: StoreQuery,
+        /// The decision waits. The service has been polled ready and waits with its request.
+        Pending {
+            decision: PendingDecision,
             realm: Realm,
             ready: Option<(S, Request<ReqBody>)>,
         },
@@ -78,15 +78,15 @@ where
         Self { state: State::Rejected { response: Some(response) }, caching }
     }
 
-    pub(super) fn querying(
-        decision: StoreQuery,
+    pub(super) fn pending(
+        decision: PendingDecision,
         realm: Realm,
         service: S,
         request: Request<ReqBody>,
         caching: Caching,
     ) -> Self {
         let ready = Some((service, request));
-        Self { state: State::Querying { decision, realm, ready }, caching }
+        Self { state: State::Pending { decision, realm, ready }, caching }
     }
 }
 
@@ -127,13 +127,14 @@ where
                     caching.apply(response.headers_mut());
                     return Poll::Ready(Ok(response.map(AuthBody::rejection)));
                 }
-                StateProjection::Querying { decision, realm, ready } => {
+                StateProjection::Pending { decision, realm, ready } => {
                     let decision = ready!(decision.as_mut().poll(cx));
                     let Some((mut service, mut request)) = ready.take() else {
                         polled_after_completion()
                     };
                     match decision {
-                        Ok(identity) => {
+                        Ok(mut identity) => {
+                            identity.set_realm(realm);
                             request.extensions_mut().insert(identity);
                             State::Inner { future: service.call(request) }
                         }

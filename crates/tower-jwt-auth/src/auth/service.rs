@@ -9,7 +9,9 @@ use tower_jwt_auth_core::Clock as _;
 use tower_service::Service;
 
 use super::body::AuthBody;
-use super::decision::{Anonymous, AuthConfig, Decision, Preflight, mark_sensitive, query_store};
+use super::decision::{
+    Anonymous, AuthConfig, Decision, Preflight, await_keys, mark_sensitive, query_store,
+};
 use super::future::{ResponseFuture, rejection};
 use crate::http::challenge::takes_body;
 use crate::identity::Identity;
@@ -98,11 +100,15 @@ where
                 let response = rejection(error, &self.config.realm, with_body);
                 ResponseFuture::rejected(response, caching)
             }
-            Decision::QueryStore(mut identity) => {
-                identity.set_realm(&self.config.realm);
+            Decision::AwaitKeys(newer, token) => {
+                let decision = Box::pin(await_keys(Arc::clone(&self.config), newer, token));
+                let realm = self.config.realm.clone();
+                ResponseFuture::pending(decision, realm, self.take_ready(), request, caching)
+            }
+            Decision::QueryStore(identity) => {
                 let decision = Box::pin(query_store(self.config.revocations.clone(), identity));
                 let realm = self.config.realm.clone();
-                ResponseFuture::querying(decision, realm, self.take_ready(), request, caching)
+                ResponseFuture::pending(decision, realm, self.take_ready(), request, caching)
             }
         }
     }

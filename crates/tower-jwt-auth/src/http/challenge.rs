@@ -43,7 +43,7 @@ pub enum AuthError {
     Request(#[from] RequestError),
     /// The token is invalid: 401 `invalid_token`.
     #[error(transparent)]
-    Token(#[from] TokenError),
+    Token(TokenError),
     /// The token does not grant the required scope: 403 `insufficient_scope`.
     #[error("the token lacks the scope {scope:?}")]
     Scope {
@@ -63,6 +63,12 @@ pub enum AuthError {
     /// an endpoint works on its maximum number of requests.
     #[error("the service is temporarily unavailable")]
     Unavailable,
+    /// The keys of the token's issuer are unavailable: 503 with `Retry-After`.
+    #[error("the keys of the token's issuer are unavailable")]
+    KeysUnavailable {
+        /// The time until the next scheduled fetch.
+        retry_after: Duration,
+    },
     /// The service failed: 500.
     #[error("the service failed")]
     Failed,
@@ -85,6 +91,15 @@ pub enum AuthError {
     },
 }
 
+impl From<TokenError> for AuthError {
+    fn from(error: TokenError) -> Self {
+        match error {
+            TokenError::KeysUnavailable { retry_after } => Self::KeysUnavailable { retry_after },
+            error => Self::Token(error),
+        }
+    }
+}
+
 impl From<CrossSite> for AuthError {
     fn from(_: CrossSite) -> Self {
         Self::CrossSite
@@ -98,7 +113,7 @@ impl AuthError {
             Self::Missing | Self::Token(_) | Self::StaleLogin { .. } => StatusCode::UNAUTHORIZED,
             Self::Request(_) => StatusCode::BAD_REQUEST,
             Self::Scope { .. } | Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unavailable | Self::KeysUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Failed | Self::MissingLayer { .. } | Self::OtherClaims { .. } => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -115,7 +130,7 @@ impl AuthError {
             Self::StaleLogin { .. } => "insufficient_user_authentication",
             Self::Forbidden => "access_denied",
             Self::CrossSite => "cross_site_request",
-            Self::Unavailable => "temporarily_unavailable",
+            Self::Unavailable | Self::KeysUnavailable { .. } => "temporarily_unavailable",
             Self::Failed | Self::MissingLayer { .. } | Self::OtherClaims { .. } => "server_error",
         })
     }
@@ -129,7 +144,9 @@ impl AuthError {
             Self::StaleLogin { .. } => "A more recent login is needed.",
             Self::Forbidden => "The user may not do this.",
             Self::CrossSite => "Requests from other sites are not accepted here.",
-            Self::Unavailable => "The service is temporarily unavailable.",
+            Self::Unavailable | Self::KeysUnavailable { .. } => {
+                "The service is temporarily unavailable."
+            }
             Self::Failed | Self::MissingLayer { .. } | Self::OtherClaims { .. } => {
                 "The service failed."
             }
@@ -169,8 +186,16 @@ impl AuthError {
         if let Some(challenge) = self.challenge(realm) {
             headers.insert(WWW_AUTHENTICATE, challenge);
         }
-        if self == Self::Unavailable {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        match self {
+            Self::Unavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::KeysUnavailable { retry_after } => {
+                // Whole seconds, at least one (RFC 9110 §10.2.3).
+                let seconds = retry_after.as_millis().div_ceil(1000).clamp(1, u64::MAX.into());
+                headers.insert(RETRY_AFTER, HeaderValue::from(seconds as u64));
+            }
+            _ => {}
         }
         if let (Some(code), true) = (self.code(), with_body) {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -190,6 +215,7 @@ impl AuthError {
             Self::Forbidden
             | Self::CrossSite
             | Self::Unavailable
+            | Self::KeysUnavailable { .. }
             | Self::Failed
             | Self::MissingLayer { .. }
             | Self::OtherClaims { .. } => return None,

@@ -24,12 +24,15 @@ pub(crate) mod jwk;
 mod remote;
 mod set;
 mod signing;
+mod source;
 mod verifying;
 
 #[cfg(feature = "jwks")]
 pub use self::remote::{FetchErrorKind, RemoteKeySet, RemoteKeySetBuilder, RemoteKeySetStatus};
 pub use self::set::KeySet;
 pub use self::signing::{RefreshSecrets, SigningKey};
+pub use self::source::KeySource;
+pub(crate) use self::source::{NewerKeys, SignedMessage, VerifyError};
 pub use self::verifying::VerifyingKey;
 pub use crate::algorithm::Algorithm;
 

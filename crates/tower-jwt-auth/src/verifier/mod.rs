@@ -14,6 +14,7 @@ use crate::claims;
 use crate::error::{ConfigError, TokenError};
 use crate::identity::Identity;
 use crate::jws::{self, DecodeBuffer, Header, MAX_TOKEN_LENGTH};
+use crate::keys::VerifyError;
 
 /// Verifies access tokens of one or several issuers.
 ///
@@ -79,6 +80,37 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Returns the [`TokenError`] of the first rule that the token breaks. Cheap rules are checked before the
     /// signature, so the error may be based on claims that the issuer has not signed.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
+        self.verify_with_present_keys(token, now).map_err(VerifyError::without_waiting)
+    }
+
+    /// Verifies a token at the time `now`. If the issuer's keys are remote and the token's key is not among them, waits
+    /// until they are fetched once more, as [`RemoteKeySet`](crate::keys::RemoteKeySet) states, and verifies it with
+    /// the new keys.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`verify`](Self::verify).
+    pub async fn verify_with_newer_keys(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Identity, TokenError> {
+        match self.verify_with_present_keys(token, now) {
+            Ok(identity) => Ok(identity),
+            Err(VerifyError::Rejected(error)) => Err(error),
+            Err(VerifyError::NeedsKeys(newer)) => {
+                newer.fetched().await;
+                self.verify(token, now)
+            }
+        }
+    }
+
+    /// Verifies a token without waiting.
+    pub(crate) fn verify_with_present_keys(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<Identity, VerifyError> {
         thread_local! {
             static BUFFER: Cell<DecodeBuffer> = Cell::default();
         }
@@ -94,9 +126,9 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         token: &str,
         now: Timestamp,
         buffer: &mut DecodeBuffer,
-    ) -> Result<Identity, TokenError> {
+    ) -> Result<Identity, VerifyError> {
         if token.len() > MAX_TOKEN_LENGTH {
-            return Err(TokenError::Encoding);
+            return Err(TokenError::Encoding.into());
         }
         let segments = jws::split(token)?;
         let decoded = buffer.decode(segments)?;
@@ -106,8 +138,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let trusted = self.trusted.iter().find(|trusted| trusted.name() == issuer);
         let trusted = trusted.ok_or(TokenError::Issuer)?;
         trusted.validate(&header, &registered, now)?;
-        let key = trusted.key(&header)?;
-        key.verify(segments.signing_input.as_bytes(), decoded.signature)?;
+        trusted.verify_signature(&header, segments.signing_input, decoded.signature)?;
         Ok(Identity::new(trusted.shared_name(), &registered, own, trusted.leeway(), now))
     }
 }

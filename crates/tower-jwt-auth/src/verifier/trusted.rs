@@ -7,7 +7,7 @@ use crate::claims::{self, ACCESS_TOKEN_TYPE, RegisteredClaims, ValidationRules, 
 use crate::error::{ConfigError, TokenError};
 use crate::issuer::Issuer;
 use crate::jws::Header;
-use crate::keys::{KeySet, VerifyingKey};
+use crate::keys::{KeySource, SignedMessage, VerifyError};
 
 /// An issuer whose access tokens are accepted, for one audience.
 ///
@@ -27,7 +27,7 @@ use crate::keys::{KeySet, VerifyingKey};
 pub struct TrustedIssuer {
     name: Arc<str>,
     audience: Arc<str>,
-    keys: KeySet,
+    keys: KeySource,
     rules: ValidationRules,
     allows_plain_type: bool,
 }
@@ -45,7 +45,7 @@ impl TrustedIssuer {
     pub fn new(
         iss: impl Into<String>,
         aud: impl Into<String>,
-        keys: impl Into<KeySet>,
+        keys: impl Into<KeySource>,
     ) -> Result<Self, ConfigError> {
         Ok(Self {
             name: check_name(
@@ -123,9 +123,19 @@ impl TrustedIssuer {
         claims::validate(registered, &self.audience, &self.rules, now)
     }
 
-    /// Returns the key for a token with this header.
-    pub(crate) fn key(&self, header: &Header<'_>) -> Result<&VerifyingKey, TokenError> {
-        self.keys.choose(header.key_id.as_deref(), header.algorithm)
+    /// Verifies the signature with the issuer's keys.
+    pub(crate) fn verify_signature(
+        &self,
+        header: &Header<'_>,
+        input: &str,
+        signature: &[u8],
+    ) -> Result<(), VerifyError> {
+        self.keys.verify(SignedMessage {
+            key_id: header.key_id.as_deref(),
+            algorithm: header.algorithm,
+            input: input.as_bytes(),
+            signature,
+        })
     }
 }
 
@@ -135,7 +145,7 @@ impl From<&Issuer> for TrustedIssuer {
         Self {
             name: issuer.shared_name(),
             audience: issuer.shared_audience(),
-            keys: issuer.keys().clone(),
+            keys: issuer.keys().clone().into(),
             rules: ValidationRules {
                 leeway: issuer.leeway(),
                 requires_profile: true,

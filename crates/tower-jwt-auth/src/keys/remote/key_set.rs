@@ -76,7 +76,6 @@ impl RemoteKeySet {
     }
 
     /// Returns the keys without waiting.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the verifier does not take remote keys yet"))]
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.shared.snapshot()
     }
@@ -84,7 +83,6 @@ impl RemoteKeySet {
     /// Returns the keys for a token whose key is not in the set of this generation, or for which there were no keys.
     ///
     /// Waits for a fetch, within the wait timeout, unless the set has changed since or the cool-down forbids a fetch.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the verifier does not take remote keys yet"))]
     pub(crate) async fn refresh_for_unknown_key(&self, seen_generation: u64) -> Snapshot {
         self.shared.refresh_for_unknown_key(seen_generation).await
     }

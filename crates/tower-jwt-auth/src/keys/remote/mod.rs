@@ -23,4 +23,5 @@ mod url;
 pub use self::builder::RemoteKeySetBuilder;
 pub use self::error::FetchErrorKind;
 pub use self::key_set::RemoteKeySet;
+pub(crate) use self::snapshot::Snapshot;
 pub use self::status::RemoteKeySetStatus;

@@ -56,7 +56,6 @@ impl Snapshot {
     }
 
     /// Returns the number of the fetch that brought the set. A later set has a higher one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the verifier does not take remote keys yet"))]
     pub(crate) fn generation(&self) -> u64 {
         self.published.generation
     }

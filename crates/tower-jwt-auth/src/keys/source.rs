@@ -1,0 +1,154 @@
+#[cfg(feature = "jwks")]
+use super::remote::{RemoteKeySet, Snapshot};
+use super::{Algorithm, KeySet, VerifyingKey};
+use crate::error::TokenError;
+
+/// The source of an issuer's keys: a fixed set, or with the feature `jwks` the keys that the issuer publishes.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::keys::{KeySource, SigningKey};
+///
+/// let key = SigningKey::generate()?;
+/// let source = KeySource::from(key.verifying_key().clone());
+/// # let _ = source;
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct KeySource {
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Fixed(KeySet),
+    #[cfg(feature = "jwks")]
+    Remote(RemoteKeySet),
+}
+
+impl From<KeySet> for KeySource {
+    fn from(keys: KeySet) -> Self {
+        Self { kind: Kind::Fixed(keys) }
+    }
+}
+
+impl From<VerifyingKey> for KeySource {
+    fn from(key: VerifyingKey) -> Self {
+        KeySet::from(key).into()
+    }
+}
+
+#[cfg(feature = "jwks")]
+impl From<RemoteKeySet> for KeySource {
+    fn from(keys: RemoteKeySet) -> Self {
+        Self { kind: Kind::Remote(keys) }
+    }
+}
+
+/// The members of a signed message that verification needs.
+#[derive(Clone, Copy)]
+pub(crate) struct SignedMessage<'m> {
+    pub(crate) key_id: Option<&'m str>,
+    pub(crate) algorithm: Algorithm,
+    pub(crate) input: &'m [u8],
+    pub(crate) signature: &'m [u8],
+}
+
+impl KeySource {
+    /// Verifies a message with the present keys, without waiting.
+    pub(crate) fn verify(&self, message: SignedMessage<'_>) -> Result<(), VerifyError> {
+        match &self.kind {
+            Kind::Fixed(keys) => Ok(verify_with(keys, message)?),
+            #[cfg(feature = "jwks")]
+            Kind::Remote(keys) => verify_with_remote(keys, &keys.snapshot(), message),
+        }
+    }
+}
+
+fn verify_with(keys: &KeySet, message: SignedMessage<'_>) -> Result<(), TokenError> {
+    keys.choose(message.key_id, message.algorithm)?.verify(message.input, message.signature)
+}
+
+#[cfg(feature = "jwks")]
+fn verify_with_remote(
+    keys: &RemoteKeySet,
+    snapshot: &Snapshot,
+    message: SignedMessage<'_>,
+) -> Result<(), VerifyError> {
+    let error = match snapshot.keys() {
+        Ok(present) => match verify_with(present, message) {
+            Err(error @ TokenError::UnknownKey) => error,
+            result => return Ok(result?),
+        },
+        Err(unavailable) => TokenError::KeysUnavailable { retry_after: unavailable.retry_after },
+    };
+    let newer =
+        NewerKeys { keys: keys.clone(), seen_generation: snapshot.generation(), otherwise: error };
+    Err(VerifyError::NeedsKeys(newer))
+}
+
+/// The reason why a message is not verified.
+#[derive(Debug)]
+pub(crate) enum VerifyError {
+    /// The keys reject it.
+    Rejected(TokenError),
+    /// The present keys do not decide. Newer ones may.
+    #[cfg_attr(not(feature = "jwks"), expect(dead_code, reason = "no source brings newer keys"))]
+    NeedsKeys(NewerKeys),
+}
+
+impl VerifyError {
+    /// Returns the error for a caller that does not wait for newer keys.
+    pub(crate) fn without_waiting(self) -> TokenError {
+        match self {
+            Self::Rejected(error) => error,
+            Self::NeedsKeys(newer) => newer.otherwise(),
+        }
+    }
+}
+
+impl From<TokenError> for VerifyError {
+    fn from(error: TokenError) -> Self {
+        Self::Rejected(error)
+    }
+}
+
+/// Keys that a fetch may bring.
+#[cfg(feature = "jwks")]
+#[derive(Debug)]
+pub(crate) struct NewerKeys {
+    keys: RemoteKeySet,
+    seen_generation: u64,
+    /// The error if no newer keys come.
+    otherwise: TokenError,
+}
+
+#[cfg(feature = "jwks")]
+impl NewerKeys {
+    /// Waits until the keys have been fetched once more. The wait is bounded, and there is none if a fetch is not due.
+    pub(crate) async fn fetched(self) {
+        drop(self.keys.refresh_for_unknown_key(self.seen_generation).await);
+    }
+
+    fn otherwise(self) -> TokenError {
+        self.otherwise
+    }
+}
+
+/// Without the feature `jwks` no source brings newer keys.
+#[cfg(not(feature = "jwks"))]
+#[derive(Debug)]
+pub(crate) enum NewerKeys {}
+
+#[cfg(not(feature = "jwks"))]
+impl NewerKeys {
+    pub(crate) async fn fetched(self) {
+        match self {}
+    }
+
+    fn otherwise(self) -> TokenError {
+        match self {}
+    }
+}
