@@ -78,6 +78,16 @@ pub enum ConfigError {
         /// The value to give instead.
         hint: &'static str,
     },
+    /// A number is outside its bounds.
+    #[error("the {what} is {given}: {hint}")]
+    Number {
+        /// The setting.
+        what: &'static str,
+        /// The given number.
+        given: usize,
+        /// The value to give instead.
+        hint: &'static str,
+    },
     /// Two trusted issuers have the same name.
     #[error("the issuer {issuer:?} is trusted twice: put its keys into one set")]
     DuplicateIssuer {

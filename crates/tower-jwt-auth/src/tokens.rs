@@ -6,4 +6,4 @@ pub use crate::error::{RequestError, TokenError, TokenPart};
 pub use crate::identity::{Claims, Identity};
 pub use crate::issuer::{AccessToken, IssueError, Issuer};
 pub use crate::refresh_token::RefreshToken;
-pub use crate::verifier::{TrustedIssuer, Verifier};
+pub use crate::verifier::{TrustedIssuer, TrustedIssuers, Verifier};

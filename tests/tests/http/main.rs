@@ -10,6 +10,7 @@ mod logout;
 mod over_tcp;
 mod refresh;
 mod refresh_cookie;
+mod remote_keys;
 mod revocation;
 mod runtime;
 mod secrets_in_logs;

@@ -1,14 +1,18 @@
 //! Verification of access tokens.
 
+mod issuers;
+mod resolved;
 mod trusted;
 
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::Timestamp;
 
+pub use self::issuers::TrustedIssuers;
 pub use self::trusted::TrustedIssuer;
 use crate::claims;
 use crate::error::{ConfigError, TokenError};
@@ -39,7 +43,7 @@ use crate::keys::VerifyError;
 /// ```
 #[must_use]
 pub struct Verifier<C = ()> {
-    trusted: Vec<TrustedIssuer>,
+    issuers: TrustedIssuers,
     claims: PhantomData<fn() -> C>,
 }
 
@@ -47,28 +51,81 @@ impl Verifier {
     /// Creates a verifier that trusts this issuer and reads no claims of the application. It also takes a reference to
     /// an [`Issuer`](crate::Issuer).
     pub fn new(trusted: impl Into<TrustedIssuer>) -> Self {
-        Self { trusted: vec![trusted.into()], claims: PhantomData }
+        Self { issuers: TrustedIssuers::new(trusted.into()), claims: PhantomData }
     }
 }
 
 impl<C> Verifier<C> {
     /// Sets the type of the application's own claims. A token whose claims do not deserialize into it is rejected.
     pub fn with_claims<D>(self) -> Verifier<D> {
-        Verifier { trusted: self.trusted, claims: PhantomData }
+        Verifier { issuers: self.issuers, claims: PhantomData }
     }
 
-    /// Trusts another issuer as well.
+    /// Trusts another issuer as well. Clones that were made before are not affected.
     ///
     /// # Errors
     ///
     /// Returns [`ConfigError::DuplicateIssuer`] if an issuer of this name is already trusted.
-    pub fn and_trust(mut self, trusted: impl Into<TrustedIssuer>) -> Result<Self, ConfigError> {
-        let trusted = trusted.into();
-        if self.trusted.iter().any(|other| other.name() == trusted.name()) {
-            return Err(ConfigError::DuplicateIssuer { issuer: trusted.name().to_owned() });
+    pub fn and_trust(self, trusted: impl Into<TrustedIssuer>) -> Result<Self, ConfigError> {
+        let issuers = self.issuers.detached();
+        issuers.insert(trusted)?;
+        Ok(Self { issuers, claims: PhantomData })
+    }
+
+    /// Trusts the issuers for which `resolve` returns settings as well, as for the tenants of a provider. Clones that
+    /// were made before are not affected.
+    ///
+    /// `resolve` is called with the `iss` of each token whose issuer is not trusted yet. **This name is not verified**:
+    /// anyone can send any. `resolve` decides by the name alone, without blocking, and returns an issuer of exactly this
+    /// name; it may build a [`RemoteKeySet`](crate::keys::RemoteKeySet), which begins to fetch. Compare the name with a
+    /// list of tenants: a pattern accepts names that anyone can make up.
+    ///
+    /// At most `max` issuers are kept, which is 2 to 10,000; 64 is a good value. One that has verified a token gives way
+    /// only to others that have, the least recently used first. An issuer that has verified none keeps its place for 30
+    /// seconds, and only a quarter of the places is for such issuers. While these are taken, the tokens of further
+    /// issuers are rejected with 503.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConfigError::Number`] if `max` is outside of its bounds.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::collections::HashSet;
+    /// # #[cfg(feature = "jwks")]
+    /// use tower_jwt_auth::keys::RemoteKeySet;
+    /// use tower_jwt_auth::{TrustedIssuer, Verifier};
+    /// # #[cfg(feature = "jwks")]
+    /// # fn example(verifier: Verifier, tenants: HashSet<String>) -> Result<(), tower_jwt_auth::ConfigError> {
+    /// let verifier = verifier.and_trust_where(64, move |iss| {
+    ///     let tenant = iss.strip_prefix("https://login.example/")?;
+    ///     if !tenants.contains(tenant) {
+    ///         return None;
+    ///     }
+    ///     let keys = RemoteKeySet::discover(iss).build().ok()?;
+    ///     TrustedIssuer::new(iss, "https://api.example", keys).ok()
+    /// })?;
+    /// # let _ = verifier;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn and_trust_where(
+        self,
+        max: usize,
+        resolve: impl Fn(&str) -> Option<TrustedIssuer> + Send + Sync + 'static,
+    ) -> Result<Self, ConfigError> {
+        if !(2..=10_000).contains(&max) {
+            let what = "maximum number of resolved issuers";
+            return Err(ConfigError::Number { what, given: max, hint: "give 2 to 10,000" });
         }
-        self.trusted.push(trusted);
-        Ok(self)
+        let issuers = self.issuers.with_resolver(Arc::new(resolve), max);
+        Ok(Self { issuers, claims: PhantomData })
+    }
+
+    /// Returns the trusted issuers, to change them while this verifier and its clones are in use.
+    pub fn issuers(&self) -> &TrustedIssuers {
+        &self.issuers
     }
 }
 
@@ -135,22 +192,22 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let header = Header::parse(decoded.header)?;
         let (registered, own) = claims::parse::<C>(decoded.claims)?;
         let issuer = registered.iss.as_deref().ok_or(TokenError::Missing("iss"))?;
-        let trusted = self.trusted.iter().find(|trusted| trusted.name() == issuer);
-        let trusted = trusted.ok_or(TokenError::Issuer)?;
-        trusted.validate(&header, &registered, now)?;
-        trusted.verify_signature(&header, segments.signing_input, decoded.signature)?;
-        Ok(Identity::new(trusted.shared_name(), &registered, own, trusted.leeway(), now))
+        self.issuers.verify_with(issuer, |trusted| {
+            trusted.validate(&header, &registered, now)?;
+            trusted.verify_signature(&header, segments.signing_input, decoded.signature)?;
+            Ok(Identity::new(trusted.shared_name(), &registered, own, trusted.leeway(), now))
+        })
     }
 }
 
 impl<C> Clone for Verifier<C> {
     fn clone(&self) -> Self {
-        Self { trusted: self.trusted.clone(), claims: PhantomData }
+        Self { issuers: self.issuers.clone(), claims: PhantomData }
     }
 }
 
 impl<C> fmt::Debug for Verifier<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier").field("trusted", &self.trusted).finish()
+        f.debug_struct("Verifier").field("issuers", &self.issuers).finish()
     }
 }

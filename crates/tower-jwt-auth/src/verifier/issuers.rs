@@ -1,0 +1,139 @@
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+
+use super::resolved::{ResolvedIssuers, Resolver};
+use super::trusted::TrustedIssuer;
+use crate::error::{ConfigError, TokenError};
+
+/// The issuers that a [`Verifier`](super::Verifier) and its clones trust. They can be changed while it serves.
+///
+/// Requests read them without a lock. A change holds for every token that is verified after it.
+///
+/// # Examples
+///
+/// ```
+/// use tower_jwt_auth::{KeySet, SigningKey, TrustedIssuer, Verifier};
+///
+/// let keys = || KeySet::new([SigningKey::generate()?.verifying_key().clone()]);
+/// let own = TrustedIssuer::new("https://login.example", "https://api.example", keys()?)?;
+/// let verifier = Verifier::new(own);
+/// let issuers = verifier.issuers().clone();
+///
+/// issuers.insert(TrustedIssuer::new("https://partner.example", "https://api.example", keys()?)?)?;
+/// assert_eq!(issuers.names().len(), 2);
+/// assert!(issuers.remove("https://partner.example"));
+/// # Ok::<(), tower_jwt_auth::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct TrustedIssuers {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Sorted by name.
+    listed: ArcSwap<Vec<Arc<TrustedIssuer>>>,
+    /// Serializes changes.
+    writer: Mutex<()>,
+    resolved: Option<ResolvedIssuers>,
+}
+
+impl TrustedIssuers {
+    pub(super) fn new(first: TrustedIssuer) -> Self {
+        Self::from_parts(vec![Arc::new(first)], None)
+    }
+
+    fn from_parts(listed: Vec<Arc<TrustedIssuer>>, resolved: Option<ResolvedIssuers>) -> Self {
+        let listed = ArcSwap::from_pointee(listed);
+        Self { shared: Arc::new(Shared { listed, writer: Mutex::new(()), resolved }) }
+    }
+
+    /// Returns a copy that changes of this one do not affect, with these issuers of other names.
+    pub(super) fn with_resolver(&self, resolver: Resolver, max: usize) -> Self {
+        let resolved = ResolvedIssuers::new(resolver, max);
+        Self::from_parts(self.shared.listed.load().to_vec(), Some(resolved))
+    }
+
+    /// Returns a copy that changes of this one do not affect.
+    pub(super) fn detached(&self) -> Self {
+        let resolved = self.shared.resolved.as_ref().map(ResolvedIssuers::emptied);
+        Self::from_parts(self.shared.listed.load().to_vec(), resolved)
+    }
+
+    /// Trusts this issuer.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConfigError::DuplicateIssuer`] if an issuer of this name is trusted. Its keys change through their
+    /// source, without a change here.
+    pub fn insert(&self, trusted: impl Into<TrustedIssuer>) -> Result<(), ConfigError> {
+        let trusted = Arc::new(trusted.into());
+        let _writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut listed = self.shared.listed.load().to_vec();
+        match position(&listed, trusted.name()) {
+            Ok(_) => Err(ConfigError::DuplicateIssuer { issuer: trusted.name().to_owned() }),
+            Err(at) => {
+                tracing::info!(issuer = trusted.name(), "an issuer is trusted");
+                listed.insert(at, trusted);
+                self.shared.listed.store(Arc::new(listed));
+                Ok(())
+            }
+        }
+    }
+
+    /// No longer trusts the issuer of this name. Returns whether it was trusted.
+    ///
+    /// An issuer that [`Verifier::and_trust_where`](super::Verifier::and_trust_where) has resolved is forgotten: its
+    /// next token causes the next decision on it.
+    pub fn remove(&self, name: &str) -> bool {
+        let _writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_resolved =
+            self.shared.resolved.as_ref().is_some_and(|resolved| resolved.remove(name));
+        let mut listed = self.shared.listed.load().to_vec();
+        let Ok(at) = position(&listed, name) else { return was_resolved };
+        listed.remove(at);
+        self.shared.listed.store(Arc::new(listed));
+        tracing::info!(issuer = name, "an issuer is no longer trusted");
+        true
+    }
+
+    /// Returns the names of the issuers in alphabetical order, without those that
+    /// [`Verifier::and_trust_where`](super::Verifier::and_trust_where) has resolved.
+    pub fn names(&self) -> Vec<String> {
+        self.shared.listed.load().iter().map(|trusted| trusted.name().to_owned()).collect()
+    }
+
+    /// Calls `verify` with the issuer of this name, which is the unverified `iss` of a token. `verify` returns `Ok`
+    /// only if the issuer has signed the token.
+    pub(super) fn verify_with<T, E: From<TokenError>>(
+        &self,
+        name: &str,
+        verify: impl FnOnce(&TrustedIssuer) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let listed = self.shared.listed.load();
+        match (position(&listed, name), &self.shared.resolved) {
+            (Ok(at), _) => verify(&listed[at]),
+            (Err(_), Some(resolved)) => {
+                drop(listed);
+                resolved.verify_with(name, Instant::now(), verify)
+            }
+            (Err(_), None) => Err(TokenError::Issuer.into()),
+        }
+    }
+}
+
+/// Returns where the issuer of this name is, or where it would be.
+fn position(listed: &[Arc<TrustedIssuer>], name: &str) -> Result<usize, usize> {
+    listed.binary_search_by(|trusted| trusted.name().cmp(name))
+}
+
+impl fmt::Debug for TrustedIssuers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrustedIssuers")
+            .field("listed", &self.shared.listed.load())
+            .field("resolved", &self.shared.resolved)
+            .finish()
+    }
+}
