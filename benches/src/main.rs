@@ -8,6 +8,7 @@ mod baseline;
 mod end_all;
 mod engine;
 mod fill;
+mod key_flood;
 mod load;
 mod log;
 mod machine;
@@ -30,7 +31,11 @@ use tower_jwt_auth_tests::util::error_chain;
 
 use crate::args::{Action, Args};
 use crate::engine::{Engine, EngineKind};
+use crate::key_flood::Scenario;
 use crate::report::{Report, StoreCosts};
+
+/// The made-up tokens a second.
+const FLOOD_PER_SECOND: usize = 2000;
 
 /// An error of any type.
 type BoxError = Box<dyn Error + Send + Sync>;
@@ -50,12 +55,19 @@ fn main() -> ExitCode {
 /// Measures all selected engines and prints the report. An engine that fails does not stop the others.
 fn run(args: &Args) -> Result<(), BoxError> {
     let mut report = Report::new(args.clone());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    if let Some(requests) = args.key_flood {
+        for scenario in Scenario::ALL {
+            let flood = key_flood::measure(scenario, requests, FLOOD_PER_SECOND);
+            report.key_floods.push(runtime.block_on(flood)?);
+        }
+        return print(io::stdout(), &report.to_string());
+    }
     if args.end_all.is_none() {
         // Before anything else has grown the process.
         print_progress("memory per entry");
         report.memory_use = Some(memory_use::measure(args.entries)?);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let mut failed = Vec::new();
     for kind in EngineKind::ALL.into_iter().filter(|kind| args.includes(*kind)) {
         let Some(engine) = Engine::start(kind)? else {

@@ -4,6 +4,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::end_all::EndAll;
 use crate::engine::EngineKind;
+use crate::key_flood::KeyFlood;
 use crate::log::Log;
 use crate::machine;
 use crate::memory_use::{BytesPerEntry, MemoryUse};
@@ -19,6 +20,7 @@ pub(crate) struct Report {
     pub(crate) rates: Vec<Rates>,
     pub(crate) stores: Vec<StoreCosts>,
     pub(crate) end_all: Vec<(EngineKind, EndAll)>,
+    pub(crate) key_floods: Vec<KeyFlood>,
     pub(crate) memory_use: Option<MemoryUse>,
     pub(crate) skipped: Vec<String>,
 }
@@ -40,6 +42,7 @@ impl Report {
             rates: Vec::new(),
             stores: Vec::new(),
             end_all: Vec::new(),
+            key_floods: Vec::new(),
             memory_use: None,
             skipped: Vec::new(),
         }
@@ -145,6 +148,36 @@ impl Report {
         table
     }
 
+    fn key_flood_table(&self) -> Table {
+        let mut table = Table::new(&[
+            "made up",
+            "tokens",
+            "took",
+            "fetches",
+            "p50 µs",
+            "p99 µs",
+            "p50 µs, flood",
+            "p99 µs, flood",
+            "p99 ratio",
+            "max ms, flood",
+        ]);
+        for flood in &self.key_floods {
+            table.row(vec![
+                flood.scenario.label().to_owned(),
+                integer(flood.requests as f64),
+                seconds(flood.took),
+                flood.fetches.to_string(),
+                micros(flood.idle.p50),
+                micros(flood.idle.p99),
+                micros(flood.during.p50),
+                micros(flood.during.p99),
+                format!("{:.2}", flood.p99_ratio),
+                millis(flood.during.max),
+            ]);
+        }
+        table
+    }
+
     /// Writes the machine and the versions of the engines.
     fn write_environment(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut environment = vec![machine::describe()];
@@ -180,9 +213,10 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_environment(f)?;
-        match self.args.end_all {
-            Some(sessions) => self.write_end_all(f, sessions)?,
-            None => self.write_stores(f)?,
+        match (self.args.key_flood, self.args.end_all) {
+            (Some(_), _) => writeln!(f, "\n\n{}", self.key_flood_table())?,
+            (None, Some(sessions)) => self.write_end_all(f, sessions)?,
+            (None, None) => self.write_stores(f)?,
         }
         for skipped in &self.skipped {
             writeln!(f, "\nSkipped: {skipped}.")?;

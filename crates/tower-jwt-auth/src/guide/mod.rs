@@ -10,6 +10,7 @@
 //! | [`cors`] | How does a page on another origin call the service? |
 //! | [`persistence`] | How do sessions outlive a restart? How do keys change? |
 //! | [`several_machines`] | What do the nodes share, and when does a logout take effect on them? |
+//! | [`remote_keys`] | How do I verify tokens of a provider that publishes its keys? |
 //! | [`out_of_scope`] | What does the library leave to the application? |
 //!
 //! The blocks of code are tests of this crate.
@@ -37,6 +38,10 @@ pub mod persistence {}
 
 #[doc = include_str!("several_machines.md")]
 pub mod several_machines {}
+
+#[cfg(feature = "jwks")]
+#[doc = include_str!("remote_keys.md")]
+pub mod remote_keys {}
 
 #[doc = include_str!("out_of_scope.md")]
 pub mod out_of_scope {}
