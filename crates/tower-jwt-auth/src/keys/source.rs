@@ -127,7 +127,7 @@ pub(crate) struct NewerKeys {
 
 #[cfg(feature = "jwks")]
 impl NewerKeys {
-    /// Waits until the keys have been fetched once more. The wait is bounded, and there is none if a fetch is not due.
+    /// Waits until the keys have been fetched once more. The wait is bounded. It is zero if the cool-down forbids a fetch.
     pub(crate) async fn fetched(self) {
         drop(self.keys.refresh_for_unknown_key(self.seen_generation).await);
     }
