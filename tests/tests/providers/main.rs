@@ -1,0 +1,13 @@
+//! Tokens and keys of other implementations: `oidc-provider` on loopback, and `jose`, PyJWT and joserfc as makers and
+//! verifiers of tokens. The name of a test states the behaviour.
+#![cfg(unix)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod algorithms;
+mod client;
+mod discovery;
+mod id_tokens;
+mod outage;
+mod rotation;
+mod service;
+mod test_keys;
