@@ -137,7 +137,9 @@ fn find_python() -> Result<(PathBuf, PathBuf), String> {
         fs::write(directory.join("requirements.txt"), REQUIREMENTS)?;
         let mut command = process::command(&program, None);
         command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        command.args(["--no-deps", "--requirement", "requirements.txt", "--target", "."]);
+        // A package without a build for this machine would need a compiler.
+        command.args(["--only-binary", ":all:", "--no-deps"]);
+        command.args(["--requirement", "requirements.txt", "--target", "."]);
         command.current_dir(directory);
         Ok(command)
     })?;

@@ -6,8 +6,11 @@
 mod algorithms;
 mod client;
 mod discovery;
+mod foreign_tokens;
 mod id_tokens;
+mod makers;
 mod outage;
+mod own_tokens;
 mod rotation;
 mod service;
 mod test_keys;
