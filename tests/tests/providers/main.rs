@@ -11,6 +11,7 @@ mod id_tokens;
 mod makers;
 mod outage;
 mod own_tokens;
+mod resource_server;
 mod rotation;
 mod service;
 mod test_keys;
