@@ -25,7 +25,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt as _;
-use tower_jwt_auth::{Issuer, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
+use tower_jwt_auth::{Issuer, KeySet, MemoryStore, RefreshSecrets, Sessions, SignIn, SigningKey};
 
 /// What a client keeps of a login or a refresh.
 struct SignedIn {
@@ -168,7 +168,9 @@ async fn resource_server_verifies_tokens_by_the_published_keys() {
     let (trusted, other) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     let (trusted, other) = (sessions(trusted), sessions(other));
     let jwks = trusted.issuer().jwks().oneshot(Request::get("/").body(()).unwrap()).await.unwrap();
-    let app = resource_server::app(&text(jwks.map(Body::new)).await).unwrap();
+    let keys = KeySet::from_jwks(&text(jwks.map(Body::new)).await).unwrap();
+    let app =
+        resource_server::app(resource_server::ISSUER, resource_server::AUDIENCE, keys).unwrap();
 
     let tokens = trusted.start(SignIn::new("alice").with_scope("read")).await.unwrap();
     let response = send(&app, get("/orders", tokens.access().as_str())).await;

@@ -1,5 +1,5 @@
 //! Real servers for tests: processes of PostgreSQL and Redis (or Valkey), a proxy that interrupts connections to them,
-//! and ChromeDriver, which starts browsers.
+//! ChromeDriver, which starts browsers, and an OpenID provider. Node.js and Python run scripts with pinned packages.
 //!
 //! Each server has a free port on 127.0.0.1 and a directory that is removed at the end. No server outlives the test
 //! process, however that process ends: a watchdog holds one end of a pipe and kills the server when the other end
@@ -14,12 +14,16 @@ use std::io::Write;
 use std::sync::{Once, OnceLock};
 
 mod chromium;
+mod oidc_provider;
+mod packages;
 mod postgres;
 mod process;
 mod proxy;
 mod redis;
 
 pub use chromium::Chromium;
+pub use oidc_provider::{OidcProvider, ProviderKey};
+pub use packages::Interpreter;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use redis::Redis;
@@ -48,6 +52,12 @@ pub fn chromium() -> Option<&'static Chromium> {
 fn skip(reported: &Once, program: &str, package: &str, engine: &str) {
     let message =
         format!("no {program} found; install the package {package} to run the tests on {engine}");
+    skip_because(reported, &message);
+}
+
+/// Reports once that tests are skipped, for a reason with its remedy. Panics if servers are required.
+#[track_caller]
+fn skip_because(reported: &Once, message: &str) {
     let required = std::env::var_os("TOWER_JWT_AUTH_REQUIRE_SERVERS").is_some();
     assert!(!required, "{message}, which TOWER_JWT_AUTH_REQUIRE_SERVERS requires");
     // The test harness hides the output of `eprintln!` if the test passes.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 #[cfg(unix)]
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -173,33 +173,35 @@ pub(super) fn command(program: &Path, user: Option<User>) -> Command {
 /// If the command fails, with all its output, or does not end.
 #[track_caller]
 pub(super) fn run(command: &mut Command) -> String {
-    let name = command.get_program().to_owned();
-    let output = output(command);
-    let printed = String::from_utf8_lossy(&output.stdout);
-    let complaints = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{} failed: {printed}{complaints}", name.display());
-    printed.trim_end().to_owned()
+    try_run(command, ORDER).unwrap_or_else(|error| panic!("{error}"))
 }
 
-#[track_caller]
-fn output(command: &mut Command) -> Output {
-    let name = command.get_program().to_owned();
+/// Runs a command within a time, and returns its standard output.
+///
+/// # Errors
+/// Returns all output of a command that fails. A command that does not end is killed.
+pub(super) fn try_run(command: &mut Command, within: Duration) -> Result<String, String> {
+    let name = command.get_program().display().to_string();
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => panic!("{} could not be started: {error}", name.display()),
-    };
+    let mut child =
+        command.spawn().map_err(|error| format!("{name} could not be started: {error}"))?;
     let stdout = read(child.stdout.take());
     let stderr = read(child.stderr.take());
-    if !ends(&mut child, ORDER) {
+    if !ends(&mut child, within) {
         let _ = child.kill();
         let _ = child.wait();
-        panic!("{} did not end within {ORDER:?}", name.display());
+        return Err(format!("{name} did not end within {within:?}"));
     }
     let status = child.wait().expect("the process has ended");
-    let [stdout, stderr] =
-        [stdout, stderr].map(|pipe| pipe.join().expect("the reading thread should not panic"));
-    Output { status, stdout, stderr }
+    let [stdout, stderr] = [stdout, stderr].map(|pipe| {
+        let bytes = pipe.join().expect("the reading thread should not panic");
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    if status.success() {
+        Ok(stdout.trim_end().to_owned())
+    } else {
+        Err(format!("{name} failed: {stdout}{stderr}"))
+    }
 }
 
 /// Reads on a thread, so that a full pipe does not block the writer.

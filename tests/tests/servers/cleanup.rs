@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
-use tower_jwt_auth_tests::servers::{self, Redis};
+use tower_jwt_auth_tests::servers::{self, OidcProvider, ProviderKey, Redis};
 use tower_jwt_auth_tests::util::becomes_true;
 
 use crate::chromium::browser;
@@ -45,10 +45,13 @@ fn hold() -> ! {
     let redis = redis.into_iter().flatten().map(|redis| (redis.address(), redis.dir()));
     let postgres = servers::postgres().into_iter();
     let postgres = postgres.map(|postgres| (postgres.address(), postgres.dir()));
+    let key = ProviderKey::new("one", include_str!("../../keys/ed25519.pem"));
+    let provider = OidcProvider::start(&[key]);
+    let providers = provider.iter().map(|provider| (provider.address(), provider.dir()));
     let chromium = servers::chromium().into_iter();
     let browsers = chromium.map(|chromium| (browser(chromium).1, chromium.dir()));
     let mut output = io::stdout();
-    for (address, data) in redis.chain(postgres).chain(browsers) {
+    for (address, data) in redis.chain(postgres).chain(providers).chain(browsers) {
         writeln!(output, "SERVER {address} {}", data.display()).unwrap();
     }
     writeln!(output, "SERVERS END").unwrap();
@@ -72,8 +75,11 @@ impl Holder {
         let lines = BufReader::new(self.0.stdout.take().unwrap()).lines();
         let (sender, received) = mpsc::channel();
         thread::spawn(move || lines.map_while(Result::ok).try_for_each(|it| sender.send(it)));
-        let lines = std::iter::from_fn(|| received.recv_timeout(2 * TIMEOUT).ok());
-        let lines: Vec<_> = lines.take_while(|line| !line.contains("SERVERS END")).collect();
+        let mut lines: Vec<String> = Vec::new();
+        while lines.last().is_none_or(|line| !line.contains("SERVERS END")) {
+            let line = received.recv_timeout(2 * TIMEOUT);
+            lines.push(line.expect("all servers should start"));
+        }
         let servers = lines.iter().filter_map(|line| line.split_once("SERVER ")?.1.split_once(' '));
         servers.map(|(address, data)| (address.parse().unwrap(), data.into())).collect()
     }

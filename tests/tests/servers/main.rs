@@ -9,6 +9,7 @@ use std::time::Duration;
 
 mod chromium;
 mod cleanup;
+mod oidc_provider;
 mod postgres;
 mod proxy;
 mod redis;
