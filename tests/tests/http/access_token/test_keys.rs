@@ -59,6 +59,11 @@ pub(crate) fn signing_key(algorithm: Algorithm) -> SigningKey {
     SigningKey::from_pem(algorithm, private_pems(algorithm)[0]).unwrap()
 }
 
+/// Returns another key of the same kind.
+pub(crate) fn signing_key_of_another(algorithm: Algorithm) -> SigningKey {
+    SigningKey::from_pem(algorithm, private_pems(algorithm)[1]).unwrap()
+}
+
 pub(crate) fn verifying_key(algorithm: Algorithm) -> VerifyingKey {
     if is_hmac(algorithm) {
         return VerifyingKey::from_secret(algorithm, &SECRET).unwrap();

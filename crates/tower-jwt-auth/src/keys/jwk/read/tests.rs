@@ -70,6 +70,18 @@ fn weak_keys_are_ignored_with_their_weakness() {
 }
 
 #[test]
+fn an_ml_dsa_key_is_the_bare_key() {
+    let pem = include_str!("../../../../../../tests/keys/mldsa44-public.pem");
+    let lines = pem.lines().filter(|line| !line.starts_with("-----"));
+    let spki = base64_simd::STANDARD.decode_to_vec(lines.collect::<String>()).unwrap();
+    let key = |octets: &[u8]| json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": encode_base64url(octets), "kid": "key" });
+    assert!(read(&[key(&spki[22..])]).is_ok());
+    for wrong in [&spki, &spki[23..], &[0; 1952]] {
+        assert!(reason(key(wrong)).contains("not valid for ML-DSA-44"));
+    }
+}
+
+#[test]
 fn the_error_of_a_set_names_ignored_keys_and_reasons() {
     let mut keys = vec![
         changed(Algorithm::ES256, "use", json!("enc")),
