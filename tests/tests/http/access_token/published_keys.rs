@@ -100,7 +100,7 @@ async fn two_keys_of_one_kid_and_algorithm_both_verify() {
             let fixture = publishing(&keys);
             fixture.accepts_token(&token(algorithm).sign(&signer(algorithm))).await;
             fixture.accepts_token(&token(algorithm).sign(&signer_of_another(algorithm))).await;
-            // Nothing tells which of them signed a token without `kid`.
+            // Without `kid` it is unknown which of them signed the token.
             let nameless = token(algorithm).without_header("kid").sign(&signer(algorithm));
             fixture.refuses_token(&nameless, TokenError::UnknownKey).await;
             keys.reverse();
