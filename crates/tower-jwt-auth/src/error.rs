@@ -43,6 +43,16 @@ pub enum ConfigError {
         /// The kind of key to give instead.
         expected: &'static str,
     },
+    /// The key or secret is well-formed, but anyone could sign with it, or verification would be slow: an Ed25519 point of
+    /// small order, an RSA key with an even modulus or with an exponent that is even, 1 or longer than 64 bits, or a
+    /// secret that is a PEM document or whose bytes are all the same.
+    #[error("the key for {algorithm} is weak: {problem}")]
+    WeakKey {
+        /// The algorithm.
+        algorithm: Algorithm,
+        /// The weakness.
+        problem: &'static str,
+    },
     /// Two keys of a set have the same `kid` and algorithm.
     #[error("two keys for {algorithm} have the key id {key_id:?}: give each key its own id")]
     DuplicateKeyId {
@@ -60,6 +70,12 @@ pub enum ConfigError {
     /// The set of keys is empty.
     #[error("the set of keys is empty: give at least one key to verify with")]
     NoKey,
+    /// No key of the JWK set can be used.
+    #[error("the JWK set has no key to verify with; its keys are ignored: {ignored}")]
+    NoUsableKey {
+        /// The `kid`s of ignored keys, each with the reason.
+        ignored: String,
+    },
     /// A name is empty, or contains characters that cannot be sent.
     #[error("the {what} is empty or contains characters that cannot be sent: {hint}")]
     Name {

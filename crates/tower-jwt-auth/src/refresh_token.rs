@@ -144,7 +144,7 @@ pub(crate) fn verify(
         return Err(InvalidRefreshToken);
     }
     key.verifying_key()
-        .verify(segments.signing_input.as_bytes(), decoded.signature)
+        .verify(header.algorithm, segments.signing_input.as_bytes(), decoded.signature)
         .map_err(|_| InvalidRefreshToken)?;
     let claims: RefreshClaims<'_> =
         serde_json::from_str(decoded.claims).map_err(|_| InvalidRefreshToken)?;

@@ -6,6 +6,7 @@ use tower_jwt_auth::{
     Algorithm, ConfigError, Issuer, KeySet, RefreshSecrets, RequireScopeLayer, RotationPolicy,
     SigningKey, TrustedIssuer,
 };
+use tower_jwt_auth_tests::harness::REFRESH_SECRET;
 use tower_jwt_auth_tests::{AUDIENCE, Harness, ISSUER};
 
 use crate::access_token::test_keys::{signing_key, verifying_key};
@@ -31,7 +32,8 @@ async fn an_invalid_configuration_is_an_error_that_says_what_to_change() {
         Issuer::new("", AUDIENCE, SigningKey::generate().unwrap()).map(|_| ()),
         Issuer::new(ISSUER, "", SigningKey::generate().unwrap()).map(|_| ()),
         RefreshSecrets::new(&[1; 31]).map(|_| ()),
-        RefreshSecrets::new(&[1; 32]).unwrap().with_previous(&[1; 32]).map(|_| ()),
+        RefreshSecrets::new(&[1; 32]).map(|_| ()),
+        RefreshSecrets::new(&REFRESH_SECRET).unwrap().with_previous(&REFRESH_SECRET).map(|_| ()),
         harness.auth.clone().with_realm("").map(|_| ()),
         RequireScopeLayer::new("").map(|_| ()),
         RequireScopeLayer::new("a\"b").map(|_| ()),

@@ -155,7 +155,9 @@ async fn the_published_keys_verify_issued_tokens() {
 #[tokio::test]
 async fn an_issuer_that_signs_with_a_secret_publishes_no_key() {
     use tower_jwt_auth::{Algorithm, SigningKey};
-    let harness = Harness::with_key(SigningKey::from_secret(Algorithm::HS256, &[7; 32]).unwrap());
+    let harness = Harness::with_key(
+        SigningKey::from_secret(Algorithm::HS256, b"the secret of some access tokens").unwrap(),
+    );
     let jwks = harness.sessions.issuer().jwks();
     let request = tower_jwt_auth_tests::harness::request("GET", &[]);
     let response = tower_jwt_auth_tests::harness::send_to(jwks, request).await;

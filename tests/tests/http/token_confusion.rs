@@ -8,7 +8,7 @@ use tower_jwt_auth_tests::harness::{REFRESH_SECRET, call_behind, reason};
 use tower_jwt_auth_tests::token_builder::{TokenBuilder, decode, encode};
 use tower_jwt_auth_tests::{Harness, TokenSigner};
 
-const ACCESS_SECRET: [u8; 32] = [3; 32];
+const ACCESS_SECRET: [u8; 32] = *b"the secret of some access tokens";
 
 const UNKNOWN_TYPES: [&str; 7] =
     ["JWT", "", "id+jwt", "logout+jwt", "access+jwt", "at+jwt+refresh", "application/jwt"];

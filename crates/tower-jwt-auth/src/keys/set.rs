@@ -1,9 +1,11 @@
 use std::sync::Arc;
 
 use super::{Algorithm, VerifyingKey, jwk};
-use crate::error::{ConfigError, TokenError};
+use crate::error::ConfigError;
 
 /// A set of keys to verify with, identified by `kid` and algorithm.
+///
+/// Keys that a JWK set gives the same `kid` and algorithm are tried one after the other.
 ///
 /// # Examples
 ///
@@ -35,7 +37,7 @@ impl KeySet {
             return Err(ConfigError::NoKey);
         }
         for (at, key) in keys.iter().enumerate() {
-            if find(&keys[..at], key.key_id(), key.algorithm()).is_some() {
+            if keys[..at].iter().any(|other| other.collides_with(key)) {
                 return Err(ConfigError::DuplicateKeyId {
                     key_id: key.key_id().to_owned(),
                     algorithm: key.algorithm(),
@@ -45,20 +47,28 @@ impl KeySet {
         Ok(Self { keys })
     }
 
-    /// Parses the public keys of a JWK set. Keys of other uses, kinds and algorithms, and malformed ones, are ignored
-    /// (RFC 7517 §5), the latter with a warning in the log. An RSA key without `alg` is used for RS256.
+    /// Parses the public keys of a JWK set. A key that is not for verification (`use`, `key_ops`), that is of an
+    /// unsupported kind or algorithm, malformed or weak, is ignored (RFC 7517 §5) with a warning in the log. Secrets
+    /// (`kty: oct`) are ignored, since a JWK set is public.
+    ///
+    /// An RSA key without `alg` is for all RSA algorithms, and an Ed25519 key without `alg` for EdDSA and Ed25519. Up to
+    /// 4 different keys may have the same `kid` and algorithm: a token is valid if one of them has signed it.
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Jwks`] if this is not a JWK set, [`ConfigError::NoKey`] if it contains no usable key, and
-    /// [`ConfigError::DuplicateKeyId`] if two different keys have the same `kid` and algorithm.
+    /// Returns [`ConfigError::Jwks`] if this is not a JWK set, [`ConfigError::NoKey`] if it is empty, and
+    /// [`ConfigError::NoUsableKey`] with the reasons if all of its keys are ignored.
     pub fn from_jwks(json: &str) -> Result<Self, ConfigError> {
-        Self::new(jwk::from_jwks(json)?)
+        let set = jwk::read(json)?;
+        if set.keys.is_empty() {
+            return Err(set.into_error());
+        }
+        Ok(Self { keys: set.keys.into() })
     }
 
     /// Returns the JWK set of the public keys as JSON (RFC 7517 §5). It contains no secrets.
     pub fn to_jwks(&self) -> String {
-        jwk::to_jwks(self.keys.iter())
+        jwk::write(self.keys.iter())
     }
 
     /// Returns the keys in the order in which they were given.
@@ -66,29 +76,20 @@ impl KeySet {
         self.keys.iter()
     }
 
-    /// Returns the key for a token with this header. Without `kid` exactly one key must fit the algorithm.
-    pub(crate) fn choose(
-        &self,
-        key_id: Option<&str>,
+    /// Returns the keys that may verify a token with this header, at most [`MAX_CANDIDATES`](super::MAX_CANDIDATES).
+    /// Without `kid` exactly one key must be for the algorithm.
+    pub(crate) fn candidates<'a>(
+        &'a self,
+        key_id: Option<&'a str>,
         algorithm: Algorithm,
-    ) -> Result<&VerifyingKey, TokenError> {
-        let key = match key_id {
-            Some(key_id) => find(&self.keys, key_id, algorithm),
-            None => {
-                let mut fitting = self.keys.iter().filter(|key| key.algorithm() == algorithm);
-                fitting.next().filter(|_| fitting.next().is_none())
-            }
+    ) -> impl Iterator<Item = &'a VerifyingKey> {
+        // Constructors limit the number of keys with the same `kid`.
+        let fits = move |key: &&VerifyingKey| {
+            key.serves(algorithm) && key_id.is_none_or(|key_id| key.key_id() == key_id)
         };
-        key.ok_or(TokenError::UnknownKey)
+        let is_clear = key_id.is_some() || self.keys.iter().filter(fits).nth(1).is_none();
+        self.keys.iter().filter(move |key| is_clear && fits(key))
     }
-}
-
-fn find<'a>(
-    keys: &'a [VerifyingKey],
-    key_id: &str,
-    algorithm: Algorithm,
-) -> Option<&'a VerifyingKey> {
-    keys.iter().find(|key| key.algorithm() == algorithm && key.key_id() == key_id)
 }
 
 impl From<VerifyingKey> for KeySet {
@@ -96,3 +97,6 @@ impl From<VerifyingKey> for KeySet {
         Self { keys: Arc::new([key]) }
     }
 }
+
+#[cfg(test)]
+mod tests;

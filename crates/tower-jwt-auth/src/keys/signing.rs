@@ -1,12 +1,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jsonwebtoken::EncodingKey;
 use zeroize::Zeroizing;
 
 use super::crypto::{self, CryptoError, Signer};
-use super::{Algorithm, VerifyingKey, check_secret_length};
-use crate::algorithm::Family;
+use super::hygiene::check_secret;
+use super::pem::PemBlock;
+use super::{Algorithm, VerifyingKey};
+use crate::algorithm::{AlgorithmSet, Family};
 use crate::error::ConfigError;
 
 /// A key to sign tokens with: a private key or a shared secret, for one algorithm (RFC 8725 §3.1).
@@ -94,15 +95,11 @@ impl SigningKey {
     /// # Errors
     ///
     /// Returns [`ConfigError::Key`] if this is not a private key for the algorithm, also for an RSA key outside of 2048
-    /// to 8192 bits.
+    /// to 8192 bits, and [`ConfigError::WeakKey`] for an RSA exponent above 64 bits.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
-        let key = match algorithm.family() {
-            Family::Hmac => return Err(mismatch(algorithm)),
-            Family::Rsa => EncodingKey::from_rsa_pem(pem),
-            Family::Ec => EncodingKey::from_ec_pem(pem),
-            Family::Ed => EncodingKey::from_ed_pem(pem),
-        };
-        Self::from_der(algorithm, key.map_err(|_| mismatch(algorithm))?.as_bytes())
+        let block = PemBlock::parse(pem)
+            .filter(|block| block.has_label("PRIVATE KEY", algorithm.family() == Family::Rsa));
+        Self::from_der(algorithm, &block.ok_or_else(|| mismatch(algorithm))?.der)
     }
 
     /// Parses a private key in DER: PKCS#8 (RFC 5958), for RSA also PKCS#1.
@@ -121,7 +118,8 @@ impl SigningKey {
     /// # Errors
     ///
     /// Returns [`ConfigError::Key`] if the algorithm is not HS256, HS384 or HS512, and [`ConfigError::SecretTooShort`]
-    /// if the secret is shorter than its hash: 32 bytes for HS256, 48 for HS384, 64 for HS512 (RFC 7518 §3.2).
+    /// if the secret is shorter than its hash: 32 bytes for HS256, 48 for HS384, 64 for HS512 (RFC 7518 §3.2). Returns
+    /// [`ConfigError::WeakKey`] if all bytes are the same, and for a PEM document.
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         let verifying = VerifyingKey::from_secret(algorithm, secret)?;
         let signer =
@@ -133,11 +131,14 @@ impl SigningKey {
         let components = signer.public_components().ok_or_else(|| mismatch(algorithm))?;
         let key = Self {
             signer: Arc::new(signer),
-            verifying: VerifyingKey::from_public_components(algorithm, components)?,
+            verifying: VerifyingKey::from_public_components(
+                AlgorithmSet::of(&[algorithm]),
+                components,
+            )?,
         };
         // Nobody could verify the signatures of a private key that is stored with the public key of another.
         let signature = key.sign(b"probe").map_err(|CryptoError| mismatch(algorithm))?;
-        key.verifying.verify(b"probe", &signature).map_err(|_| mismatch(algorithm))?;
+        key.verifying.verify(algorithm, b"probe", &signature).map_err(|_| mismatch(algorithm))?;
         Ok(key)
     }
 
@@ -172,14 +173,29 @@ impl SigningKey {
 }
 
 fn mismatch(algorithm: Algorithm) -> ConfigError {
-    let expected = match algorithm.family() {
-        Family::Hmac => "a shared secret, through from_secret",
-        Family::Rsa => "an RSA private key of 2048 to 8192 bits as PKCS#8 or PKCS#1",
-        Family::Ec if algorithm == Algorithm::ES256 => {
+    let expected = match algorithm {
+        Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
+            "a shared secret, through from_secret"
+        }
+        Algorithm::RS256
+        | Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS256
+        | Algorithm::PS384
+        | Algorithm::PS512 => "an RSA private key of 2048 to 8192 bits as PKCS#8 or PKCS#1",
+        Algorithm::ES256 => {
             "a P-256 private key as PKCS#8 (openssl pkcs8 -topk8 -nocrypt converts one)"
         }
-        Family::Ec => "a P-384 private key as PKCS#8 (openssl pkcs8 -topk8 -nocrypt converts one)",
-        Family::Ed => "an Ed25519 private key as PKCS#8",
+        Algorithm::ES384 => {
+            "a P-384 private key as PKCS#8 (openssl pkcs8 -topk8 -nocrypt converts one)"
+        }
+        Algorithm::ES512 => {
+            "a P-521 private key as PKCS#8 (openssl pkcs8 -topk8 -nocrypt converts one)"
+        }
+        Algorithm::EdDSA | Algorithm::Ed25519 => "an Ed25519 private key as PKCS#8",
+        Algorithm::MlDsa44 => "an ML-DSA-44 private key as PKCS#8",
+        Algorithm::MlDsa65 => "an ML-DSA-65 private key as PKCS#8",
+        Algorithm::MlDsa87 => "an ML-DSA-87 private key as PKCS#8",
     };
     ConfigError::Key { algorithm, expected }
 }
@@ -204,7 +220,9 @@ impl fmt::Debug for SigningKey {
 /// ```
 /// use tower_jwt_auth::RefreshSecrets;
 ///
-/// let secrets = RefreshSecrets::new(&[7; 32])?.with_previous(&[6; 32])?;
+/// // In production, 32 random bytes from a file or a secret store.
+/// let (current, previous) = (b"fnYmDE0Zx1n2Vq5QeVjWJ8o0iY3kUuT4", b"0r7bK2mQv9sXc4LhT6yGpN1dWf8aEzJ5");
+/// let secrets = RefreshSecrets::new(current)?.with_previous(previous)?;
 /// assert!(RefreshSecrets::new(b"short").is_err());
 /// # Ok::<(), tower_jwt_auth::ConfigError>(())
 /// ```
@@ -230,7 +248,8 @@ impl RefreshSecrets {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::SecretTooShort`] below 32 bytes.
+    /// Returns [`ConfigError::SecretTooShort`] below 32 bytes, and [`ConfigError::WeakKey`] if all bytes are the same or
+    /// the secret is a PEM document.
     pub fn new(current: &[u8]) -> Result<Self, ConfigError> {
         Ok(Self { keys: vec![derive(current)?] })
     }
@@ -240,8 +259,7 @@ impl RefreshSecrets {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::SecretTooShort`] below 32 bytes, and [`ConfigError::DuplicateKeyId`] if the secret is
-    /// already present.
+    /// Returns the errors of [`new`](Self::new), and [`ConfigError::DuplicateKeyId`] if the secret is already present.
     pub fn with_previous(mut self, secret: &[u8]) -> Result<Self, ConfigError> {
         let key = derive(secret)?;
         if self.find(key.key_id()).is_some() {
@@ -266,7 +284,7 @@ impl RefreshSecrets {
 
 /// Derives the signing key from a secret.
 fn derive(secret: &[u8]) -> Result<SigningKey, ConfigError> {
-    check_secret_length(Algorithm::HS256, secret)?;
+    check_secret(Algorithm::HS256, secret)?;
     let key = crypto::hmac_sha256(secret, b"tower-jwt-auth refresh token v1")
         .map_err(|CryptoError| mismatch(Algorithm::HS256))?;
     SigningKey::from_secret(Algorithm::HS256, key.as_slice())
@@ -282,7 +300,7 @@ mod tests {
         let before = SigningKey::from_pem(Algorithm::EdDSA, pem.as_bytes()).unwrap();
         let after = SigningKey::from_pem(Algorithm::EdDSA, pem.as_bytes()).unwrap();
         let signature = before.sign(b"message").unwrap();
-        assert!(after.verifying_key().verify(b"message", &signature).is_ok());
+        assert!(after.verifying_key().verify(Algorithm::EdDSA, b"message", &signature).is_ok());
     }
 
     #[test]

@@ -68,7 +68,14 @@ impl KeySource {
 }
 
 fn verify_with(keys: &KeySet, message: SignedMessage<'_>) -> Result<(), TokenError> {
-    keys.choose(message.key_id, message.algorithm)?.verify(message.input, message.signature)
+    let mut result = Err(TokenError::UnknownKey);
+    for key in keys.candidates(message.key_id, message.algorithm) {
+        result = key.verify(message.algorithm, message.input, message.signature);
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 #[cfg(feature = "jwks")]
@@ -127,7 +134,7 @@ pub(crate) struct NewerKeys {
 
 #[cfg(feature = "jwks")]
 impl NewerKeys {
-    /// Waits until the keys have been fetched once more. The wait is bounded. It is zero if the cool-down forbids a fetch.
+    /// Waits until the keys have been fetched once more. The wait is bounded, and ends at once if no fetch is due.
     pub(crate) async fn fetched(self) {
         drop(self.keys.refresh_for_unknown_key(self.seen_generation).await);
     }

@@ -1,14 +1,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use jsonwebtoken::DecodingKey;
-
 use super::crypto::{CryptoError, PublicComponents, VerifierKey, hmac_sha256};
-use super::{Algorithm, check_secret_length, encode_base64url, jwk};
-use crate::algorithm::Family;
+use super::hygiene::{check_public, check_secret};
+use super::pem::PemBlock;
+use super::thumbprint::thumbprint;
+use super::{Algorithm, encode_base64url, spki};
+use crate::algorithm::{AlgorithmSet, Family};
 use crate::error::{ConfigError, TokenError};
 
 /// A key to verify tokens with: a public key or a shared secret, for one algorithm (RFC 8725 §3.1).
+///
+/// An RSA or Ed25519 key of a JWK set without `alg` is for all algorithms of its kind ([`algorithms`](Self::algorithms)).
+/// An issuer that publishes such a key uses one of them, and does not say which.
 ///
 /// # Examples
 ///
@@ -26,6 +30,9 @@ use crate::error::{ConfigError, TokenError};
 #[derive(Clone)]
 #[must_use]
 pub struct VerifyingKey {
+    /// Not empty.
+    algorithms: AlgorithmSet,
+    /// The first one.
     algorithm: Algorithm,
     key_id: Arc<str>,
     verifier: Arc<VerifierKey>,
@@ -35,36 +42,18 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// Parses a public key in PEM (RFC 7468 §13): `PUBLIC KEY` (SPKI), for RSA also PKCS#1 (`RSA PUBLIC KEY`).
+    /// Parses a public key in PEM (RFC 7468 §13): `PUBLIC KEY` (SPKI), for RSA also PKCS#1 (`RSA PUBLIC KEY`). The first
+    /// block of the text counts.
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::Key`] if this is not a public key for the algorithm, and [`ConfigError::RsaKeySize`] for
-    /// an RSA key outside of 2048 to 8192 bits.
+    /// Returns [`ConfigError::Key`] if this is not a public key for the algorithm, [`ConfigError::RsaKeySize`] for an RSA
+    /// key outside of 2048 to 8192 bits, and [`ConfigError::WeakKey`] for a key with which anyone could sign, such as an
+    /// Ed25519 point of small order or an RSA key with an even modulus or exponent.
     pub fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
-        // The first block counts. jsonwebtoken would accept certificates and private keys in part.
-        let label =
-            pem.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"-----BEGIN "));
-        let is_public =
-            label.is_some_and(|label| label.trim_ascii_end().ends_with(b"PUBLIC KEY-----"));
-        if !is_public {
-            return Err(mismatch(algorithm));
-        }
-        let key = match algorithm.family() {
-            Family::Hmac => return Err(mismatch(algorithm)),
-            Family::Rsa => DecodingKey::from_rsa_pem(pem),
-            Family::Ec => DecodingKey::from_ec_pem(pem),
-            Family::Ed => DecodingKey::from_ed_pem(pem),
-        };
-        let key = key.map_err(|_| mismatch(algorithm))?;
-        let bytes = key.try_get_as_bytes().map_err(|_| mismatch(algorithm))?;
-        let components = match algorithm.family() {
-            Family::Hmac => None,
-            Family::Rsa => PublicComponents::from_rsa_der(bytes).ok(),
-            Family::Ec => PublicComponents::from_point(bytes),
-            Family::Ed => Some(PublicComponents::Ed { x: bytes.to_vec() }),
-        };
-        Self::from_public_components(algorithm, components.ok_or_else(|| mismatch(algorithm))?)
+        let block = PemBlock::parse(pem)
+            .filter(|block| block.has_label("PUBLIC KEY", algorithm.family() == Family::Rsa));
+        Self::from_der(algorithm, &block.ok_or_else(|| mismatch(algorithm))?.der)
     }
 
     /// Parses a public key in DER: SPKI, for RSA also PKCS#1.
@@ -73,16 +62,8 @@ impl VerifyingKey {
     ///
     /// Returns the errors of [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
-        if algorithm.family() == Family::Rsa {
-            let components =
-                PublicComponents::from_rsa_der(der).map_err(|CryptoError| mismatch(algorithm))?;
-            return Self::from_public_components(algorithm, components);
-        }
-        // Accepts an SPKI of the right kind alone. A certificate contains one, but is rejected.
-        VerifierKey::check_der(algorithm, der).map_err(|CryptoError| mismatch(algorithm))?;
-        let text = base64_simd::STANDARD.encode_to_string(der);
-        let pem = format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n");
-        Self::from_pem(algorithm, pem.as_bytes())
+        let components = spki::parse(algorithm, der).ok_or_else(|| mismatch(algorithm))?;
+        Self::from_public_components(AlgorithmSet::of(&[algorithm]), components)
     }
 
     /// Creates a key from a shared secret. Anyone who holds the secret can also sign.
@@ -91,11 +72,12 @@ impl VerifyingKey {
     ///
     /// Returns the errors of [`SigningKey::from_secret`](super::SigningKey::from_secret).
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
-        let signature_length = check_secret_length(algorithm, secret)?;
+        let signature_length = check_secret(algorithm, secret)?;
         let verifier = VerifierKey::from_secret(algorithm, secret)
             .map_err(|CryptoError| mismatch(algorithm))?;
         let key_id = secret_key_id(secret).map_err(|CryptoError| mismatch(algorithm))?;
         Ok(Self {
+            algorithms: AlgorithmSet::of(&[algorithm]),
             algorithm,
             key_id: key_id.into(),
             verifier: Arc::new(verifier),
@@ -104,23 +86,22 @@ impl VerifyingKey {
         })
     }
 
-    pub(crate) fn from_public_components(
-        algorithm: Algorithm,
+    /// Creates a key that is for each of these algorithms, which take the same keys.
+    pub(super) fn from_public_components(
+        algorithms: AlgorithmSet,
         components: PublicComponents,
     ) -> Result<Self, ConfigError> {
-        let signature_length = match &components {
-            PublicComponents::Rsa { n, .. } => check_rsa_size(n)?,
-            PublicComponents::Ec { x, y } => x.len() + y.len(),
-            PublicComponents::Ed { .. } => 64,
-        };
-        let verifier = VerifierKey::from_public(algorithm, &components)
+        let algorithm = algorithms.iter().next().ok_or(ConfigError::NoKey)?;
+        check_public(algorithm, &components)?;
+        let verifier = VerifierKey::from_public(algorithms, &components)
             .map_err(|CryptoError| mismatch(algorithm))?;
         Ok(Self {
+            algorithms,
             algorithm,
-            key_id: jwk::thumbprint(algorithm, &components).into(),
+            key_id: thumbprint(algorithm, &components).into(),
             verifier: Arc::new(verifier),
+            signature_length: components.signature_length(),
             public: Some(Arc::new(components)),
-            signature_length,
         })
     }
 
@@ -130,9 +111,28 @@ impl VerifyingKey {
         self
     }
 
-    /// Returns the algorithm.
+    /// Returns the algorithm, or the first one of several.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
+    }
+
+    /// Returns all algorithms: one, unless the key comes from a JWK without `alg`. An RSA key is then for RS256, RS384,
+    /// RS512, PS256, PS384 and PS512, and an Ed25519 key for EdDSA and Ed25519.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_jwt_auth::{Algorithm, KeySet};
+    ///
+    /// let keys = KeySet::from_jwks(
+    ///     r#"{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#,
+    /// )?;
+    /// let key = keys.keys().next().expect("the set has a key");
+    /// assert!(key.algorithms().eq([Algorithm::EdDSA, Algorithm::Ed25519]));
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn algorithms(&self) -> impl Iterator<Item = Algorithm> + use<> {
+        self.algorithms.iter()
     }
 
     /// Returns the `kid`.
@@ -142,8 +142,22 @@ impl VerifyingKey {
 
     /// Returns whether this is the same public key with the same `kid`.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        (self.algorithm, &self.key_id, &self.public)
-            == (other.algorithm, &other.key_id, &other.public)
+        (self.algorithms, &self.key_id, &self.public)
+            == (other.algorithms, &other.key_id, &other.public)
+    }
+
+    /// Returns whether both keys may verify a token with the same `kid` and algorithm.
+    pub(super) fn collides_with(&self, other: &Self) -> bool {
+        self.key_id == other.key_id && !self.algorithms.intersection(other.algorithms).is_empty()
+    }
+
+    /// Returns whether the key may verify tokens of this algorithm.
+    pub(super) fn serves(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(algorithm)
+    }
+
+    pub(super) fn has_one_algorithm(&self) -> bool {
+        self.algorithms.len() == 1
     }
 
     pub(crate) fn public_components(&self) -> Option<&PublicComponents> {
@@ -155,11 +169,19 @@ impl VerifyingKey {
         self.signature_length
     }
 
-    pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
+    /// Verifies a signature with the algorithm that the token names. One that the key is not for verifies nothing.
+    pub(crate) fn verify(
+        &self,
+        algorithm: Algorithm,
+        input: &[u8],
+        signature: &[u8],
+    ) -> Result<(), TokenError> {
         if signature.len() != self.signature_length {
             return Err(TokenError::Signature);
         }
-        self.verifier.verify(message, signature).map_err(|CryptoError| TokenError::Signature)
+        self.verifier
+            .verify(algorithm, input, signature)
+            .map_err(|CryptoError| TokenError::Signature)
     }
 }
 
@@ -169,28 +191,28 @@ fn secret_key_id(secret: &[u8]) -> Result<String, CryptoError> {
     Ok(encode_base64url(&hash[..16]))
 }
 
-/// Returns the length of the key in bytes, which is that of its signatures.
-fn check_rsa_size(modulus: &[u8]) -> Result<usize, ConfigError> {
-    let leading = modulus.iter().take_while(|byte| **byte == 0).count();
-    let modulus = &modulus[leading..];
-    let bits =
-        modulus.first().map_or(0, |first| modulus.len() * 8 - first.leading_zeros() as usize);
-    if (2048..=8192).contains(&bits) {
-        Ok(modulus.len())
-    } else {
-        Err(ConfigError::RsaKeySize { bits })
-    }
-}
-
 fn mismatch(algorithm: Algorithm) -> ConfigError {
-    let expected = match algorithm.family() {
-        Family::Hmac => "a shared secret, through from_secret",
-        Family::Rsa => "an RSA public key as SPKI or PKCS#1, not a certificate or private key",
-        Family::Ec if algorithm == Algorithm::ES256 => {
-            "a P-256 public key as SPKI, not a certificate or private key"
+    let expected = match algorithm {
+        Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => {
+            "a shared secret, through from_secret"
         }
-        Family::Ec => "a P-384 public key as SPKI, not a certificate or private key",
-        Family::Ed => "an Ed25519 public key as SPKI, not a certificate or private key",
+        Algorithm::RS256
+        | Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS256
+        | Algorithm::PS384
+        | Algorithm::PS512 => {
+            "an RSA public key as SPKI or PKCS#1, not a certificate or private key"
+        }
+        Algorithm::ES256 => "a P-256 public key as SPKI, not a certificate or private key",
+        Algorithm::ES384 => "a P-384 public key as SPKI, not a certificate or private key",
+        Algorithm::ES512 => "a P-521 public key as SPKI, not a certificate or private key",
+        Algorithm::EdDSA | Algorithm::Ed25519 => {
+            "an Ed25519 public key as SPKI, not a certificate or private key"
+        }
+        Algorithm::MlDsa44 => "an ML-DSA-44 public key as SPKI, not a certificate or private key",
+        Algorithm::MlDsa65 => "an ML-DSA-65 public key as SPKI, not a certificate or private key",
+        Algorithm::MlDsa87 => "an ML-DSA-87 public key as SPKI, not a certificate or private key",
     };
     ConfigError::Key { algorithm, expected }
 }
@@ -198,7 +220,7 @@ fn mismatch(algorithm: Algorithm) -> ConfigError {
 impl fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifyingKey")
-            .field("algorithm", &self.algorithm)
+            .field("algorithms", &self.algorithms)
             .field("key_id", &self.key_id)
             .finish_non_exhaustive()
     }

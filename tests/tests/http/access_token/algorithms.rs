@@ -59,6 +59,11 @@ async fn an_algorithm_other_than_that_of_the_key_is_refused() {
         (Algorithm::ES384, Algorithm::ES256),
         (Algorithm::ES256, Algorithm::EdDSA),
         (Algorithm::EdDSA, Algorithm::RS256),
+        (Algorithm::ES512, Algorithm::ES384),
+        (Algorithm::ES384, Algorithm::ES512),
+        (Algorithm::MlDsa44, Algorithm::MlDsa65),
+        (Algorithm::MlDsa65, Algorithm::EdDSA),
+        (Algorithm::RS256, Algorithm::MlDsa87),
     ] {
         let fixture = Fixture::own_for(own).await;
         let builder = fixture.builder().header("alg", other.as_str());
@@ -76,7 +81,14 @@ async fn an_algorithm_other_than_that_of_the_key_is_refused() {
 
 #[tokio::test]
 async fn a_public_key_is_not_accepted_as_a_secret() {
-    for algorithm in [Algorithm::EdDSA, Algorithm::RS256, Algorithm::PS256, Algorithm::ES256] {
+    for algorithm in [
+        Algorithm::EdDSA,
+        Algorithm::RS256,
+        Algorithm::PS256,
+        Algorithm::ES256,
+        Algorithm::ES512,
+        Algorithm::MlDsa44,
+    ] {
         let fixture = Fixture::own_for(algorithm).await;
         let pem = public_pem(algorithm);
         let (spki, text) = (der(pem), std::str::from_utf8(pem).unwrap());

@@ -51,12 +51,15 @@ fn rsa_keys_below_2048_bits_are_refused_with_the_required_size() {
     }
 }
 
-const PRIVATE: [(&str, &[u8]); 10] = [
+const PRIVATE: [(&str, &[u8]); 13] = [
     ("RSA", key!("rsa")),
     ("RSA", key!("rsa-pkcs1")),
     ("P-256", key!("p256")),
     ("P-384", key!("p384")),
     ("P-521", key!("p521")),
+    ("ML-DSA-44", key!("mldsa44")),
+    ("ML-DSA-65", key!("mldsa65")),
+    ("ML-DSA-87", key!("mldsa87")),
     ("Ed25519", key!("ed25519")),
     ("Ed448", key!("ed448")),
     ("SEC1", key!("p256-sec1")),
@@ -64,12 +67,15 @@ const PRIVATE: [(&str, &[u8]); 10] = [
     ("none", b"garbage"),
 ];
 
-const PUBLIC: [(&str, &[u8]); 9] = [
+const PUBLIC: [(&str, &[u8]); 12] = [
     ("RSA", key!("rsa-public")),
     ("RSA", key!("rsa-public-pkcs1")),
     ("P-256", key!("p256-public")),
     ("P-384", key!("p384-public")),
     ("P-521", key!("p521-public")),
+    ("ML-DSA-44", key!("mldsa44-public")),
+    ("ML-DSA-65", key!("mldsa65-public")),
+    ("ML-DSA-87", key!("mldsa87-public")),
     ("Ed25519", key!("ed25519-public")),
     ("Ed448", key!("ed448-public")),
     ("secp256k1", key!("secp256k1-public")),
@@ -80,7 +86,9 @@ fn kind(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::ES256 => "P-256",
         Algorithm::ES384 => "P-384",
-        Algorithm::EdDSA => "Ed25519",
+        Algorithm::ES512 => "P-521",
+        Algorithm::EdDSA | Algorithm::Ed25519 => "Ed25519",
+        Algorithm::MlDsa44 | Algorithm::MlDsa65 | Algorithm::MlDsa87 => algorithm.as_str(),
         _ if is_hmac(algorithm) => "secret",
         _ => "RSA",
     }

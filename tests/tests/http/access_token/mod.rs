@@ -9,6 +9,7 @@ mod freshness;
 mod header;
 mod key_sets;
 mod keys_config;
+mod published_keys;
 mod scope;
 mod several_issuers;
 mod signatures;

@@ -40,7 +40,7 @@ async fn an_invalid_refresh_token_is_401_without_a_store_call() {
     let tokens = harness.sign_in().await;
     let good = tokens.refresh().as_str().to_owned();
     let (signed, signature) = good.rsplit_once('.').unwrap();
-    let other_secret = RefreshSecrets::new(&[9; 32]).unwrap();
+    let other_secret = RefreshSecrets::new(b"a secret that the harness does not know").unwrap();
     let issuer = |name: &str| Issuer::new(name, AUDIENCE, harness.key.clone()).unwrap();
     let stranger = Sessions::builder(issuer(ISSUER), other_secret, harness.store.clone())
         .claims::<Profile>()

@@ -12,7 +12,7 @@ async fn refresh_tokens_of_a_previous_secret_continue_under_the_current_one() {
     let issuer = Issuer::new(ISSUER, AUDIENCE, harness.key.clone())
         .unwrap()
         .with_clock(harness.clock.clone());
-    let current = RefreshSecrets::new(&[1; 32]).unwrap();
+    let current = RefreshSecrets::new(b"the next secret of refresh tokens").unwrap();
     let both = current.clone().with_previous(&REFRESH_SECRET).unwrap();
     let rotated = Sessions::builder(issuer.clone(), both, harness.store.clone())
         .claims::<Profile>()

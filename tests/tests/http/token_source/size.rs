@@ -26,7 +26,7 @@ fn token_of_length(length: usize, harness: &Harness, signer: &TokenSigner) -> St
 
 #[tokio::test]
 async fn an_otherwise_valid_token_beyond_8_kib_is_a_bad_request() {
-    let secret = [7; 32];
+    let secret = *b"the secret of some access tokens";
     let key = SigningKey::from_secret(tower_jwt_auth::Algorithm::HS256, &secret).unwrap();
     let (mut harness, signer) = (Harness::with_key(key), TokenSigner::hs256(&secret));
     assert_accepted(&harness.call(&token_of_length(8192, &harness, &signer)).await, ALICE);

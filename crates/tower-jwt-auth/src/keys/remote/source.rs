@@ -111,7 +111,7 @@ impl KeySource {
         }
         let text = std::str::from_utf8(&body).map_err(|_| FetchError::Malformed("UTF-8"))?;
         let keys = KeySet::from_jwks(text).map_err(|error| match error {
-            ConfigError::NoKey => FetchError::NoKeys,
+            ConfigError::NoKey | ConfigError::NoUsableKey { .. } => FetchError::NoKeys,
             error => FetchError::Jwks(error),
         })?;
         self.latest = Some((body, keys.clone()));
