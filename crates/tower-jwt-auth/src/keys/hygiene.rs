@@ -66,8 +66,8 @@ fn bit_length(number: &[u8]) -> usize {
     number.first().map_or(0, |first| number.len() * 8 - first.leading_zeros() as usize)
 }
 
-/// Returns whether the order of an Ed25519 point is at most 8. A signature of zeros then matches one message out of
-/// eight or fewer (RFC 8032 §5.1.7 does not reject such keys).
+/// Returns whether the order of an Ed25519 point is at most 8. For such a key anyone can make signatures: one of eight
+/// candidates matches a message. RFC 8032 §5.1.7 does not reject these keys.
 ///
 /// A point is encoded as its coordinate `y`, with the sign of `x` in the highest bit. Eight points have a small order,
 /// with five different `y`. Two of these also have an encoding that is not reduced modulo `p = 2^255 - 19`.

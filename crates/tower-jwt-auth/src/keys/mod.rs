@@ -6,8 +6,8 @@
 //!
 //! - private keys and shared secrets in [`SigningKey`], [`VerifyingKey`] and [`RefreshSecrets`]: aws-lc overwrites them
 //!   when it frees them;
-//! - the PEM text of [`SigningKey::generate_pem`], the binary form of a key that [`SigningKey::from_pem`] parses, generated
-//!   secrets, and keys derived from a secret;
+//! - the PEM text of [`SigningKey::generate_pem`], the binary form of a key that [`SigningKey::from_pem`] parses,
+//!   generated secrets, and keys derived from a secret;
 //! - refresh tokens ([`RefreshToken`](crate::tokens::RefreshToken)) and the buffers in which they are encoded and
 //!   decoded.
 //!

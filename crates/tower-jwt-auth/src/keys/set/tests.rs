@@ -130,6 +130,9 @@ fn configured_keys_with_one_kid_and_algorithm_are_an_error() {
     }
     // A key for two algorithms collides with a key for one of them.
     let open = published([(&another, false)]).keys().next().unwrap().clone();
-    let error = KeySet::new([verifying(&one), open]).unwrap_err();
-    assert!(matches!(error, ConfigError::DuplicateKeyId { .. }), "{error}");
+    for algorithm in [Algorithm::EdDSA, Algorithm::Ed25519] {
+        let exact = verifying(&key(algorithm, "same"));
+        let error = KeySet::new([exact, open.clone()]).unwrap_err();
+        assert!(matches!(error, ConfigError::DuplicateKeyId { .. }), "{error}");
+    }
 }
