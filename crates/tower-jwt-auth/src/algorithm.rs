@@ -10,8 +10,8 @@ use tower_jwt_auth_core::ParseNameError;
 /// [`EdDSA`](Self::EdDSA) and [`Ed25519`](Self::Ed25519) are two names of one algorithm with the same keys. RFC 9864
 /// deprecates the former, which more libraries read. A key is for one of the names.
 ///
-/// Signatures of ML-DSA resist quantum computers, and are long: a token with ML-DSA-44 has about 3.8 KB, with ML-DSA-65
-/// 4.9 KB and with ML-DSA-87 6.7 KB. Some proxies and servers limit header fields to 4 KB or 8 KB.
+/// Signatures of ML-DSA resist quantum computers, and are long: a token with ML-DSA-44 has about 3.7 KB, with ML-DSA-65
+/// 4.9 KB and with ML-DSA-87 6.6 KB. Some proxies and servers limit header fields to 4 KB or 8 KB.
 ///
 /// `FromStr` and `Display` read and write the name in the `alg` header parameter. With the feature `serde` the
 /// algorithm is serialized as that name.
