@@ -43,7 +43,7 @@ fn verify(key: Key, token: &str) -> Result<String, TokenError> {
 #[test]
 fn tokens_of_each_maker_and_algorithm_are_accepted() {
     for maker in Maker::all() {
-        let keys = Key::all();
+        let keys = maker.keys();
         let jobs = keys.iter().map(|key| key.sign(&header(*key, &json!({})), &claims(&json!({}))));
         let tokens = maker.sign(&jobs.collect::<Vec<_>>());
         for (key, token) in keys.iter().zip(&tokens) {

@@ -14,6 +14,7 @@ pub(crate) struct Maker {
     pub(crate) name: &'static str,
     interpreter: &'static Interpreter,
     script: &'static str,
+    lacks: &'static [&'static str],
 }
 
 impl Maker {
@@ -21,14 +22,22 @@ impl Maker {
     pub(crate) fn all() -> Vec<Self> {
         let (node, python) = (Interpreter::node(), Interpreter::python());
         let all = [
-            ("jose.mjs", node, include_str!("../../providers/tokens.mjs")),
-            ("pyjwt.py", python, include_str!("../../providers/tokens_pyjwt.py")),
-            ("joserfc.py", python, include_str!("../../providers/tokens_joserfc.py")),
+            ("jose.mjs", node, include_str!("../../providers/tokens.mjs"), [].as_slice()),
+            // It has the older name EdDSA alone.
+            ("pyjwt.py", python, include_str!("../../providers/tokens_pyjwt.py"), &["Ed25519"]),
+            ("joserfc.py", python, include_str!("../../providers/tokens_joserfc.py"), &[]),
         ];
-        let found = all.into_iter().filter_map(|(name, interpreter, script)| {
-            Some(Self { name, interpreter: interpreter?, script })
+        let found = all.into_iter().filter_map(|(name, interpreter, script, lacks)| {
+            Some(Self { name, interpreter: interpreter?, script, lacks })
         });
         found.collect()
+    }
+
+    /// Returns a key for each algorithm that it has.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let mut keys = Key::all();
+        keys.retain(|key| !self.lacks.contains(&key.algorithm.as_str()));
+        keys
     }
 
     /// Runs jobs, and returns their results.
