@@ -12,7 +12,7 @@ pub(crate) const RSA: &str = include_str!("../../keys/rsa.pem");
 const P384: &str = include_str!("../../keys/p384.pem");
 const P521: &str = include_str!("../../keys/p521.pem");
 
-/// The algorithms of key pairs that the library verifies, with a key for each.
+/// The algorithms of key pairs that the provider and the library have, with a key for each.
 pub(crate) const SUPPORTED: [(&str, &str); 11] = [
     ("ES256", P256),
     ("ES384", P384),
@@ -25,6 +25,13 @@ pub(crate) const SUPPORTED: [(&str, &str); 11] = [
     ("PS256", RSA),
     ("PS384", RSA),
     ("PS512", RSA),
+];
+
+/// The algorithms that the provider has in new versions of Node.js alone.
+pub(crate) const ML_DSA: [(&str, &str); 3] = [
+    ("ML-DSA-44", include_str!("../../keys/mldsa44.pem")),
+    ("ML-DSA-65", include_str!("../../keys/mldsa65.pem")),
+    ("ML-DSA-87", include_str!("../../keys/mldsa87.pem")),
 ];
 
 /// Returns the provider that the tests share. The id of each key is its algorithm.
