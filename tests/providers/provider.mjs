@@ -40,12 +40,12 @@ function resourceServer(ctx, resource) {
   };
 }
 
-function makeProvider() {
+function makeCallback() {
   const keys = readKeys();
   const [first] = keys;
   // Each client has an algorithm for ID tokens, for which there must be a key.
   const id_token_signed_response_alg = first.alg ?? algorithms[first.kty](first);
-  return new Provider(issuer, {
+  const provider = new Provider(issuer, {
     clients: [
       {
         client_id: 'service',
@@ -82,15 +82,18 @@ function makeProvider() {
       ],
     },
   });
+  // Clients see no details of an error.
+  provider.on('server_error', (ctx, error) => console.error(error));
+  return provider.callback();
 }
 
-let handle = makeProvider().callback();
+let handle = makeCallback();
 
 createServer((request, response) => {
   if (request.url === '/control/pid') {
     response.end(`${process.pid}`);
   } else if (request.url === '/control/keys' && request.method === 'POST') {
-    handle = makeProvider().callback();
+    handle = makeCallback();
     response.end('done');
   } else {
     handle(request, response);

@@ -19,6 +19,7 @@ pub struct ProviderKey {
     pem: String,
     kid: String,
     /// The `alg` of the JWK. Without it, the key serves all algorithms of its type.
+    #[serde(skip_serializing_if = "Option::is_none")]
     alg: Option<String>,
 }
 

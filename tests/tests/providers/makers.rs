@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tower_jwt_auth::{Algorithm, SigningKey};
 use tower_jwt_auth_tests::servers::Interpreter;
 
-use crate::test_keys::SUPPORTED;
+use crate::test_keys::{ML_DSA, SUPPORTED};
 
 /// The secret for HMAC.
 const SECRET: &str = "sixty-four bytes that only the issuer and its verifiers ever see";
@@ -14,21 +14,54 @@ pub(crate) struct Maker {
     pub(crate) name: &'static str,
     interpreter: &'static Interpreter,
     script: &'static str,
+    /// Whether it has an algorithm.
+    has: fn(&str) -> bool,
 }
 
 impl Maker {
     /// Returns those whose interpreter is installed.
     pub(crate) fn all() -> Vec<Self> {
-        let (node, python) = (Interpreter::node(), Interpreter::python());
-        let all = [
-            ("jose.mjs", node, include_str!("../../providers/tokens.mjs")),
-            ("pyjwt.py", python, include_str!("../../providers/tokens_pyjwt.py")),
-            ("joserfc.py", python, include_str!("../../providers/tokens_joserfc.py")),
-        ];
-        let found = all.into_iter().filter_map(|(name, interpreter, script)| {
-            Some(Self { name, interpreter: interpreter?, script })
+        let jose = Interpreter::node().map(|interpreter| Self {
+            name: "jose.mjs",
+            interpreter,
+            script: include_str!("../../providers/tokens.mjs"),
+            // With new versions of Node.js it has ML-DSA.
+            has: |algorithm| !is_ml_dsa(algorithm),
         });
-        found.collect()
+        jose.into_iter()
+            .chain(Interpreter::python().into_iter().flat_map(Self::in_python))
+            .collect()
+    }
+
+    fn in_python(interpreter: &'static Interpreter) -> [Self; 3] {
+        [
+            Self {
+                name: "pyjwt.py",
+                interpreter,
+                script: include_str!("../../providers/tokens_pyjwt.py"),
+                // It has the older name EdDSA alone.
+                has: |algorithm| !is_ml_dsa(algorithm) && algorithm != "Ed25519",
+            },
+            Self {
+                name: "joserfc.py",
+                interpreter,
+                script: include_str!("../../providers/tokens_joserfc.py"),
+                has: |algorithm| !is_ml_dsa(algorithm),
+            },
+            Self {
+                name: "mldsa.py",
+                interpreter,
+                script: include_str!("../../providers/tokens_mldsa.py"),
+                has: is_ml_dsa,
+            },
+        ]
+    }
+
+    /// Returns a key for each algorithm that it has.
+    pub(crate) fn keys(&self) -> Vec<Key> {
+        let mut keys = Key::all();
+        keys.retain(|key| (self.has)(key.algorithm.as_str()));
+        keys
     }
 
     /// Runs jobs, and returns their results.
@@ -48,6 +81,10 @@ impl Maker {
     }
 }
 
+fn is_ml_dsa(algorithm: &str) -> bool {
+    algorithm.starts_with("ML-DSA")
+}
+
 /// A private key or secret of an algorithm, for the library and for the others.
 #[derive(Clone, Copy)]
 pub(crate) struct Key {
@@ -58,7 +95,7 @@ pub(crate) struct Key {
 impl Key {
     /// Returns a key for each algorithm.
     pub(crate) fn all() -> Vec<Self> {
-        let pairs = SUPPORTED.into_iter().map(|(name, pem)| (name, Some(pem)));
+        let pairs = SUPPORTED.into_iter().chain(ML_DSA).map(|(name, pem)| (name, Some(pem)));
         let secrets = ["HS256", "HS384", "HS512"].into_iter().map(|name| (name, None));
         let all = pairs.chain(secrets);
         all.map(|(name, pem)| Self { algorithm: name.parse().unwrap(), pem }).collect()

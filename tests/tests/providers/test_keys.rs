@@ -12,11 +12,13 @@ pub(crate) const RSA: &str = include_str!("../../keys/rsa.pem");
 const P384: &str = include_str!("../../keys/p384.pem");
 const P521: &str = include_str!("../../keys/p521.pem");
 
-/// The algorithms of key pairs that the library verifies, with a key for each.
-pub(crate) const SUPPORTED: [(&str, &str); 9] = [
+/// The algorithms of key pairs that the provider and the library have, with a key for each.
+pub(crate) const SUPPORTED: [(&str, &str); 11] = [
     ("ES256", P256),
     ("ES384", P384),
+    ("ES512", P521),
     ("EdDSA", ED25519),
+    ("Ed25519", ED25519),
     ("RS256", RSA),
     ("RS384", RSA),
     ("RS512", RSA),
@@ -25,15 +27,19 @@ pub(crate) const SUPPORTED: [(&str, &str); 9] = [
     ("PS512", RSA),
 ];
 
-/// The algorithms that the provider has and the library does not.
-pub(crate) const UNSUPPORTED: [(&str, &str); 1] = [("ES512", P521)];
+/// The algorithms that the provider has in new versions of Node.js alone.
+pub(crate) const ML_DSA: [(&str, &str); 3] = [
+    ("ML-DSA-44", include_str!("../../keys/mldsa44.pem")),
+    ("ML-DSA-65", include_str!("../../keys/mldsa65.pem")),
+    ("ML-DSA-87", include_str!("../../keys/mldsa87.pem")),
+];
 
 /// Returns the provider that the tests share. The id of each key is its algorithm.
 pub(crate) fn provider() -> Option<&'static OidcProvider> {
     static SHARED: OnceLock<Option<OidcProvider>> = OnceLock::new();
     let keys = || {
-        let all = SUPPORTED.into_iter().chain(UNSUPPORTED);
-        let keys = all.map(|(alg, pem)| ProviderKey::new(alg, pem).with_algorithm(alg));
+        let keys =
+            SUPPORTED.into_iter().map(|(alg, pem)| ProviderKey::new(alg, pem).with_algorithm(alg));
         OidcProvider::start(&keys.collect::<Vec<_>>())
     };
     SHARED.get_or_init(keys).as_ref()
