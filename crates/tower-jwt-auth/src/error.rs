@@ -205,9 +205,14 @@ pub enum TokenError {
     /// A claim has the wrong type, or is empty.
     #[error("the token's claim {0} is malformed")]
     Mistyped(&'static str),
-    /// The claims of the application do not deserialize into its type.
-    #[error("the token's application claims are malformed")]
-    Claims,
+    /// The claims do not deserialize into the application's type. The token is valid otherwise, and its signature
+    /// matches. The layer logs it as a warning.
+    #[error("the token's claims do not fit the application's type{}", in_field(*.field))]
+    Claims {
+        /// The field that is missing or has another type. `None` if it is not known, as in a type with flattened
+        /// fields.
+        field: Option<&'static str>,
+    },
     /// The `exp` has passed (RFC 7519 §4.1.4).
     #[error("the token has expired")]
     Expired,
@@ -229,6 +234,11 @@ pub enum TokenError {
     /// The token, its session, or all older tokens of its subject are revoked.
     #[error("the token has been revoked")]
     Revoked,
+}
+
+/// Returns the part of a message that names a field.
+fn in_field(field: Option<&'static str>) -> String {
+    field.map_or_else(String::new, |field| format!(": {field} is missing or malformed"))
 }
 
 /// A part of a token that is JSON.

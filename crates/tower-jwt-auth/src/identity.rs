@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::{RevocationKey, Timestamp};
 
-use crate::claims::RegisteredClaims;
+use crate::claims::ValidClaims;
 use crate::http::challenge::Realm;
 
 /// The caller that a verified access token identifies.
@@ -82,28 +82,28 @@ impl PackedStrings {
 }
 
 impl Identity {
-    /// Creates the identity of claims that have passed all checks, so that `sub` and `exp` are present.
+    /// Creates the identity of claims that have passed all checks.
     pub(crate) fn new<C: Send + Sync + 'static>(
         issuer: Arc<str>,
-        registered: &RegisteredClaims<'_>,
+        valid: &ValidClaims<'_>,
         claims: C,
         leeway: Duration,
         verified_at: Timestamp,
     ) -> Self {
         let text = PackedStrings::new([
-            registered.sub.as_deref(),
-            registered.jti.as_deref(),
-            registered.sid.as_deref(),
-            registered.client_id.as_deref(),
-            registered.scope.as_deref(),
+            Some(&*valid.sub),
+            valid.jti.as_deref(),
+            valid.sid.as_deref(),
+            valid.client_id.as_deref(),
+            valid.scope.as_deref(),
         ]);
         let verified = Verified {
             issuer,
             text,
-            issued_at: registered.iat,
-            expires_at: registered.exp.unwrap_or(Timestamp::UNIX_EPOCH),
+            issued_at: valid.iat,
+            expires_at: valid.exp,
             leeway,
-            auth_time: registered.auth_time,
+            auth_time: valid.auth_time,
             claims,
         };
         Self { verified: Arc::new(verified), verified_at, realm: Realm::default() }

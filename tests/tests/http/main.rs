@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod access_token;
+mod application_claims;
 mod cache_headers;
 mod clock_skew;
 mod concurrency_limit;

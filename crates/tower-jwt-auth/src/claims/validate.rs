@@ -1,8 +1,9 @@
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
-use super::RegisteredClaims;
+use super::{Claim, RegisteredClaims};
 use crate::error::TokenError;
 
 /// The rules that the claims of an issuer's tokens must meet.
@@ -18,54 +19,67 @@ pub(crate) struct ValidationRules {
     pub(crate) requires_session_id: bool,
 }
 
+/// The claims of a token that has passed the rules.
+pub(crate) struct ValidClaims<'s> {
+    pub(crate) sub: Cow<'s, str>,
+    pub(crate) exp: Timestamp,
+    pub(crate) iat: Option<Timestamp>,
+    pub(crate) auth_time: Option<Timestamp>,
+    pub(crate) jti: Option<Cow<'s, str>>,
+    pub(crate) sid: Option<Cow<'s, str>>,
+    pub(crate) client_id: Option<Cow<'s, str>>,
+    pub(crate) scope: Option<Cow<'s, str>>,
+}
+
 /// Validates audience, times and presence of the registered claims (RFC 7519 §4.1, RFC 9068 §2.2 and §4). The issuer
 /// and the type have been checked before.
 ///
 /// A pure function of the claims and the time.
-pub(crate) fn validate(
-    claims: &RegisteredClaims<'_>,
+pub(crate) fn validate<'s>(
+    claims: RegisteredClaims<'s>,
     audience: &str,
     rules: &ValidationRules,
     now: Timestamp,
-) -> Result<(), TokenError> {
-    let aud = claims.aud.as_ref().ok_or(TokenError::Missing("aud"))?;
-    if !aud.contains(audience) {
+) -> Result<ValidClaims<'s>, TokenError> {
+    if !claims.aud.required("aud")?.contains(audience) {
         return Err(TokenError::Audience);
     }
-    let exp = claims.exp.ok_or(TokenError::Missing("exp"))?;
+    let exp = claims.exp.required("exp")?;
     if now >= exp + rules.leeway {
         return Err(TokenError::Expired);
     }
     let horizon = now + rules.leeway;
-    if claims.nbf.is_some_and(|nbf| nbf > horizon) {
-        return Err(TokenError::Early("nbf"));
+    let nbf = claims.nbf.optional("nbf")?;
+    let iat = claims.iat.optional("iat")?;
+    let auth_time = claims.auth_time.optional("auth_time")?;
+    for (name, date) in [("nbf", nbf), ("iat", iat), ("auth_time", auth_time)] {
+        if date.is_some_and(|date| date > horizon) {
+            return Err(TokenError::Early(name));
+        }
     }
-    if claims.iat.is_some_and(|iat| iat > horizon) {
-        return Err(TokenError::Early("iat"));
-    }
-    if claims.auth_time.is_some_and(|auth_time| auth_time > horizon) {
-        return Err(TokenError::Early("auth_time"));
-    }
-    check_present(&claims.sub, "sub", true)?;
-    check_present(&claims.jti, "jti", rules.requires_token_id)?;
-    check_present(&claims.sid, "sid", rules.requires_session_id)?;
-    check_present(&claims.client_id, "client_id", rules.requires_profile)?;
-    if rules.requires_profile && claims.iat.is_none() {
+    if rules.requires_profile && iat.is_none() {
         return Err(TokenError::Missing("iat"));
     }
-    Ok(())
+    Ok(ValidClaims {
+        sub: claims.sub.non_empty().required("sub")?,
+        exp,
+        iat,
+        auth_time,
+        jti: text(claims.jti, "jti", rules.requires_token_id)?,
+        sid: text(claims.sid, "sid", rules.requires_session_id)?,
+        client_id: text(claims.client_id, "client_id", rules.requires_profile)?,
+        scope: claims.scope.optional("scope")?,
+    })
 }
 
-fn check_present(
-    claim: &Option<std::borrow::Cow<'_, str>>,
+/// Returns the value of a text, which must not be empty.
+fn text<'s>(
+    claim: Claim<Cow<'s, str>>,
     name: &'static str,
-    required: bool,
-) -> Result<(), TokenError> {
-    match claim.as_deref() {
-        Some("") => Err(TokenError::Mistyped(name)),
-        None if required => Err(TokenError::Missing(name)),
-        Some(_) | None => Ok(()),
-    }
+    is_required: bool,
+) -> Result<Option<Cow<'s, str>>, TokenError> {
+    let text = claim.non_empty();
+    if is_required { text.required(name).map(Some) } else { text.optional(name) }
 }
 
 #[cfg(test)]
@@ -97,8 +111,7 @@ mod tests {
             }
         }
         let json = claims.to_string();
-        let (registered, ()) = parse(&json).unwrap();
-        validate(&registered, "api", rules, now)
+        validate(parse(&json).unwrap(), "api", rules, now).map(|_| ())
     }
 
     fn at(millis: i64) -> Timestamp {

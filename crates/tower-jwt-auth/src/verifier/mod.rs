@@ -7,6 +7,7 @@ mod trusted;
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -56,7 +57,24 @@ impl Verifier {
 }
 
 impl<C> Verifier<C> {
-    /// Sets the type of the application's own claims. A token whose claims do not deserialize into it is rejected.
+    /// Sets the type of the application's claims. It is read from the whole claims set, once the signature has been
+    /// verified, so that it may name registered claims such as `sub` or `exp`.
+    ///
+    /// A token whose claims do not deserialize into it is rejected with [`TokenError::Claims`], and the layer logs a
+    /// warning.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_jwt_auth::{Issuer, SigningKey, Verifier};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct User { sub: String, exp: u64, name: Option<String> }
+    ///
+    /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// let verifier = Verifier::new(&issuer).with_claims::<User>();
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
     pub fn with_claims<D>(self) -> Verifier<D> {
         Verifier { issuers: self.issuers, claims: PhantomData }
     }
@@ -190,12 +208,15 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let segments = jws::split(token)?;
         let decoded = buffer.decode(segments)?;
         let header = Header::parse(decoded.header)?;
-        let (registered, own) = claims::parse::<C>(decoded.claims)?;
-        let issuer = registered.iss.as_deref().ok_or(TokenError::Missing("iss"))?;
-        self.issuers.verify_with(issuer, |trusted| {
-            trusted.validate(&header, &registered, now)?;
+        let mut registered = claims::parse(decoded.claims)?;
+        let issuer = mem::take(&mut registered.iss).required("iss")?;
+        self.issuers.verify_with(&issuer, |trusted| {
+            let valid = trusted.validate(&header, registered, now)?;
             trusted.verify_signature(&header, segments.signing_input, decoded.signature)?;
-            Ok(Identity::new(trusted.shared_name(), &registered, own, trusted.leeway(), now))
+            // Code of the application runs for signed tokens alone.
+            let own = claims::read::<C>(decoded.claims)
+                .map_err(|error| TokenError::Claims { field: error.field })?;
+            Ok(Identity::new(trusted.shared_name(), &valid, own, trusted.leeway(), now))
         })
     }
 }

@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
-use crate::claims::{self, ACCESS_TOKEN_TYPE, RegisteredClaims, ValidationRules, check_name};
+use crate::claims::{
+    self, ACCESS_TOKEN_TYPE, RegisteredClaims, ValidClaims, ValidationRules, check_name,
+};
 use crate::error::{ConfigError, TokenError};
 use crate::issuer::Issuer;
 use crate::jws::Header;
@@ -110,12 +112,12 @@ impl TrustedIssuer {
     }
 
     /// Validates type, audience, times and presence of claims.
-    pub(crate) fn validate(
+    pub(crate) fn validate<'s>(
         &self,
         header: &Header<'_>,
-        registered: &RegisteredClaims<'_>,
+        registered: RegisteredClaims<'s>,
         now: Timestamp,
-    ) -> Result<(), TokenError> {
+    ) -> Result<ValidClaims<'s>, TokenError> {
         let plain = self.allows_plain_type && (header.typ.is_none() || header.has_type("jwt"));
         if !plain && !header.has_type(ACCESS_TOKEN_TYPE) {
             return Err(TokenError::Type);

@@ -154,8 +154,9 @@ async fn a_foreign_token_must_have_the_configured_claims() {
 async fn the_applications_own_claims_must_fit_its_type() {
     let fixture = Fixture::own().await;
     fixture.accepts(&fixture.builder().claim("more", json!({ "than": ["expected"] }))).await;
-    fixture.refuses(&fixture.builder().without_claim("name"), TokenError::Claims).await;
-    fixture.refuses(&fixture.builder().claim("name", 1), TokenError::Claims).await;
+    let error = TokenError::Claims { field: Some("name") };
+    fixture.refuses(&fixture.builder().without_claim("name"), error).await;
+    fixture.refuses(&fixture.builder().claim("name", 1), error).await;
 }
 
 #[tokio::test]
