@@ -117,6 +117,14 @@ async fn a_session_with_a_map_of_claims_is_refreshed() {
     let first = sessions.start(SignIn::new("alice").with_claims(claims.clone())).await.unwrap();
     let second = sessions.refresh(first.refresh().as_str()).await.unwrap();
     assert_eq!(read::<BTreeMap<String, String>>(second.access().as_str()), claims);
+
+    // A map of any values could hold registered claims, which must not be issued again.
+    let sessions = self::sessions::<BTreeMap<String, Value>>();
+    let claims = BTreeMap::from([("plan".to_owned(), json!("basic"))]);
+    let first = sessions.start(SignIn::new("alice").with_claims(claims)).await.unwrap();
+    let second = sessions.refresh(first.refresh().as_str()).await.unwrap();
+    let all = read::<BTreeMap<String, Value>>(second.access().as_str());
+    assert_eq!((&all["plan"], &all["sub"]), (&json!("basic"), &json!("alice")));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod cache_headers;
 mod clock_skew;
 mod concurrency_limit;
 mod config_errors;
+mod foreign_tokens;
 mod logout;
 mod over_tcp;
 mod refresh;

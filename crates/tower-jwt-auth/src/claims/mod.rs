@@ -3,6 +3,7 @@
 
 mod application;
 mod claim;
+mod member;
 mod parse;
 mod read;
 mod validate;

@@ -24,6 +24,49 @@ impl Audience<'_> {
     }
 }
 
+/// The scopes of a token.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Scopes<'s> {
+    /// Separated by spaces (RFC 8693 §4.2).
+    Text(Cow<'s, str>),
+    List(Vec<Cow<'s, str>>),
+}
+
+impl Scopes<'_> {
+    /// Returns the granted scopes: all of them as they are in the token, or those that are listed.
+    pub(crate) fn granted<'a>(
+        &'a self,
+        listed: Option<&'a [Box<str>]>,
+    ) -> impl Iterator<Item = &'a str> + Clone {
+        let (text, list) = match self {
+            Self::Text(text) => (Some(&**text), &[][..]),
+            Self::List(list) => (None, &**list),
+        };
+        let words = text.into_iter().flat_map(move |text| {
+            text.split(move |separator| listed.is_some() && separator == ' ')
+        });
+        let all = words.chain(list.iter().map(|one| &**one));
+        all.filter(move |scope| {
+            listed.is_none_or(|listed| listed.iter().any(|one| **one == **scope))
+        })
+    }
+}
+
+impl<'s> Deserialize<'s> for Scopes<'s> {
+    fn deserialize<D: Deserializer<'s>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Audience::deserialize(deserializer)? {
+            Audience::One(text) => Self::Text(text),
+            // With a space, one element would grant two scopes.
+            Audience::Several(list)
+                if list.iter().any(|one| one.is_empty() || one.contains(' ')) =>
+            {
+                return Err(de::Error::custom("an element is not one scope"));
+            }
+            Audience::Several(list) => Self::List(list),
+        })
+    }
+}
+
 /// Seconds since the epoch, with or without a fraction (RFC 7519 §2). Values beyond the range of a timestamp are
 /// clamped.
 pub(super) struct NumericDate(pub(super) Timestamp);

@@ -17,12 +17,11 @@ fn identity(more: &str, leeway: Duration) -> Identity {
         EXP.unix_seconds()
     );
     let rules = ValidationRules {
-        leeway,
         requires_profile: false,
         requires_token_id: false,
-        requires_session_id: false,
+        ..ValidationRules::rfc9068("a".into(), leeway)
     };
-    let valid = claims::validate(claims::parse(&json).unwrap(), "a", &rules, NOW).unwrap();
+    let valid = claims::validate(claims::parse(&json).unwrap(), &json, &rules, NOW).unwrap();
     Identity::new("i".into(), &valid, (), leeway, NOW)
 }
 
