@@ -100,10 +100,11 @@ impl PackedStrings {
 }
 
 impl Identity {
-    /// Creates the identity of claims that have passed all checks.
+    /// Creates the identity of claims that have passed all checks. Of the scopes, it has those that are listed, or all.
     pub(crate) fn new<C: Send + Sync + 'static>(
         issuer: Arc<str>,
         valid: &ValidClaims<'_>,
+        listed_scopes: Option<&[Box<str>]>,
         claims: C,
         leeway: Duration,
         verified_at: Timestamp,
@@ -115,7 +116,7 @@ impl Identity {
                 valid.sid.as_deref(),
                 valid.client_id.as_deref(),
             ],
-            valid.scope.as_ref().map(|scopes| scopes.granted(None)),
+            valid.scope.as_ref().map(|scopes| scopes.granted(listed_scopes)),
         );
         let verified = Verified {
             issuer,
@@ -133,7 +134,8 @@ impl Identity {
         self.verified.text.field(field)
     }
 
-    /// Returns the user or client, unique at the issuer: the `sub` claim (RFC 7519 §4.1.2).
+    /// Returns the user or client, unique at the issuer: the `sub` claim (RFC 7519 §4.1.2). Another issuer may have the
+    /// same subject: compare the [`issuer`](Self::issuer) as well.
     pub fn subject(&self) -> &str {
         self.field(SUBJECT).unwrap_or_default()
     }
@@ -159,6 +161,8 @@ impl Identity {
     }
 
     /// Returns the granted scopes, separated by spaces: the `scope` claim (RFC 8693 §4.2). Empty if the token has none.
+    /// Scopes that its issuer may not grant ([`TrustedIssuer::with_scopes`](crate::TrustedIssuer::with_scopes)) are not
+    /// among them.
     pub fn scope(&self) -> &str {
         self.field(SCOPE).unwrap_or_default()
     }

@@ -62,14 +62,15 @@ impl TrustedIssuers {
         Self::from_parts(self.shared.listed.load().to_vec(), resolved)
     }
 
-    /// Trusts this issuer.
+    /// Trusts this issuer. It grants only the scopes that [`TrustedIssuer::with_scopes`] lists, as one of
+    /// [`Verifier::and_trust`](super::Verifier::and_trust) does.
     ///
     /// # Errors
     ///
     /// Returns [`ConfigError::DuplicateIssuer`] if an issuer of this name is trusted. Its keys change through their
     /// source, without a change here.
     pub fn insert(&self, trusted: impl Into<TrustedIssuer>) -> Result<(), ConfigError> {
-        let trusted = Arc::new(trusted.into());
+        let trusted = Arc::new(trusted.into().granting_listed_scopes());
         let _writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut listed = self.shared.listed.load().to_vec();
         match position(&listed, trusted.name()) {

@@ -56,7 +56,8 @@ const TOKEN_LENGTHS: RangeInclusive<usize> = 1024..=64 * 1024;
 
 impl Verifier {
     /// Creates a verifier that trusts this issuer and reads no claims of the application. It also takes a reference to
-    /// an [`Issuer`](crate::Issuer).
+    /// an [`Issuer`](crate::Issuer). The issuer grants every scope of its tokens, unless
+    /// [`TrustedIssuer::with_scopes`] lists some.
     pub fn new(trusted: impl Into<TrustedIssuer>) -> Self {
         let issuers = TrustedIssuers::new(trusted.into());
         Self { issuers, max_token_length: MAX_TOKEN_LENGTH, claims: PhantomData }
@@ -109,7 +110,12 @@ impl<C> Verifier<C> {
         self.max_token_length
     }
 
-    /// Trusts another issuer as well. Clones that were made before are not affected.
+    /// Trusts another issuer as well. It grants only the scopes that [`TrustedIssuer::with_scopes`] lists. Clones that
+    /// were made before are not affected.
+    ///
+    /// Its subjects are not those of the first issuer, whatever their names: read both
+    /// [`Identity::issuer`](crate::Identity::issuer) and [`Identity::subject`](crate::Identity::subject), and act on
+    /// sessions with the identity, as in [`Sessions::list_for`](crate::Sessions::list_for).
     ///
     /// # Errors
     ///
@@ -120,8 +126,8 @@ impl<C> Verifier<C> {
         Ok(Self { issuers, ..self })
     }
 
-    /// Trusts the issuers for which `resolve` returns settings as well, as for the tenants of a provider. Clones that
-    /// were made before are not affected.
+    /// Trusts the issuers for which `resolve` returns settings as well, as for the tenants of a provider. They grant only
+    /// the scopes that [`TrustedIssuer::with_scopes`] lists. Clones that were made before are not affected.
     ///
     /// `resolve` is called with the `iss` of each token whose issuer is not trusted yet. **This name is not verified**:
     /// anyone can send any. `resolve` decides by the name alone, without blocking, and returns an issuer of exactly this
@@ -246,7 +252,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
             // Code of the application runs for signed tokens alone.
             let own = claims::read::<C>(decoded.claims)
                 .map_err(|error| TokenError::Claims { field: error.field })?;
-            Ok(Identity::new(trusted.shared_name(), &valid, own, trusted.leeway(), now))
+            let (issuer, scopes) = (trusted.shared_name(), trusted.listed_scopes());
+            Ok(Identity::new(issuer, &valid, scopes, own, trusted.leeway(), now))
         })
     }
 }

@@ -6,6 +6,7 @@ use super::trusted::{PLAIN_TYPE, check_audience};
 use crate::algorithm::Algorithm;
 use crate::claims::{self, REGISTERED, check_name};
 use crate::error::ConfigError;
+use crate::scope;
 
 /// The maximum of the maximum lifetime.
 const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
@@ -134,6 +135,41 @@ impl TrustedIssuer {
     /// Returns [`ConfigError::Setting`] if it is empty or another registered claim.
     pub fn with_scope_claim(mut self, claim: impl Into<String>) -> Result<Self, ConfigError> {
         self.rules.scope_claim = Some(check_claim(claim.into(), "scope")?);
+        Ok(self)
+    }
+
+    /// Sets the scopes that the issuer may grant, by their exact names. [`Identity::scope`](crate::Identity::scope) and the
+    /// requirement layers ignore all others.
+    ///
+    /// Unless set, the issuer of [`Verifier::new`](crate::Verifier::new) grants every scope of its tokens, and one of
+    /// [`Verifier::and_trust`](crate::Verifier::and_trust) grants none: an `admin` of a partner is not one of this
+    /// service.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConfigError::Scope`] for one that is not a scope token (RFC 6749 §3.3).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_jwt_auth::{Issuer, KeySet, SigningKey, TrustedIssuer, Verifier};
+    ///
+    /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// let keys = KeySet::new([SigningKey::generate()?.verifying_key().clone()])?;
+    /// let partner = TrustedIssuer::new("https://partner.example", "https://api.shop.example", keys)?
+    ///     .with_scopes(["orders:read"])?;
+    /// let verifier = Verifier::new(&issuer).and_trust(partner)?;
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
+    pub fn with_scopes<T: Into<String>>(
+        mut self,
+        scopes: impl IntoIterator<Item = T>,
+    ) -> Result<Self, ConfigError> {
+        let scopes = scopes.into_iter().map(|scope| {
+            let scope = scope.into();
+            scope::check_token(&scope).map(|()| scope.into_boxed_str())
+        });
+        self.scopes = Some(scopes.collect::<Result<_, _>>()?);
         Ok(self)
     }
 

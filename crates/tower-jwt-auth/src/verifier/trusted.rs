@@ -45,6 +45,8 @@ pub struct TrustedIssuer {
     pub(super) allows_plain_type: bool,
     /// The accepted algorithms; those of the keys for `None`.
     pub(super) algorithms: Option<Arc<[Algorithm]>>,
+    /// The scopes that the issuer may grant; all of them for `None`.
+    pub(super) scopes: Option<Arc<[Box<str>]>>,
 }
 
 impl TrustedIssuer {
@@ -80,7 +82,14 @@ impl TrustedIssuer {
             types: Arc::new([ACCESS_TOKEN_TYPE.into()]),
             allows_plain_type: false,
             algorithms: None,
+            scopes: None,
         }
+    }
+
+    /// Grants no scopes, unless some are listed.
+    pub(super) fn granting_listed_scopes(mut self) -> Self {
+        self.scopes.get_or_insert_default();
+        self
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -89,6 +98,10 @@ impl TrustedIssuer {
 
     pub(crate) fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.name)
+    }
+
+    pub(super) fn listed_scopes(&self) -> Option<&[Box<str>]> {
+        self.scopes.as_deref()
     }
 
     pub(crate) fn leeway(&self) -> Duration {

@@ -20,7 +20,7 @@ async fn a_token_of_another_issuer_is_valid_for_a_day_at_most() {
     fixture.accepts(&fixture.builder().claim("exp", seconds(DAY))).await;
     let long = fixture.builder().claim("exp", seconds(DAY + 1));
     fixture.refuses(&long, TokenError::Lifetime).await;
-    // It is the lifetime that counts, not what is left of it.
+    // The lifetime counts, not the remaining time.
     fixture.at_millis(i64::try_from(DAY).unwrap() * 1000);
     fixture.refuses(&long, TokenError::Lifetime).await;
     fixture.refuses(&fixture.builder().claim("exp", 1e300), TokenError::Lifetime).await;

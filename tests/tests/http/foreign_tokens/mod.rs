@@ -5,6 +5,7 @@ mod header;
 mod length;
 mod lifetime;
 mod malformed;
+mod partner;
 mod scopes;
 mod settings;
 

@@ -22,7 +22,7 @@ fn identity(more: &str, leeway: Duration) -> Identity {
         ..ValidationRules::rfc9068("a".into(), leeway)
     };
     let valid = claims::validate(claims::parse(&json).unwrap(), &json, &rules, NOW).unwrap();
-    Identity::new("i".into(), &valid, (), leeway, NOW)
+    Identity::new("i".into(), &valid, None, (), leeway, NOW)
 }
 
 fn of_session() -> Identity {
