@@ -25,8 +25,10 @@ pub(crate) struct ValidationRules {
     pub(crate) scope_claim: Option<Arc<str>>,
     /// Claims that must have these values.
     pub(crate) required_claims: Vec<(Arc<str>, Arc<str>)>,
-    /// Whether `client_id` and `iat` are required (RFC 9068 §2.2).
-    pub(crate) requires_profile: bool,
+    /// Whether `client_id` is required (RFC 9068 §2.2).
+    pub(crate) requires_client_id: bool,
+    /// Whether `iat` is required (RFC 9068 §2.2).
+    pub(crate) requires_issued_at: bool,
     /// Whether `jti` is required (RFC 9068 §2.2).
     pub(crate) requires_token_id: bool,
     /// Whether `sid` is required, which tokens of this library carry.
@@ -46,7 +48,8 @@ impl ValidationRules {
             client_id_claim: None,
             scope_claim: None,
             required_claims: Vec::new(),
-            requires_profile: true,
+            requires_client_id: true,
+            requires_issued_at: true,
             requires_token_id: true,
             requires_session_id: false,
             ignores_malformed: false,
@@ -81,7 +84,7 @@ pub(crate) fn validate<'s>(
         Some(name) => member::text(json, name),
         None => claims.client_id,
     };
-    let needs_client = rules.requires_profile || aud.is_none();
+    let needs_client = rules.requires_client_id || aud.is_none();
     let client_id = rules.text(client_id, "client_id", needs_client)?;
     match &aud {
         Some(aud) if rules.audiences.iter().any(|expected| aud.contains(expected)) => {}
@@ -123,10 +126,10 @@ pub(crate) fn validate<'s>(
         },
     };
     for (name, is_missing) in [
-        ("iat", rules.requires_profile && valid.iat.is_none()),
+        ("iat", rules.requires_issued_at && valid.iat.is_none()),
         ("jti", rules.requires_token_id && valid.jti.is_none()),
         ("sid", rules.requires_session_id && valid.sid.is_none()),
-        ("client_id", rules.requires_profile && valid.client_id.is_none()),
+        ("client_id", rules.requires_client_id && valid.client_id.is_none()),
     ] {
         if is_missing {
             return Err(TokenError::Missing(name));
@@ -260,7 +263,8 @@ mod tests {
     fn required_claims_must_be_present() {
         let now = at(1_000_000);
         let bare = ValidationRules {
-            requires_profile: false,
+            requires_client_id: false,
+            requires_issued_at: false,
             requires_token_id: false,
             requires_session_id: false,
             ..own()

@@ -1,6 +1,7 @@
 //! Verification of access tokens.
 
 mod issuers;
+mod profiles;
 mod resolved;
 mod settings;
 mod trusted;

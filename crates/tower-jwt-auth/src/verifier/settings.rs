@@ -71,7 +71,8 @@ impl TrustedIssuer {
     /// Accepts tokens without `client_id` and `iat`, which RFC 9068 §2.2 requires. The revocation of the older tokens of
     /// a subject also revokes those without `iat`.
     pub fn allow_missing_profile_claims(mut self) -> Self {
-        self.rules.requires_profile = false;
+        self.rules.requires_client_id = false;
+        self.rules.requires_issued_at = false;
         self
     }
 

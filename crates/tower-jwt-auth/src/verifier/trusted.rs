@@ -13,9 +13,9 @@ use crate::jws::Header;
 use crate::keys::{KeySource, SignedMessage, VerifyError};
 
 /// The leeway for tokens of other issuers.
-const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
+pub(super) const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
 /// The maximum lifetime of tokens of other issuers.
-const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+pub(super) const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 /// The type of a JWT of any kind (RFC 7519 §5.1).
 pub(super) const PLAIN_TYPE: &str = "jwt";
 
@@ -38,6 +38,8 @@ pub(super) const PLAIN_TYPE: &str = "jwt";
 #[must_use]
 pub struct TrustedIssuer {
     pub(super) name: Arc<str>,
+    /// Another `iss` of its tokens.
+    pub(super) alias: Option<Box<str>>,
     pub(super) keys: KeySource,
     pub(super) rules: ValidationRules,
     /// The accepted `typ`s, without `application/`.
@@ -74,9 +76,10 @@ impl TrustedIssuer {
         Ok(Self::with_rules(name, keys.into(), rules))
     }
 
-    fn with_rules(name: Arc<str>, keys: KeySource, rules: ValidationRules) -> Self {
+    pub(super) fn with_rules(name: Arc<str>, keys: KeySource, rules: ValidationRules) -> Self {
         Self {
             name,
+            alias: None,
             keys,
             rules,
             types: Arc::new([ACCESS_TOKEN_TYPE.into()]),
@@ -94,6 +97,10 @@ impl TrustedIssuer {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    pub(super) fn alias(&self) -> Option<&str> {
+        self.alias.as_deref()
     }
 
     pub(crate) fn shared_name(&self) -> Arc<str> {
@@ -151,6 +158,11 @@ impl From<&Issuer> for TrustedIssuer {
         };
         Self::with_rules(issuer.shared_name(), issuer.keys().clone().into(), rules)
     }
+}
+
+/// Checks the name of an issuer.
+pub(super) fn check_issuer(issuer: String) -> Result<Arc<str>, ConfigError> {
+    check_name(issuer, "issuer", "give the iss claim, as in https://login.example")
 }
 
 /// Checks an audience.

@@ -6,6 +6,7 @@ mod length;
 mod lifetime;
 mod malformed;
 mod partner;
+mod providers;
 mod scopes;
 mod settings;
 

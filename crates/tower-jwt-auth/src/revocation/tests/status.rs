@@ -17,7 +17,8 @@ fn identity(more: &str, leeway: Duration) -> Identity {
         EXP.unix_seconds()
     );
     let rules = ValidationRules {
-        requires_profile: false,
+        requires_client_id: false,
+        requires_issued_at: false,
         requires_token_id: false,
         ..ValidationRules::rfc9068("a".into(), leeway)
     };
