@@ -19,8 +19,8 @@ const TOWER_JWT_AUTH: Levels = Levels {
     levels: &[
         &["algorithm", "guide", "store", "store_guard"],
         &["error"],
-        &["background", "jws", "scope"],
-        &["claims", "http", "keys"],
+        &["background", "http", "jws", "scope"],
+        &["claims", "keys"],
         &["identity", "issuer"],
         &["refresh_token", "revocation", "verifier"],
         &["sessions", "tokens"],

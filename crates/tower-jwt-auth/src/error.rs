@@ -104,6 +104,22 @@ pub enum ConfigError {
         /// The value to give instead.
         hint: &'static str,
     },
+    /// A list is empty.
+    #[error("the list of {what} is empty: give at least one")]
+    Empty {
+        /// The contents of the list.
+        what: &'static str,
+    },
+    /// A setting has a value that it cannot have.
+    #[error("the {what} {given:?} cannot be used: {hint}")]
+    Setting {
+        /// The setting.
+        what: &'static str,
+        /// The given value.
+        given: String,
+        /// The value to give instead.
+        hint: &'static str,
+    },
     /// Two trusted issuers have the same name.
     #[error("the issuer {issuer:?} is trusted twice: put its keys into one set")]
     DuplicateIssuer {
@@ -178,39 +194,58 @@ pub enum ConfigError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// The token does not consist of three segments of canonical base64url (RFC 7515 §7.1), or exceeds 8 KiB.
+    /// The token does not consist of three segments of canonical base64url (RFC 7515 §7.1).
     #[error("the token does not consist of three canonical base64url segments")]
     Encoding,
+    /// The token is longer than the verifier accepts: 8 KiB, unless
+    /// [set](crate::Verifier::with_max_token_length). The response is 400, since it is rejected unread.
+    #[error("the token is too long")]
+    TooLong,
     /// A part is not a JSON object with distinct member names (RFC 7515 §4, RFC 7519 §4).
     #[error("the token's {0} is not a JSON object with distinct member names")]
     Json(TokenPart),
     /// The header has `crit` (RFC 7515 §4.1.11). No extension is supported.
     #[error("the token's header has critical extensions")]
     Critical,
-    /// The header has no `alg`, or an unknown one. `none` is unknown.
-    #[error("the token's algorithm is missing or unknown")]
+    /// The header has no `alg`, an unknown one, or one that is not among the issuer's
+    /// [algorithms](crate::TrustedIssuer::with_algorithms). `none` is unknown.
+    #[error("the token's algorithm is missing, unknown or not accepted from its issuer")]
     Algorithm,
-    /// The `typ` is not that of an access token (RFC 9068 §2.1).
+    /// The `typ` is not that of an access token (RFC 9068 §2.1), or not among the issuer's
+    /// [types](crate::TrustedIssuer::with_types).
     #[error("the token's type is not that of an access token")]
     Type,
     /// The `iss` is not a trusted issuer.
     #[error("the token's issuer is not trusted")]
     Issuer,
-    /// The `aud` does not contain the expected audience (RFC 7519 §4.1.3).
+    /// The `aud` does not contain an expected audience (RFC 7519 §4.1.3). For a token without `aud`: its client is not
+    /// one of the [expected](crate::TrustedIssuer::with_client_ids).
     #[error("the token is for another audience")]
     Audience,
-    /// A required claim is missing.
+    /// A required claim is missing. Client and scopes are named `client_id` and `scope`, whatever claims the issuer uses.
     #[error("the token's claim {0} is missing")]
     Missing(&'static str),
     /// A claim has the wrong type, or is empty.
     #[error("the token's claim {0} is malformed")]
     Mistyped(&'static str),
-    /// The claims of the application do not deserialize into its type.
-    #[error("the token's application claims are malformed")]
-    Claims,
+    /// The claims do not deserialize into the application's type. The token is valid otherwise, and its signature
+    /// matches. The layer logs it as a warning.
+    #[error("the token's claims do not fit the application's type{}", in_field(*.field))]
+    Claims {
+        /// The field that is missing or has another type. `None` if it is not known, as in a type with flattened
+        /// fields.
+        field: Option<&'static str>,
+    },
     /// The `exp` has passed (RFC 7519 §4.1.4).
     #[error("the token has expired")]
     Expired,
+    /// The lifetime is longer than the [maximum](crate::TrustedIssuer::with_max_token_lifetime) for the issuer.
+    #[error("the token's lifetime is too long")]
+    Lifetime,
+    /// A claim that the issuer's tokens [must have](crate::TrustedIssuer::with_required_claim) is missing or has another
+    /// value.
+    #[error("a claim that the issuer's tokens must have is missing or has another value")]
+    RequiredClaim,
     /// The `nbf`, `iat` or `auth_time` is in the future.
     #[error("the token's claim {0} is in the future")]
     Early(&'static str),
@@ -229,6 +264,11 @@ pub enum TokenError {
     /// The token, its session, or all older tokens of its subject are revoked.
     #[error("the token has been revoked")]
     Revoked,
+}
+
+/// Returns the part of a message that names a field.
+fn in_field(field: Option<&'static str>) -> String {
+    field.map_or_else(String::new, |field| format!(": {field} is missing or malformed"))
 }
 
 /// A part of a token that is JSON.
@@ -278,7 +318,7 @@ pub enum RequestError {
     /// The credentials are not a single bearer token (RFC 6750 §2.1).
     #[error("the request's credentials do not have the form Bearer and one token")]
     Malformed,
-    /// The token is longer than 8 KiB.
+    /// The token is longer than 8 KiB, or than the verifier's [maximum](crate::Verifier::with_max_token_length).
     #[error("the request's token is too long")]
     TooLong,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::{RevocationKey, Timestamp};
 
-use crate::claims::RegisteredClaims;
+use crate::claims::ValidClaims;
 use crate::http::challenge::Realm;
 
 /// The caller that a verified access token identifies.
@@ -64,13 +64,31 @@ const CLIENT_ID: usize = 3;
 const SCOPE: usize = 4;
 
 impl PackedStrings {
-    fn new(fields: [Option<&str>; FIELDS]) -> Self {
-        let mut text = String::with_capacity(fields.iter().flatten().map(|f| f.len()).sum());
-        let ends = fields.map(|field| {
-            text.push_str(field?);
-            // A token has at most 8 KiB.
-            u16::try_from(text.len()).ok()
-        });
+    /// Concatenates these fields and the scopes, which are separated by spaces.
+    fn new<'f>(
+        fields: [Option<&str>; SCOPE],
+        scopes: Option<impl Iterator<Item = &'f str> + Clone>,
+    ) -> Self {
+        let scopes_length =
+            scopes.iter().cloned().flatten().map(|scope| scope.len() + 1).sum::<usize>();
+        let length: usize = fields.iter().flatten().map(|f| f.len()).sum();
+        let mut text = String::with_capacity(length + scopes_length.saturating_sub(1));
+        let mut ends = [None; FIELDS];
+        // A token has at most 64 KiB, and its claims are shorter.
+        let end = |text: &str| u16::try_from(text.len()).ok();
+        for (field, end_of_field) in fields.iter().zip(&mut ends) {
+            if let Some(field) = field {
+                text.push_str(field);
+                *end_of_field = end(&text);
+            }
+        }
+        if let Some(scopes) = scopes {
+            for (at, scope) in scopes.enumerate() {
+                text.push_str(if at == 0 { "" } else { " " });
+                text.push_str(scope);
+            }
+            ends[SCOPE] = end(&text);
+        }
         Self { text: text.into(), ends }
     }
 
@@ -82,28 +100,31 @@ impl PackedStrings {
 }
 
 impl Identity {
-    /// Creates the identity of claims that have passed all checks, so that `sub` and `exp` are present.
+    /// Creates the identity of claims that have passed all checks. Of the scopes, it has those that are listed, or all.
     pub(crate) fn new<C: Send + Sync + 'static>(
         issuer: Arc<str>,
-        registered: &RegisteredClaims<'_>,
+        valid: &ValidClaims<'_>,
+        listed_scopes: Option<&[Box<str>]>,
         claims: C,
         leeway: Duration,
         verified_at: Timestamp,
     ) -> Self {
-        let text = PackedStrings::new([
-            registered.sub.as_deref(),
-            registered.jti.as_deref(),
-            registered.sid.as_deref(),
-            registered.client_id.as_deref(),
-            registered.scope.as_deref(),
-        ]);
+        let text = PackedStrings::new(
+            [
+                Some(&*valid.sub),
+                valid.jti.as_deref(),
+                valid.sid.as_deref(),
+                valid.client_id.as_deref(),
+            ],
+            valid.scope.as_ref().map(|scopes| scopes.granted(listed_scopes)),
+        );
         let verified = Verified {
             issuer,
             text,
-            issued_at: registered.iat,
-            expires_at: registered.exp.unwrap_or(Timestamp::UNIX_EPOCH),
+            issued_at: valid.iat,
+            expires_at: valid.exp,
             leeway,
-            auth_time: registered.auth_time,
+            auth_time: valid.auth_time,
             claims,
         };
         Self { verified: Arc::new(verified), verified_at, realm: Realm::default() }
@@ -113,7 +134,8 @@ impl Identity {
         self.verified.text.field(field)
     }
 
-    /// Returns the user or client, unique at the issuer: the `sub` claim (RFC 7519 §4.1.2).
+    /// Returns the user or client, unique at the issuer: the `sub` claim (RFC 7519 §4.1.2). Another issuer may have the
+    /// same subject: compare the [`issuer`](Self::issuer) as well.
     pub fn subject(&self) -> &str {
         self.field(SUBJECT).unwrap_or_default()
     }
@@ -139,6 +161,8 @@ impl Identity {
     }
 
     /// Returns the granted scopes, separated by spaces: the `scope` claim (RFC 8693 §4.2). Empty if the token has none.
+    /// Scopes that its issuer may not grant ([`TrustedIssuer::with_scopes`](crate::TrustedIssuer::with_scopes)) are not
+    /// among them.
     pub fn scope(&self) -> &str {
         self.field(SCOPE).unwrap_or_default()
     }
@@ -286,15 +310,19 @@ mod tests {
 
     #[test]
     fn packed_fields_are_returned_unchanged() {
-        let all =
-            PackedStrings::new([Some("alice"), Some("j"), Some(""), Some("web"), Some("a b")]);
         let out = |packed: &PackedStrings| {
             (0..FIELDS).map(|n| packed.field(n).map(str::to_owned)).collect::<Vec<_>>()
         };
         let some = |text: &str| Some(text.to_owned());
+        let scopes = |list: &'static [&'static str]| Some(list.iter().copied());
+        let fields = [Some("alice"), Some("j"), Some(""), Some("web")];
+        let all = PackedStrings::new(fields, scopes(&["a", "b"]));
         assert_eq!(out(&all), [some("alice"), some("j"), some(""), some("web"), some("a b")]);
-        let few = PackedStrings::new([Some("älice"), None, None, None, Some("x")]);
+        let few = PackedStrings::new([Some("älice"), None, None, None], scopes(&["x"]));
         assert_eq!(out(&few), [some("älice"), None, None, None, some("x")]);
-        assert_eq!(out(&PackedStrings::new([None; FIELDS])), [None, None, None, None, None]);
+        let none = PackedStrings::new([None; SCOPE], scopes(&[]));
+        assert_eq!(out(&none), [None, None, None, None, some("")]);
+        let none = PackedStrings::new([None; SCOPE], scopes(&[]).filter(|_| false));
+        assert_eq!(out(&none), [None, None, None, None, None]);
     }
 }

@@ -158,34 +158,47 @@ impl Issuer {
         &self,
         grant: &AccessGrant<'_>,
     ) -> Result<AccessToken, IssueError> {
-        let id = TokenId::random().map_err(|_| IssueError::Entropy)?;
-        let registered = SerializedClaims {
-            iss: &self.name,
-            sub: grant.subject,
-            aud: &self.audience,
-            exp: grant.expires_at.unix_seconds(),
-            iat: grant.issued_at.unix_seconds(),
-            jti: id.to_string(),
-            client_id: grant.client_id,
-            sid: grant.session_id.to_string(),
-            // The clock of the node that served the login may be ahead of this one.
-            auth_time: grant.auth_time.min(grant.issued_at).unix_seconds(),
-            scope: Some(grant.scope).filter(|scope| !scope.is_empty()),
-        };
-        let claims = grant.claims.with_registered(&registered)?;
-        claims::parse::<C>(&claims).map_err(IssueError::Unreadable)?;
+        let claims = grant.claims.with_registered(&self.registered_claims(grant))?;
+        claims::parse(&claims).map_err(IssueError::Unreadable)?;
+        claims::read::<C>(&claims)
+            .map_err(|error| IssueError::Unreadable(TokenError::Claims { field: error.field }))?;
         let text = sign(&self.signing_key, ACCESS_TOKEN_TYPE, claims.as_bytes())?;
         if text.len() > MAX_TOKEN_LENGTH {
             return Err(IssueError::TooLong { length: text.len(), max: MAX_TOKEN_LENGTH });
         }
         // Counted from now: the refresh hook may have taken a while.
         let expires_in = grant.expires_at.since(self.clock.now().floor_to_second());
-        Ok(AccessToken { text, id, expires_at: grant.expires_at, expires_in })
+        Ok(AccessToken { text, id: grant.id, expires_at: grant.expires_at, expires_in })
+    }
+
+    /// Reads the application's claims of a grant, with the registered claims that the token will have.
+    pub(crate) fn application_claims<C: DeserializeOwned>(
+        &self,
+        grant: &AccessGrant<'_>,
+    ) -> Result<C, ClaimsError> {
+        grant.claims.to(&self.registered_claims(grant))
+    }
+
+    fn registered_claims<'g>(&'g self, grant: &'g AccessGrant<'_>) -> SerializedClaims<'g> {
+        SerializedClaims {
+            iss: &self.name,
+            sub: grant.subject,
+            aud: &self.audience,
+            exp: grant.expires_at.unix_seconds(),
+            iat: grant.issued_at.unix_seconds(),
+            jti: grant.id.to_string(),
+            client_id: grant.client_id,
+            sid: grant.session_id.to_string(),
+            // The clock of the node that served the login may be ahead of this one.
+            auth_time: grant.auth_time.min(grant.issued_at).unix_seconds(),
+            scope: Some(grant.scope).filter(|scope| !scope.is_empty()),
+        }
     }
 }
 
 /// The content of an access token.
 pub(crate) struct AccessGrant<'g> {
+    pub(crate) id: TokenId,
     pub(crate) subject: &'g str,
     pub(crate) session_id: SessionId,
     pub(crate) client_id: &'g str,

@@ -9,7 +9,7 @@ use zeroize::Zeroize;
 use crate::algorithm::Algorithm;
 use crate::error::{TokenError, TokenPart};
 
-/// The maximum length of a token in bytes. Longer ones are rejected unread.
+/// The maximum length of a token in bytes, unless a verifier has another one. Longer ones are rejected unread.
 pub(crate) const MAX_TOKEN_LENGTH: usize = 8 * 1024;
 /// The maximum number of members of an object that have no field of their own. It bounds the comparisons of names.
 const MAX_MEMBERS: usize = 128;

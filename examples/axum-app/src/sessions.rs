@@ -58,7 +58,7 @@ pub(crate) async fn list(
 ) -> Result<Json<List>, ApiError> {
     let Query(Page { after }) = page.map_err(|_| ApiError::NOT_FOUND)?;
     let after = after.map(|after| after.parse()).transpose().map_err(|_| ApiError::NOT_FOUND)?;
-    let page = app.sessions.list(user.subject(), after).await?;
+    let page = app.sessions.list_for(&user, after).await?;
     let entry = |session| Entry::new(session, user.session_id());
     let sessions = page.sessions.iter().map(entry).collect();
     Ok(Json(List { sessions, next: page.next.map(|next| next.to_string()) }))
@@ -73,7 +73,7 @@ pub(crate) async fn end(
 ) -> Result<StatusCode, ApiError> {
     let id = id.ok().and_then(|Path(id)| id.parse::<SessionId>().ok());
     let id = id.ok_or(ApiError::NOT_FOUND)?;
-    match app.sessions.end(user.subject(), id).await? {
+    match app.sessions.end_for(&user, id).await? {
         true => Ok(StatusCode::NO_CONTENT),
         false => Err(ApiError::NOT_FOUND),
     }

@@ -2,10 +2,12 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod access_token;
+mod application_claims;
 mod cache_headers;
 mod clock_skew;
 mod concurrency_limit;
 mod config_errors;
+mod foreign_tokens;
 mod logout;
 mod over_tcp;
 mod refresh;

@@ -16,8 +16,12 @@ async fn id_tokens_are_rejected_by_their_type() {
     let trusted = TrustedIssuer::new(provider.issuer(), "web", keys.clone()).unwrap();
     let service = Service::trusting(trusted.clone());
     assert_eq!(service.rejects(&id_token).await, TokenError::Type);
-    // The type is the only rule that rejects it.
-    let careless = Service::trusting(trusted.dangerous_allow_plain_jwt_type());
+    // The type and the claims of RFC 9068 are the only rules that reject it.
+    let plain = trusted.dangerous_allow_plain_jwt_type();
+    let service = Service::trusting(plain.clone());
+    assert!(matches!(service.rejects(&id_token).await, TokenError::Missing("jti" | "client_id")));
+    let careless = plain.allow_missing_profile_claims().allow_missing_token_id();
+    let careless = Service::trusting(careless);
     assert_eq!(careless.accepts(&id_token).await, "alice: ");
 
     let service = Service::new(provider, &resource("ES256"), keys);

@@ -160,7 +160,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
         if self.preflights == PreflightMode::Pass && is_preflight(request.method(), headers) {
             return (Decision::AcceptPreflight, Caching::NONE);
         }
-        let search = self.source.find(headers, request.uri());
+        let search = self.source.find(headers, request.uri(), self.verifier.max_token_length());
         let decision = match search.token {
             Err(error) => Decision::Reject(error.into()),
             Ok(None) => match self.mode {

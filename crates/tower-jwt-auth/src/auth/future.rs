@@ -9,6 +9,7 @@ use tower_service::Service;
 
 use super::body::AuthBody;
 use super::caching::Caching;
+use crate::error::TokenError;
 use crate::http::challenge::{AuthError, Realm, takes_body};
 use crate::identity::Identity;
 
@@ -102,7 +103,18 @@ pub(super) fn rejection(
     realm: &Realm,
     with_body: bool,
 ) -> Response<RejectionBody> {
-    tracing::debug!(status = error.status().as_u16(), reason = %error, "rejected a request");
+    let status = error.status().as_u16();
+    match &error {
+        // The issuer has signed the token: the application's type or the issuer's claims are at fault.
+        AuthError::Token(TokenError::Claims { field }) => {
+            tracing::warn!(
+                status,
+                field,
+                "the claims of a token do not fit the application's type"
+            );
+        }
+        _ => tracing::debug!(status, reason = %error, "rejected a request"),
+    }
     error.response(realm, with_body)
 }
 

@@ -3,6 +3,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::REGISTERED;
+use super::read::read_stored;
 
 /// The reason why claims of the application are not valid in a token.
 ///
@@ -74,17 +75,13 @@ impl ApplicationClaims {
         }
     }
 
-    /// Deserializes the claims into the application's own type.
-    pub(crate) fn to<C: DeserializeOwned>(&self) -> Result<C, ClaimsError> {
-        let members = &self.0;
-        match C::deserialize(members) {
-            Ok(claims) => Ok(claims),
-            // A type that serializes to null, as `()` does.
-            Err(_) if members.is_empty() => {
-                C::deserialize(Value::Null).map_err(ClaimsError::Deserialize)
-            }
-            Err(error) => Err(ClaimsError::Deserialize(error)),
-        }
+    /// Deserializes the claims into the application's own type, which sees the registered claims that it names.
+    pub(crate) fn to<C: DeserializeOwned>(
+        &self,
+        registered: &impl Serialize,
+    ) -> Result<C, ClaimsError> {
+        let json = self.with_registered(registered)?;
+        read_stored(&json).map_err(|error| ClaimsError::Deserialize(error.source))
     }
 
     pub(crate) fn to_json(&self) -> String {

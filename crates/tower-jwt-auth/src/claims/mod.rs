@@ -1,17 +1,23 @@
-//! The claims set: registered claims (RFC 7519 §4.1, RFC 9068 §2.2) and the application's own claims are parsed in one
-//! pass. The registered ones are then validated.
+//! The claims set. The registered claims (RFC 7519 §4.1, RFC 9068 §2.2) are parsed and validated first. The application's
+//! type is read after the signature has been verified.
 
 mod application;
+mod claim;
+mod member;
 mod parse;
+mod read;
 mod validate;
+mod values;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::application::ApplicationClaims;
 pub use self::application::ClaimsError;
+pub(crate) use self::claim::Claim;
 pub(crate) use self::parse::{RegisteredClaims, parse};
-pub(crate) use self::validate::{ValidationRules, validate};
+pub(crate) use self::read::read;
+pub(crate) use self::validate::{ValidClaims, ValidationRules, validate};
 use crate::error::ConfigError;
 
 /// The type of access tokens (RFC 9068 §2.1).
@@ -19,7 +25,7 @@ pub(crate) const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 /// The maximum leeway.
 pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-/// The claims that this library writes and reads. Claims of the application must have other names.
+/// The claims that this library writes and reads. The application's type may read them, but not write them.
 pub(crate) const REGISTERED: [&str; 11] =
     ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "auth_time", "scope"];
 

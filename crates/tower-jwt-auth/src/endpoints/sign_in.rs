@@ -44,11 +44,11 @@ impl<C> SignIn<C> {
 }
 
 /// The response to a sign-in or to another call of [`Sessions`](crate::Sessions) that failed: 403 beyond the session
-/// limit, 503 if the store is unavailable, otherwise 500.
+/// limit and for an identity of another issuer, 503 if the store is unavailable, otherwise 500.
 impl From<&SessionError> for AuthError {
     fn from(error: &SessionError) -> Self {
         match error {
-            SessionError::Limit => Self::Forbidden,
+            SessionError::Limit | SessionError::OtherIssuer => Self::Forbidden,
             SessionError::Store(StoreError::Unavailable(_)) => Self::Unavailable,
             _ => Self::Failed,
         }

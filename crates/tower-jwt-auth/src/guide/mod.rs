@@ -10,6 +10,7 @@
 //! | [`cors`] | How does a page on another origin call the service? |
 //! | [`persistence`] | How do sessions outlive a restart? How do keys change? |
 //! | [`several_machines`] | What do the nodes share, and when does a logout take effect on them? |
+//! | [`other_issuers`] | How do I accept tokens of Keycloak, Auth0, Entra, Okta, Cognito, Google or a partner? |
 //! | [`remote_keys`] | How do I verify tokens of a provider that publishes its keys? |
 //! | [`out_of_scope`] | What does the library leave to the application? |
 //!
@@ -32,6 +33,9 @@ pub mod cookies {}
 
 #[doc = include_str!("cors.md")]
 pub mod cors {}
+
+#[doc = include_str!("other_issuers.md")]
+pub mod other_issuers {}
 
 #[doc = include_str!("persistence.md")]
 pub mod persistence {}

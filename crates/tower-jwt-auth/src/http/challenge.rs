@@ -95,6 +95,7 @@ impl From<TokenError> for AuthError {
     fn from(error: TokenError) -> Self {
         match error {
             TokenError::KeysUnavailable { retry_after } => Self::KeysUnavailable { retry_after },
+            TokenError::TooLong => Self::Request(RequestError::TooLong),
             error => Self::Token(error),
         }
     }

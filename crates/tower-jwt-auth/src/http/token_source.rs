@@ -5,7 +5,6 @@ use http::{HeaderMap, Uri};
 
 use crate::error::{ConfigError, RequestError};
 use crate::http::cookies;
-use crate::jws::MAX_TOKEN_LENGTH;
 
 /// The locations of the access token in a request: the `Authorization` header, and optionally a cookie or a query
 /// parameter (RFC 6750 §2).
@@ -85,10 +84,15 @@ impl TokenSource {
         self
     }
 
-    /// Searches for the token, without decoding it.
-    pub(crate) fn find<'r>(&self, headers: &'r HeaderMap, uri: &'r Uri) -> TokenSearch<'r> {
-        let from_header = in_header(headers);
-        let from_query = if self.query { parameter(uri) } else { Ok(None) };
+    /// Searches for the token, without decoding it. `max` is its maximum length in bytes.
+    pub(crate) fn find<'r>(
+        &self,
+        headers: &'r HeaderMap,
+        uri: &'r Uri,
+        max: usize,
+    ) -> TokenSearch<'r> {
+        let from_header = in_header(headers, max);
+        let from_query = if self.query { parameter(uri, max) } else { Ok(None) };
         match (from_header, from_query) {
             (Err(error), _) => TokenSearch { location: TokenLocation::Header, token: Err(error) },
             (_, Err(error)) => TokenSearch { location: TokenLocation::Query, token: Err(error) },
@@ -103,36 +107,41 @@ impl TokenSource {
                 TokenSearch { location: TokenLocation::Query, token }
             }
             (Ok(None), Ok(None)) => match self.cookie.as_deref() {
-                Some(name) => {
-                    TokenSearch { location: TokenLocation::Cookie, token: in_cookie(headers, name) }
-                }
+                Some(name) => TokenSearch {
+                    location: TokenLocation::Cookie,
+                    token: in_cookie(headers, name, max),
+                },
                 None => TokenSearch { location: TokenLocation::Header, token: Ok(None) },
             },
         }
     }
 }
 
-fn in_header(headers: &HeaderMap) -> Result<Option<&str>, RequestError> {
+fn in_header(headers: &HeaderMap, max: usize) -> Result<Option<&str>, RequestError> {
     let mut fields = headers.get_all(AUTHORIZATION).into_iter();
     match (fields.next(), fields.next()) {
         (None, _) => Ok(None),
-        (Some(field), None) => bearer(field.as_bytes()),
+        (Some(field), None) => bearer(field.as_bytes(), max),
         (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
     }
 }
 
-fn in_cookie<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, RequestError> {
+fn in_cookie<'h>(
+    headers: &'h HeaderMap,
+    name: &str,
+    max: usize,
+) -> Result<Option<&'h str>, RequestError> {
     // Some clients send a cookie that was cleared with an empty value.
     let mut values = cookies::values(headers, name).filter(|value| !value.is_empty());
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => token(value).map(Some),
+        (Some(value), None) => token(value, max).map(Some),
         (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
     }
 }
 
 /// Returns the token of an `Authorization` field, or `None` for another scheme (RFC 6750 §2.1).
-fn bearer(field: &[u8]) -> Result<Option<&str>, RequestError> {
+fn bearer(field: &[u8], max: usize) -> Result<Option<&str>, RequestError> {
     const SCHEME: &[u8] = b"Bearer";
     let end = field.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(field.len());
     let (scheme, rest) = field.split_at(end);
@@ -140,23 +149,23 @@ fn bearer(field: &[u8]) -> Result<Option<&str>, RequestError> {
         return Ok(None);
     }
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    token(&rest[spaces..]).map(Some)
+    token(&rest[spaces..], max).map(Some)
 }
 
 /// Returns the token in the query parameter, which may occur once.
-fn parameter(uri: &Uri) -> Result<Option<&str>, RequestError> {
+fn parameter(uri: &Uri, max: usize) -> Result<Option<&str>, RequestError> {
     let pairs = uri.query().unwrap_or_default().split('&');
     let mut values = pairs.filter_map(|pair| pair.strip_prefix("access_token="));
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => token(value.as_bytes()).map(Some),
+        (Some(value), None) => token(value.as_bytes(), max).map(Some),
         (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
     }
 }
 
 /// Checks the characters and the length of a token: it is not empty, and contains no separators of fields and cookies.
-fn token(bytes: &[u8]) -> Result<&str, RequestError> {
-    if bytes.len() > MAX_TOKEN_LENGTH {
+fn token(bytes: &[u8], max: usize) -> Result<&str, RequestError> {
+    if bytes.len() > max {
         return Err(RequestError::TooLong);
     }
     let is_part = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b';' | b'"');
@@ -172,6 +181,7 @@ mod tests {
     use http::header::COOKIE;
 
     use super::*;
+    use crate::jws::MAX_TOKEN_LENGTH;
 
     fn headers(fields: &[(&'static str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();
@@ -181,9 +191,13 @@ mod tests {
         headers
     }
 
+    fn find<'r>(source: &TokenSource, headers: &'r HeaderMap, uri: &'r Uri) -> TokenSearch<'r> {
+        source.find(headers, uri, MAX_TOKEN_LENGTH)
+    }
+
     fn in_header(value: &str) -> Result<Option<String>, RequestError> {
         let (headers, uri) = (headers(&[("authorization", value)]), Uri::from_static("/"));
-        let search = TokenSource::authorization_header().find(&headers, &uri);
+        let search = find(&TokenSource::authorization_header(), &headers, &uri);
         assert_eq!(search.location, TokenLocation::Header);
         search.token.map(|token| token.map(str::to_owned))
     }
@@ -236,7 +250,10 @@ mod tests {
         let uri = Uri::from_static("/");
         for second in ["Bearer a", "Basic x"] {
             let headers = headers(&[("authorization", "Bearer a"), ("authorization", second)]);
-            assert_eq!(TokenSource::default().find(&headers, &uri), several(TokenLocation::Header));
+            assert_eq!(
+                find(&TokenSource::default(), &headers, &uri),
+                several(TokenLocation::Header)
+            );
         }
     }
 
@@ -256,15 +273,15 @@ mod tests {
     fn a_query_parameter_is_searched_only_if_enabled() {
         let (none, uri) = (HeaderMap::new(), Uri::from_static("/x?a=b&access_token=q&c"));
         let source = TokenSource::authorization_header();
-        assert_eq!(source.find(&none, &uri), nothing(TokenLocation::Header));
+        assert_eq!(find(&source, &none, &uri), nothing(TokenLocation::Header));
         let source = source.dangerous_or_query();
-        assert_eq!(source.find(&none, &uri), found(TokenLocation::Query, "q"));
+        assert_eq!(find(&source, &none, &uri), found(TokenLocation::Query, "q"));
         let both = headers(&[("authorization", "Bearer h")]);
-        assert_eq!(source.find(&both, &uri), several(TokenLocation::Query));
+        assert_eq!(find(&source, &both, &uri), several(TokenLocation::Query));
         let twice = Uri::from_static("/?access_token=q&access_token=r");
-        assert_eq!(source.find(&none, &twice), several(TokenLocation::Query));
+        assert_eq!(find(&source, &none, &twice), several(TokenLocation::Query));
         let other = Uri::from_static("/?xaccess_token=q&access_tokens=r");
-        assert_eq!(source.find(&none, &other), nothing(TokenLocation::Header));
+        assert_eq!(find(&source, &none, &other), nothing(TokenLocation::Header));
     }
 
     #[test]
@@ -272,18 +289,18 @@ mod tests {
         let uri = Uri::from_static("/");
         let cookie = headers(&[("cookie", "x=1; t=c")]);
         let source = TokenSource::authorization_header();
-        assert_eq!(source.find(&cookie, &uri), nothing(TokenLocation::Header));
+        assert_eq!(find(&source, &cookie, &uri), nothing(TokenLocation::Header));
         let source = source.or_cookie("t").unwrap();
-        assert_eq!(source.find(&cookie, &uri), found(TokenLocation::Cookie, "c"));
+        assert_eq!(find(&source, &cookie, &uri), found(TokenLocation::Cookie, "c"));
         let both = headers(&[("authorization", "bearer h"), ("cookie", "t=c")]);
-        assert_eq!(source.find(&both, &uri), found(TokenLocation::Header, "h"));
+        assert_eq!(find(&source, &both, &uri), found(TokenLocation::Header, "h"));
         let basic = headers(&[("authorization", "Basic h"), ("cookie", "t=c")]);
-        assert_eq!(source.find(&basic, &uri), found(TokenLocation::Cookie, "c"));
+        assert_eq!(find(&source, &basic, &uri), found(TokenLocation::Cookie, "c"));
         let mut twice = headers(&[("cookie", "t=c")]);
         twice.append(COOKIE, HeaderValue::from_static("t=d"));
-        assert_eq!(source.find(&twice, &uri), several(TokenLocation::Cookie));
+        assert_eq!(find(&source, &twice, &uri), several(TokenLocation::Cookie));
         let cleared = headers(&[("cookie", "t=; x=1")]);
-        assert_eq!(source.find(&cleared, &uri), nothing(TokenLocation::Cookie));
+        assert_eq!(find(&source, &cleared, &uri), nothing(TokenLocation::Cookie));
         for bad in ["", "a b", "a;b", "a=b", "é"] {
             assert!(TokenSource::default().or_cookie(bad).is_err(), "{bad}");
         }

@@ -72,8 +72,11 @@ where
         self.end_selected(&SessionSelector::ById { id }, reason).await
     }
 
-    /// Ends this session of the subject. Returns whether a session ended: `false` if it had ended before, or if it is a
-    /// session of another subject.
+    /// Ends this session of a subject of this issuer. Returns whether a session ended: `false` if it had ended before, or
+    /// if it is a session of another subject.
+    ///
+    /// For administration. A request of the subject itself uses [`end_for`](Self::end_for): a verifier may trust another
+    /// issuer, which may have a subject of the same name.
     ///
     /// # Errors
     ///
@@ -98,7 +101,9 @@ where
         Ok(self.end_selected(&selector, EndReason::Logout).await?)
     }
 
-    /// Ends the sessions that the subject has at the time of the call, and returns their number.
+    /// Ends the sessions that a subject of this issuer has at the time of the call, and returns their number.
+    ///
+    /// For administration. A request of the subject itself uses [`end_all_for`](Self::end_all_for).
     ///
     /// They end in batches, the oldest first, with pauses for other requests. Sessions that start in the meantime are
     /// not ended.
@@ -111,8 +116,10 @@ where
         Ok(self.end_many(subject, None).await?)
     }
 
-    /// Ends the sessions of the subject except this one, for example after a change of the password, and returns their
-    /// number. They end in batches, as in [`end_all`](Self::end_all).
+    /// Ends the sessions of a subject of this issuer except this one, for example after a change of the password, and
+    /// returns their number. They end in batches, as in [`end_all`](Self::end_all).
+    ///
+    /// A request of the subject itself uses [`end_others_for`](Self::end_others_for).
     ///
     /// # Errors
     ///
@@ -121,8 +128,10 @@ where
         Ok(self.end_many(subject, Some(keep)).await?)
     }
 
-    /// Returns a page of at most 100 live sessions of the subject, the oldest first. The first page is after `None`,
-    /// and each further one after the [`next`](SessionPage::next) of the page before.
+    /// Returns a page of at most 100 live sessions of a subject of this issuer, the oldest first. The first page is after
+    /// `None`, and each further one after the [`next`](SessionPage::next) of the page before.
+    ///
+    /// For administration. A request of the subject itself uses [`list_for`](Self::list_for).
     ///
     /// # Errors
     ///

@@ -4,8 +4,8 @@ use crate::issuer::IssueError;
 
 /// The reason for which a session was not started, ended or listed.
 ///
-/// With the feature `axum` it is a response of a handler: 403 for [`Limit`](Self::Limit), 503 for an unavailable store,
-/// 500 otherwise.
+/// With the feature `axum` it is a response of a handler: 403 for [`Limit`](Self::Limit) and
+/// [`OtherIssuer`](Self::OtherIssuer), 503 for an unavailable store, 500 otherwise.
 ///
 /// # Examples
 ///
@@ -41,6 +41,9 @@ pub enum SessionError {
     /// The subject has the maximum number of sessions, and the limit rejects new ones.
     #[error("the subject has the maximum number of sessions")]
     Limit,
+    /// The identity is one of another issuer, which has no sessions here.
+    #[error("the identity is one of another issuer")]
+    OtherIssuer,
     /// The tokens cannot be issued.
     #[error(transparent)]
     Issue(#[from] IssueError),

@@ -41,7 +41,8 @@ use super::RefreshKind;
 /// ```
 #[async_trait]
 pub trait RefreshHook<C = ()>: Send + Sync + 'static {
-    /// Decides about a refresh. The claims are those of the sign-in.
+    /// Decides about a refresh. The claims are those of the sign-in. Registered claims that their type names are those
+    /// of the next access token, with the scope of the session.
     ///
     /// # Errors
     ///

@@ -1,6 +1,7 @@
 //! Starts, refreshes, ends and lists sessions. The [endpoints](crate::endpoints) expose refresh and logout over HTTP.
 
 mod builder;
+mod by_identity;
 mod end;
 mod error;
 mod hook;

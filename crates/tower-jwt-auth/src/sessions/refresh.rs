@@ -10,6 +10,7 @@ use tower_jwt_auth_core::{
 
 use super::in_flight::{Refreshed, SharedResult};
 use super::rotate::{RefreshKind, log_refresh};
+use super::start::access_grant;
 use super::{
     HookError, RefreshContext, RefreshError, RefreshRejection, Renewal, SessionError, Sessions,
     Tokens,
@@ -168,8 +169,17 @@ where
         expires_at: Timestamp,
     ) -> Result<Tokens, RefreshError> {
         let session = context.session;
+        let Ok(id) = TokenId::random() else {
+            return Err(RefreshError::failed(IssueError::Entropy, refresh));
+        };
+        let times = (now, expires_at);
+        // The registered claims are not stored: those of the next token take their place.
         let stored = ApplicationClaims::from_json(&session.record().claims);
-        let claims = match stored.and_then(|stored| stored.to::<C>()) {
+        let claims = stored.and_then(|stored| {
+            let grant = access_grant(session, id, session.scope(), &stored, times);
+            self.inner.issuer.application_claims::<C>(&grant)
+        });
+        let claims = match claims {
             Ok(claims) => claims,
             Err(error) => return Err(RefreshError::failed(error, refresh)),
         };
@@ -193,7 +203,8 @@ where
         }
         let access =
             ApplicationClaims::new(&renewal.claims).map_err(IssueError::from).and_then(|claims| {
-                self.issue_access_token(session, &renewal.scope, &claims, now, expires_at)
+                let grant = access_grant(session, id, &renewal.scope, &claims, times);
+                self.inner.issuer.mint::<C>(&grant)
             });
         match access {
             Ok(access) => Ok(Tokens { access, refresh }),

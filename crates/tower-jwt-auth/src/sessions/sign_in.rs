@@ -42,6 +42,9 @@ impl SignIn {
 
 impl<C> SignIn<C> {
     /// Sets the application's own claims. They go into every access token of the session, which its holder can read.
+    ///
+    /// A type that names registered claims, such as `sub`, to read them must not write them: give these fields
+    /// `#[serde(skip_serializing)]`.
     pub fn with_claims<D>(self, claims: D) -> SignIn<D> {
         SignIn {
             subject: self.subject,

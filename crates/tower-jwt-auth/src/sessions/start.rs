@@ -1,11 +1,13 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::{Clock as _, EndReason, Session, SessionId, SessionRecord, Timestamp};
+use tower_jwt_auth_core::{
+    Clock as _, EndReason, Session, SessionId, SessionRecord, Timestamp, TokenId,
+};
 
 use super::presented::MAX_ENDED_BY_TOKEN;
 use super::{SessionError, Sessions, SignIn, Tokens};
 use crate::claims::ApplicationClaims;
-use crate::issuer::{AccessGrant, AccessToken, IssueError};
+use crate::issuer::{AccessGrant, IssueError};
 use crate::refresh_token::{self, SessionSecret};
 use crate::scope::is_scope_or_none;
 
@@ -79,8 +81,10 @@ where
             client_info: sign_in.client_info,
         });
         // Issued before anything is written: an error changes nothing.
-        let access =
-            self.issue_access_token(&session, session.scope(), &claims, now, access_until)?;
+        let id = TokenId::random().map_err(|_| IssueError::Entropy)?;
+        let times = (now, access_until);
+        let grant = access_grant(&session, id, session.scope(), &claims, times);
+        let access = self.inner.issuer.mint::<C>(&grant)?;
         let refresh = refresh_token::issue(&self.inner.secrets, &session, &secret, now)?;
         let replaced = self.verify_tokens(sign_in.replaced_tokens.iter().map(String::as_bytes));
         // Bounds the work of one request. Further sessions end by their idle lifetime.
@@ -99,25 +103,26 @@ where
         }
         Ok(Tokens { access, refresh })
     }
+}
 
-    pub(super) fn issue_access_token(
-        &self,
-        session: &Session,
-        scope: &str,
-        claims: &ApplicationClaims,
-        issued_at: Timestamp,
-        expires_at: Timestamp,
-    ) -> Result<AccessToken, IssueError> {
-        let record = session.record();
-        self.inner.issuer.mint::<C>(&AccessGrant {
-            subject: &record.subject,
-            session_id: record.id,
-            client_id: &record.client_id,
-            auth_time: record.auth_time,
-            scope,
-            claims,
-            issued_at,
-            expires_at,
-        })
+/// Returns the content of an access token that is issued and expires at these times.
+pub(super) fn access_grant<'g>(
+    session: &'g Session,
+    id: TokenId,
+    scope: &'g str,
+    claims: &'g ApplicationClaims,
+    (issued_at, expires_at): (Timestamp, Timestamp),
+) -> AccessGrant<'g> {
+    let record = session.record();
+    AccessGrant {
+        id,
+        subject: &record.subject,
+        session_id: record.id,
+        client_id: &record.client_id,
+        auth_time: record.auth_time,
+        scope,
+        claims,
+        issued_at,
+        expires_at,
     }
 }

@@ -62,25 +62,26 @@ impl TrustedIssuers {
         Self::from_parts(self.shared.listed.load().to_vec(), resolved)
     }
 
-    /// Trusts this issuer.
+    /// Trusts this issuer. It grants only the scopes that [`TrustedIssuer::with_scopes`] lists, as one of
+    /// [`Verifier::and_trust`](super::Verifier::and_trust) does.
     ///
     /// # Errors
     ///
     /// Returns [`ConfigError::DuplicateIssuer`] if an issuer of this name is trusted. Its keys change through their
     /// source, without a change here.
     pub fn insert(&self, trusted: impl Into<TrustedIssuer>) -> Result<(), ConfigError> {
-        let trusted = Arc::new(trusted.into());
+        let trusted = Arc::new(trusted.into().granting_listed_scopes());
         let _writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut listed = self.shared.listed.load().to_vec();
-        match position(&listed, trusted.name()) {
-            Ok(_) => Err(ConfigError::DuplicateIssuer { issuer: trusted.name().to_owned() }),
-            Err(at) => {
-                tracing::info!(issuer = trusted.name(), "an issuer is trusted");
-                listed.insert(at, trusted);
-                self.shared.listed.store(Arc::new(listed));
-                Ok(())
-            }
+        let names = [Some(trusted.name()), trusted.alias()];
+        if names.into_iter().flatten().any(|name| index(&listed, name).is_some()) {
+            return Err(ConfigError::DuplicateIssuer { issuer: trusted.name().to_owned() });
         }
+        tracing::info!(issuer = trusted.name(), "an issuer is trusted");
+        let at = listed.partition_point(|other| other.name() < trusted.name());
+        listed.insert(at, trusted);
+        self.shared.listed.store(Arc::new(listed));
+        Ok(())
     }
 
     /// No longer trusts the issuer of this name. Returns whether it was trusted.
@@ -92,7 +93,7 @@ impl TrustedIssuers {
         let was_resolved =
             self.shared.resolved.as_ref().is_some_and(|resolved| resolved.remove(name));
         let mut listed = self.shared.listed.load().to_vec();
-        let Ok(at) = position(&listed, name) else { return was_resolved };
+        let Some(at) = index(&listed, name) else { return was_resolved };
         listed.remove(at);
         self.shared.listed.store(Arc::new(listed));
         tracing::info!(issuer = name, "an issuer is no longer trusted");
@@ -113,20 +114,21 @@ impl TrustedIssuers {
         verify: impl FnOnce(&TrustedIssuer) -> Result<T, E>,
     ) -> Result<T, E> {
         let listed = self.shared.listed.load();
-        match (position(&listed, name), &self.shared.resolved) {
-            (Ok(at), _) => verify(&listed[at]),
-            (Err(_), Some(resolved)) => {
+        match (index(&listed, name), &self.shared.resolved) {
+            (Some(at), _) => verify(&listed[at]),
+            (None, Some(resolved)) => {
                 drop(listed);
                 resolved.verify_with(name, Instant::now(), verify)
             }
-            (Err(_), None) => Err(TokenError::Issuer.into()),
+            (None, None) => Err(TokenError::Issuer.into()),
         }
     }
 }
 
-/// Returns where the issuer of this name is, or where it would be.
-fn position(listed: &[Arc<TrustedIssuer>], name: &str) -> Result<usize, usize> {
-    listed.binary_search_by(|trusted| trusted.name().cmp(name))
+/// Returns where the issuer of this name is, which may be its alias.
+fn index(listed: &[Arc<TrustedIssuer>], name: &str) -> Option<usize> {
+    let by_name = listed.binary_search_by(|trusted| trusted.name().cmp(name)).ok();
+    by_name.or_else(|| listed.iter().position(|trusted| trusted.alias() == Some(name)))
 }
 
 impl fmt::Debug for TrustedIssuers {

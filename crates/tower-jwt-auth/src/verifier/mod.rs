@@ -1,12 +1,16 @@
 //! Verification of access tokens.
 
 mod issuers;
+mod profiles;
 mod resolved;
+mod settings;
 mod trusted;
 
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -44,24 +48,75 @@ use crate::keys::VerifyError;
 #[must_use]
 pub struct Verifier<C = ()> {
     issuers: TrustedIssuers,
+    max_token_length: usize,
     claims: PhantomData<fn() -> C>,
 }
 
+/// The bounds of the maximum length of a token, in bytes.
+const TOKEN_LENGTHS: RangeInclusive<usize> = 1024..=64 * 1024;
+
 impl Verifier {
     /// Creates a verifier that trusts this issuer and reads no claims of the application. It also takes a reference to
-    /// an [`Issuer`](crate::Issuer).
+    /// an [`Issuer`](crate::Issuer). The issuer grants every scope of its tokens, unless
+    /// [`TrustedIssuer::with_scopes`] lists some.
     pub fn new(trusted: impl Into<TrustedIssuer>) -> Self {
-        Self { issuers: TrustedIssuers::new(trusted.into()), claims: PhantomData }
+        let issuers = TrustedIssuers::new(trusted.into());
+        Self { issuers, max_token_length: MAX_TOKEN_LENGTH, claims: PhantomData }
     }
 }
 
 impl<C> Verifier<C> {
-    /// Sets the type of the application's own claims. A token whose claims do not deserialize into it is rejected.
+    /// Sets the type of the application's claims. It is read from the whole claims set, once the signature has been
+    /// verified, so that it may name registered claims such as `sub` or `exp`.
+    ///
+    /// A token whose claims do not deserialize into it is rejected with [`TokenError::Claims`], and the layer logs a
+    /// warning.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_jwt_auth::{Issuer, SigningKey, Verifier};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct User { sub: String, exp: u64, name: Option<String> }
+    ///
+    /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// let verifier = Verifier::new(&issuer).with_claims::<User>();
+    /// # Ok::<(), tower_jwt_auth::ConfigError>(())
+    /// ```
     pub fn with_claims<D>(self) -> Verifier<D> {
-        Verifier { issuers: self.issuers, claims: PhantomData }
+        let max_token_length = self.max_token_length;
+        Verifier { issuers: self.issuers, max_token_length, claims: PhantomData }
     }
 
-    /// Trusts another issuer as well. Clones that were made before are not affected.
+    /// Sets the maximum length of a token in bytes; 8 KiB, unless set. Longer ones are rejected unread with
+    /// [`TokenError::TooLong`], by the layer with 400.
+    ///
+    /// HTTP servers limit the headers as well.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConfigError::Number`] below 1 KiB and above 64 KiB.
+    pub fn with_max_token_length(mut self, bytes: usize) -> Result<Self, ConfigError> {
+        if !TOKEN_LENGTHS.contains(&bytes) {
+            let hint = "give 1024 to 65536 bytes";
+            let what = "maximum length of tokens";
+            return Err(ConfigError::Number { what, given: bytes, hint });
+        }
+        self.max_token_length = bytes;
+        Ok(self)
+    }
+
+    pub(crate) fn max_token_length(&self) -> usize {
+        self.max_token_length
+    }
+
+    /// Trusts another issuer as well. It grants only the scopes that [`TrustedIssuer::with_scopes`] lists. Clones that
+    /// were made before are not affected.
+    ///
+    /// Its subjects are not those of the first issuer, whatever their names: read both
+    /// [`Identity::issuer`](crate::Identity::issuer) and [`Identity::subject`](crate::Identity::subject), and act on
+    /// sessions with the identity, as in [`Sessions::list_for`](crate::Sessions::list_for).
     ///
     /// # Errors
     ///
@@ -69,11 +124,11 @@ impl<C> Verifier<C> {
     pub fn and_trust(self, trusted: impl Into<TrustedIssuer>) -> Result<Self, ConfigError> {
         let issuers = self.issuers.detached();
         issuers.insert(trusted)?;
-        Ok(Self { issuers, claims: PhantomData })
+        Ok(Self { issuers, ..self })
     }
 
-    /// Trusts the issuers for which `resolve` returns settings as well, as for the tenants of a provider. Clones that
-    /// were made before are not affected.
+    /// Trusts the issuers for which `resolve` returns settings as well, as for the tenants of a provider. They grant only
+    /// the scopes that [`TrustedIssuer::with_scopes`] lists. Clones that were made before are not affected.
     ///
     /// `resolve` is called with the `iss` of each token whose issuer is not trusted yet. **This name is not verified**:
     /// anyone can send any. `resolve` decides by the name alone, without blocking, and returns an issuer of exactly this
@@ -120,7 +175,7 @@ impl<C> Verifier<C> {
             return Err(ConfigError::Number { what, given: max, hint: "give 2 to 10,000" });
         }
         let issuers = self.issuers.with_resolver(Arc::new(resolve), max);
-        Ok(Self { issuers, claims: PhantomData })
+        Ok(Self { issuers, ..self })
     }
 
     /// Returns the trusted issuers, to change them while this verifier and its clones are in use.
@@ -184,25 +239,30 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         now: Timestamp,
         buffer: &mut DecodeBuffer,
     ) -> Result<Identity, VerifyError> {
-        if token.len() > MAX_TOKEN_LENGTH {
-            return Err(TokenError::Encoding.into());
+        if token.len() > self.max_token_length {
+            return Err(TokenError::TooLong.into());
         }
         let segments = jws::split(token)?;
         let decoded = buffer.decode(segments)?;
         let header = Header::parse(decoded.header)?;
-        let (registered, own) = claims::parse::<C>(decoded.claims)?;
-        let issuer = registered.iss.as_deref().ok_or(TokenError::Missing("iss"))?;
-        self.issuers.verify_with(issuer, |trusted| {
-            trusted.validate(&header, &registered, now)?;
+        let mut registered = claims::parse(decoded.claims)?;
+        let issuer = mem::take(&mut registered.iss).required("iss")?;
+        self.issuers.verify_with(&issuer, |trusted| {
+            let valid = trusted.validate(&header, registered, decoded.claims, now)?;
             trusted.verify_signature(&header, segments.signing_input, decoded.signature)?;
-            Ok(Identity::new(trusted.shared_name(), &registered, own, trusted.leeway(), now))
+            // Code of the application runs for signed tokens alone.
+            let own = claims::read::<C>(decoded.claims)
+                .map_err(|error| TokenError::Claims { field: error.field })?;
+            let (issuer, scopes) = (trusted.shared_name(), trusted.listed_scopes());
+            Ok(Identity::new(issuer, &valid, scopes, own, trusted.leeway(), now))
         })
     }
 }
 
 impl<C> Clone for Verifier<C> {
     fn clone(&self) -> Self {
-        Self { issuers: self.issuers.clone(), claims: PhantomData }
+        let max_token_length = self.max_token_length;
+        Self { issuers: self.issuers.clone(), max_token_length, claims: PhantomData }
     }
 }
 

@@ -122,7 +122,7 @@ impl ResolvedIssuers {
             evict_first(&mut issuers, on_probation, |resolved| resolved.resolved_at);
         }
         let resolved = Arc::new(Resolved {
-            trusted,
+            trusted: trusted.granting_listed_scopes(),
             resolved_at: now,
             on_probation: AtomicBool::new(true),
             last_use: AtomicU64::new(0),

@@ -3,13 +3,25 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
-use crate::claims::{self, ACCESS_TOKEN_TYPE, RegisteredClaims, ValidationRules, check_name};
+use crate::algorithm::Algorithm;
+use crate::claims::{
+    self, ACCESS_TOKEN_TYPE, RegisteredClaims, ValidClaims, ValidationRules, check_name,
+};
 use crate::error::{ConfigError, TokenError};
 use crate::issuer::Issuer;
 use crate::jws::Header;
 use crate::keys::{KeySource, SignedMessage, VerifyError};
 
-/// An issuer whose access tokens are accepted, for one audience.
+/// The leeway for tokens of other issuers.
+pub(super) const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
+/// The maximum lifetime of tokens of other issuers.
+pub(super) const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+/// The type of a JWT of any kind (RFC 7519 §5.1).
+pub(super) const PLAIN_TYPE: &str = "jwt";
+
+/// An issuer whose access tokens are accepted, and the rules for them.
+///
+/// [`new`](Self::new) applies the rules of RFC 9068. The setters adapt them to issuers whose tokens are different.
 ///
 /// # Examples
 ///
@@ -25,19 +37,27 @@ use crate::keys::{KeySource, SignedMessage, VerifyError};
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TrustedIssuer {
-    name: Arc<str>,
-    audience: Arc<str>,
-    keys: KeySource,
-    rules: ValidationRules,
-    allows_plain_type: bool,
+    pub(super) name: Arc<str>,
+    /// Another `iss` of its tokens.
+    pub(super) alias: Option<Box<str>>,
+    pub(super) keys: KeySource,
+    pub(super) rules: ValidationRules,
+    /// The accepted `typ`s, without `application/`.
+    pub(super) types: Arc<[Box<str>]>,
+    pub(super) allows_plain_type: bool,
+    /// The accepted algorithms; those of the keys for `None`.
+    pub(super) algorithms: Option<Arc<[Algorithm]>>,
+    /// The scopes that the issuer may grant; all of them for `None`.
+    pub(super) scopes: Option<Arc<[Box<str>]>>,
 }
 
 impl TrustedIssuer {
     /// Creates a trusted issuer named `iss`, whose tokens are accepted if their `aud` is or contains `aud` and one of
     /// these keys has signed them.
     ///
-    /// Clocks may differ by 30 seconds, unless set. The claims of RFC 9068 §2.2 are required: `iss`, `exp`, `aud`,
-    /// `sub`, `client_id`, `iat`, `jti`.
+    /// Unless set, clocks may differ by 30 seconds, a token is valid for at most 24 hours, the `typ` is `at+jwt`, and
+    /// the claims of RFC 9068 §2.2 are required: `iss`, `exp`, `aud`, `sub`, `client_id`, `iat`, `jti`. Any algorithm of
+    /// the keys is accepted. A `kid` is not required where one key fits the algorithm.
     ///
     /// # Errors
     ///
@@ -47,53 +67,31 @@ impl TrustedIssuer {
         aud: impl Into<String>,
         keys: impl Into<KeySource>,
     ) -> Result<Self, ConfigError> {
-        Ok(Self {
-            name: check_name(
-                iss.into(),
-                "issuer",
-                "give the iss claim, as in https://login.example",
-            )?,
-            audience: check_name(
-                aud.into(),
-                "audience",
-                "give the aud claim, as in https://api.example",
-            )?,
-            keys: keys.into(),
-            rules: ValidationRules {
-                leeway: Duration::from_secs(30),
-                requires_profile: true,
-                requires_token_id: true,
-                requires_session_id: false,
-            },
+        let rules = ValidationRules {
+            max_lifetime: Some(DEFAULT_MAX_LIFETIME),
+            ..ValidationRules::rfc9068(check_audience(aud.into())?, DEFAULT_LEEWAY)
+        };
+        let name =
+            check_name(iss.into(), "issuer", "give the iss claim, as in https://login.example")?;
+        Ok(Self::with_rules(name, keys.into(), rules))
+    }
+
+    pub(super) fn with_rules(name: Arc<str>, keys: KeySource, rules: ValidationRules) -> Self {
+        Self {
+            name,
+            alias: None,
+            keys,
+            rules,
+            types: Arc::new([ACCESS_TOKEN_TYPE.into()]),
             allows_plain_type: false,
-        })
+            algorithms: None,
+            scopes: None,
+        }
     }
 
-    /// Sets by how much clocks may differ (RFC 7519 §4.1.4); 30 seconds, unless set.
-    ///
-    /// # Errors
-    ///
-    /// Returns [`ConfigError::Duration`] above five minutes.
-    pub fn with_leeway(mut self, leeway: Duration) -> Result<Self, ConfigError> {
-        self.rules.leeway = claims::check_leeway(leeway)?;
-        Ok(self)
-    }
-
-    /// Accepts tokens without `jti`. Such a token can only be revoked with its session or with all tokens of its
-    /// subject.
-    pub fn allow_missing_token_id(mut self) -> Self {
-        self.rules.requires_token_id = false;
-        self
-    }
-
-    /// Accepts `typ: JWT` and tokens without `typ`, and requires only `iss`, `sub`, `aud` and `exp`.
-    ///
-    /// Dangerous: ID tokens and any other tokens that the issuer signs with the same key for the same audience are then
-    /// accepted as access tokens (RFC 8725 §3.11).
-    pub fn dangerous_allow_plain_jwt_type(mut self) -> Self {
-        self.allows_plain_type = true;
-        self.rules.requires_profile = false;
-        self.rules.requires_token_id = false;
+    /// Grants no scopes, unless some are listed.
+    pub(super) fn granting_listed_scopes(mut self) -> Self {
+        self.scopes.get_or_insert_default();
         self
     }
 
@@ -101,26 +99,38 @@ impl TrustedIssuer {
         &self.name
     }
 
+    pub(super) fn alias(&self) -> Option<&str> {
+        self.alias.as_deref()
+    }
+
     pub(crate) fn shared_name(&self) -> Arc<str> {
         Arc::clone(&self.name)
+    }
+
+    pub(super) fn listed_scopes(&self) -> Option<&[Box<str>]> {
+        self.scopes.as_deref()
     }
 
     pub(crate) fn leeway(&self) -> Duration {
         self.rules.leeway
     }
 
-    /// Validates type, audience, times and presence of claims.
-    pub(crate) fn validate(
+    /// Validates type, algorithm, audience, times and presence of claims.
+    pub(crate) fn validate<'s>(
         &self,
         header: &Header<'_>,
-        registered: &RegisteredClaims<'_>,
+        registered: RegisteredClaims<'s>,
+        claims: &'s str,
         now: Timestamp,
-    ) -> Result<(), TokenError> {
-        let plain = self.allows_plain_type && (header.typ.is_none() || header.has_type("jwt"));
-        if !plain && !header.has_type(ACCESS_TOKEN_TYPE) {
+    ) -> Result<ValidClaims<'s>, TokenError> {
+        let plain = self.allows_plain_type && (header.typ.is_none() || header.has_type(PLAIN_TYPE));
+        if !plain && !self.types.iter().any(|accepted| header.has_type(accepted)) {
             return Err(TokenError::Type);
         }
-        claims::validate(registered, &self.audience, &self.rules, now)
+        if self.algorithms.as_ref().is_some_and(|accepted| !accepted.contains(&header.algorithm)) {
+            return Err(TokenError::Algorithm);
+        }
+        claims::validate(registered, claims, &self.rules, now)
     }
 
     /// Verifies the signature with the issuer's keys.
@@ -142,17 +152,20 @@ impl TrustedIssuer {
 impl From<&Issuer> for TrustedIssuer {
     /// Trusts the tokens of this issuer: clocks may differ by [`Issuer::with_leeway`], and `sid` is required.
     fn from(issuer: &Issuer) -> Self {
-        Self {
-            name: issuer.shared_name(),
-            audience: issuer.shared_audience(),
-            keys: issuer.keys().clone().into(),
-            rules: ValidationRules {
-                leeway: issuer.leeway(),
-                requires_profile: true,
-                requires_token_id: true,
-                requires_session_id: true,
-            },
-            allows_plain_type: false,
-        }
+        let rules = ValidationRules {
+            requires_session_id: true,
+            ..ValidationRules::rfc9068(issuer.shared_audience(), issuer.leeway())
+        };
+        Self::with_rules(issuer.shared_name(), issuer.keys().clone().into(), rules)
     }
+}
+
+/// Checks the name of an issuer.
+pub(super) fn check_issuer(issuer: String) -> Result<Arc<str>, ConfigError> {
+    check_name(issuer, "issuer", "give the iss claim, as in https://login.example")
+}
+
+/// Checks an audience.
+pub(super) fn check_audience(audience: String) -> Result<Arc<str>, ConfigError> {
+    check_name(audience, "audience", "give the aud claim, as in https://api.example")
 }

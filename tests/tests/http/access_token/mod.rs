@@ -4,7 +4,7 @@ mod algorithms;
 mod claims;
 mod duplicates;
 mod encoding;
-mod fixture;
+pub(crate) mod fixture;
 mod freshness;
 mod header;
 mod key_sets;

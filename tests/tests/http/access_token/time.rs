@@ -205,6 +205,6 @@ async fn nbf_is_optional_and_iat_is_required() {
     let fixture = Fixture::own().await;
     fixture.accepts(&fixture.builder().claim("nbf", START_SECONDS)).await;
     fixture.refuses(&fixture.builder().without_claim("iat"), TokenError::Missing("iat")).await;
-    let plain = Fixture::foreign(TrustedIssuer::dangerous_allow_plain_jwt_type).await;
+    let plain = Fixture::foreign(TrustedIssuer::allow_missing_profile_claims).await;
     plain.accepts(&plain.builder().without_claim("iat")).await;
 }

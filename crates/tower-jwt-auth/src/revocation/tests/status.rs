@@ -1,7 +1,7 @@
 //! The status of a token after it was accepted.
 
 use super::*;
-use crate::claims;
+use crate::claims::{self, ValidationRules};
 use crate::identity::Identity;
 
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -12,12 +12,18 @@ const INSTANT: Duration = Duration::from_millis(1);
 /// Returns an identity as of [`NOW`] with these additional claims.
 fn identity(more: &str, leeway: Duration) -> Identity {
     let json = format!(
-        r#"{{"iss":"i","sub":"alice","iat":{},"exp":{}{more}}}"#,
+        r#"{{"iss":"i","aud":"a","sub":"alice","iat":{},"exp":{}{more}}}"#,
         NOW.unix_seconds(),
         EXP.unix_seconds()
     );
-    let (registered, ()) = claims::parse(&json).unwrap();
-    Identity::new("i".into(), &registered, (), leeway, NOW)
+    let rules = ValidationRules {
+        requires_client_id: false,
+        requires_issued_at: false,
+        requires_token_id: false,
+        ..ValidationRules::rfc9068("a".into(), leeway)
+    };
+    let valid = claims::validate(claims::parse(&json).unwrap(), &json, &rules, NOW).unwrap();
+    Identity::new("i".into(), &valid, None, (), leeway, NOW)
 }
 
 fn of_session() -> Identity {
