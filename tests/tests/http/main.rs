@@ -6,6 +6,7 @@ mod cache_headers;
 mod clock_skew;
 mod concurrency_limit;
 mod config_errors;
+mod key_rotation;
 mod logout;
 mod over_tcp;
 mod refresh;

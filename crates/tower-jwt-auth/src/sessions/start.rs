@@ -81,7 +81,7 @@ where
         // Issued before anything is written: an error changes nothing.
         let access =
             self.issue_access_token(&session, session.scope(), &claims, now, access_until)?;
-        let refresh = refresh_token::issue(&self.inner.secrets, &session, &secret, now)?;
+        let refresh = refresh_token::issue(&self.inner.secrets.peek(), &session, &secret, now)?;
         let replaced = self.verify_tokens(sign_in.replaced_tokens.iter().map(String::as_bytes));
         // Bounds the work of one request. Further sessions end by their idle lifetime.
         for token in self.retain_endable(replaced).iter().take(MAX_ENDED_BY_TOKEN) {

@@ -194,7 +194,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let issuer = registered.iss.as_deref().ok_or(TokenError::Missing("iss"))?;
         self.issuers.verify_with(issuer, |trusted| {
             trusted.validate(&header, &registered, now)?;
-            trusted.verify_signature(&header, segments.signing_input, decoded.signature)?;
+            trusted.verify_signature(&header, segments.signing_input, decoded.signature, now)?;
             Ok(Identity::new(trusted.shared_name(), &registered, own, trusted.leeway(), now))
         })
     }

@@ -129,13 +129,15 @@ impl TrustedIssuer {
         header: &Header<'_>,
         input: &str,
         signature: &[u8],
+        now: Timestamp,
     ) -> Result<(), VerifyError> {
-        self.keys.verify(SignedMessage {
+        let message = SignedMessage {
             key_id: header.key_id.as_deref(),
             algorithm: header.algorithm,
             input: input.as_bytes(),
             signature,
-        })
+        };
+        self.keys.verify(message, now)
     }
 }
 
@@ -145,7 +147,7 @@ impl From<&Issuer> for TrustedIssuer {
         Self {
             name: issuer.shared_name(),
             audience: issuer.shared_audience(),
-            keys: issuer.keys().clone().into(),
+            keys: issuer.key_source(),
             rules: ValidationRules {
                 leeway: issuer.leeway(),
                 requires_profile: true,
