@@ -10,7 +10,7 @@ use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, che
 use crate::error::{ConfigError, TokenError};
 use crate::jws::MAX_TOKEN_LENGTH;
 use crate::keys::crypto::CryptoError;
-use crate::keys::{KeySet, SigningKey, append_base64url};
+use crate::keys::{KeyHandle, KeyRing, KeySource, SigningKey, append_base64url};
 
 /// The maximum lifetime of an access token.
 pub(crate) const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -33,8 +33,7 @@ pub(crate) const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 pub struct Issuer {
     name: Arc<str>,
     audience: Arc<str>,
-    signing_key: SigningKey,
-    keys: KeySet,
+    ring: KeyHandle<KeyRing>,
     client_id: Arc<str>,
     access_lifetime: Duration,
     leeway: Duration,
@@ -42,7 +41,8 @@ pub struct Issuer {
 }
 
 impl Issuer {
-    /// Creates an issuer named `iss` that signs tokens for the audience `aud` with this key (RFC 7519 §4.1.1, §4.1.3).
+    /// Creates an issuer named `iss` that signs tokens for the audience `aud` (RFC 7519 §4.1.1, §4.1.3), with a [`SigningKey`] or a
+    /// [`KeyRing`].
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl Issuer {
     pub fn new(
         iss: impl Into<String>,
         aud: impl Into<String>,
-        signing_key: SigningKey,
+        keys: impl Into<KeyRing>,
     ) -> Result<Self, ConfigError> {
         let issuer = check_name(iss.into(), "issuer", "give the URL of the service")?;
         let audience = check_name(aud.into(), "audience", "give the URL of the API")?;
@@ -58,8 +58,7 @@ impl Issuer {
             client_id: Arc::clone(&audience),
             name: issuer,
             audience,
-            keys: signing_key.verifying_key().clone().into(),
-            signing_key,
+            ring: KeyHandle::new(keys.into()),
             access_lifetime: Duration::from_secs(300),
             leeway: Duration::from_secs(5),
             clock: Arc::new(SystemClock::new()),
@@ -124,8 +123,20 @@ impl Issuer {
         Arc::clone(&self.audience)
     }
 
-    pub(crate) fn keys(&self) -> &KeySet {
-        &self.keys
+    /// Returns the keys, to replace them while the service runs. Clones of this issuer, verifiers and layers that were
+    /// made from it, and its [`JwksService`](crate::JwksService) share them.
+    pub fn key_ring(&self) -> &KeyHandle<KeyRing> {
+        &self.ring
+    }
+
+    /// Returns the keys for a verifier.
+    pub(crate) fn key_source(&self) -> KeySource {
+        KeySource::ring(self.ring.clone(), self.retired_key_lifetime())
+    }
+
+    /// Returns how long a key is accepted after it has signed its last token.
+    pub(crate) fn retired_key_lifetime(&self) -> Duration {
+        self.access_lifetime + self.leeway * 2
     }
 
     pub(crate) fn client_id(&self) -> &str {
@@ -162,7 +173,7 @@ impl Issuer {
         claims::parse(&claims).map_err(IssueError::Unreadable)?;
         claims::read::<C>(&claims)
             .map_err(|error| IssueError::Unreadable(TokenError::Claims { field: error.field }))?;
-        let text = sign(&self.signing_key, ACCESS_TOKEN_TYPE, claims.as_bytes())?;
+        let text = sign(self.ring.peek().signing_key(), ACCESS_TOKEN_TYPE, claims.as_bytes())?;
         if text.len() > MAX_TOKEN_LENGTH {
             return Err(IssueError::TooLong { length: text.len(), max: MAX_TOKEN_LENGTH });
         }

@@ -8,7 +8,8 @@
 //! | [`errors`] | What do clients receive, and how do I return errors in the format of my application? |
 //! | [`cookies`] | Which attributes does the refresh cookie have? Can a cookie carry the access token? |
 //! | [`cors`] | How does a page on another origin call the service? |
-//! | [`persistence`] | How do sessions outlive a restart? How do keys change? |
+//! | [`persistence`] | How do sessions outlive a restart? |
+//! | [`key_rotation`] | How do keys change while the service runs? |
 //! | [`several_machines`] | What do the nodes share, and when does a logout take effect on them? |
 //! | [`other_issuers`] | How do I accept tokens of Keycloak, Auth0, Entra, Okta, Cognito, Google or a partner? |
 //! | [`remote_keys`] | How do I verify tokens of a provider that publishes its keys? |
@@ -39,6 +40,9 @@ pub mod other_issuers {}
 
 #[doc = include_str!("persistence.md")]
 pub mod persistence {}
+
+#[doc = include_str!("key_rotation.md")]
+pub mod key_rotation {}
 
 #[doc = include_str!("several_machines.md")]
 pub mod several_machines {}

@@ -18,11 +18,13 @@
 //! - values that the compiler moves or spills to the stack.
 
 pub(crate) mod crypto;
+mod handle;
 mod hygiene;
 mod jwk;
 mod pem;
 #[cfg(feature = "jwks")]
 mod remote;
+mod ring;
 mod set;
 mod signing;
 mod source;
@@ -30,8 +32,10 @@ mod spki;
 mod thumbprint;
 mod verifying;
 
+pub use self::handle::KeyHandle;
 #[cfg(feature = "jwks")]
 pub use self::remote::{FetchErrorKind, RemoteKeySet, RemoteKeySetBuilder, RemoteKeySetStatus};
+pub use self::ring::KeyRing;
 pub use self::set::KeySet;
 pub use self::signing::{RefreshSecrets, SigningKey};
 pub use self::source::KeySource;

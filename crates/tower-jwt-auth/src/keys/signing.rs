@@ -254,13 +254,26 @@ impl RefreshSecrets {
         Ok(Self { keys: vec![derive(current)?] })
     }
 
-    /// Adds a previous secret, whose tokens are still accepted. Keep it until all sessions that were started with it
-    /// have ended.
+    /// Adds a secret that does not sign yet. Its tokens are accepted, because other nodes may sign with it.
+    ///
+    /// # Errors
+    ///
+    /// Returns the errors of [`with_previous`](Self::with_previous).
+    pub fn with_next(self, secret: &[u8]) -> Result<Self, ConfigError> {
+        self.with_secret(secret)
+    }
+
+    /// Adds a previous secret, whose tokens are still accepted. A refresh replaces its token by one of the current
+    /// secret: keep the previous one for the idle lifetime of a session.
     ///
     /// # Errors
     ///
     /// Returns the errors of [`new`](Self::new), and [`ConfigError::DuplicateKeyId`] if the secret is already present.
-    pub fn with_previous(mut self, secret: &[u8]) -> Result<Self, ConfigError> {
+    pub fn with_previous(self, secret: &[u8]) -> Result<Self, ConfigError> {
+        self.with_secret(secret)
+    }
+
+    fn with_secret(mut self, secret: &[u8]) -> Result<Self, ConfigError> {
         let key = derive(secret)?;
         if self.find(key.key_id()).is_some() {
             return Err(ConfigError::DuplicateKeyId {

@@ -1,6 +1,10 @@
+use std::time::Duration;
+
+use tower_jwt_auth_core::Timestamp;
+
 #[cfg(feature = "jwks")]
 use super::remote::{RemoteKeySet, Snapshot};
-use super::{Algorithm, KeySet, VerifyingKey};
+use super::{Algorithm, KeyHandle, KeyRing, KeySet, VerifyingKey};
 use crate::error::TokenError;
 
 /// The source of an issuer's keys: a fixed set, or with the feature `jwks` the keys that the issuer publishes.
@@ -24,6 +28,8 @@ pub struct KeySource {
 #[derive(Clone, Debug)]
 enum Kind {
     Fixed(KeySet),
+    /// The ring, and how long tokens are accepted after they are signed.
+    Ring(KeyHandle<KeyRing>, Duration),
     #[cfg(feature = "jwks")]
     Remote(RemoteKeySet),
 }
@@ -37,6 +43,13 @@ impl From<KeySet> for KeySource {
 impl From<VerifyingKey> for KeySource {
     fn from(key: VerifyingKey) -> Self {
         KeySet::from(key).into()
+    }
+}
+
+impl KeySource {
+    /// Creates the source of an issuer's own ring. A retired key is accepted for `lifetime`.
+    pub(crate) fn ring(ring: KeyHandle<KeyRing>, lifetime: Duration) -> Self {
+        Self { kind: Kind::Ring(ring, lifetime) }
     }
 }
 
@@ -57,19 +70,39 @@ pub(crate) struct SignedMessage<'m> {
 }
 
 impl KeySource {
-    /// Verifies a message with the present keys, without waiting.
-    pub(crate) fn verify(&self, message: SignedMessage<'_>) -> Result<(), VerifyError> {
+    /// Verifies a message with the keys that are present and accepted at the time `now`, without waiting.
+    pub(crate) fn verify(
+        &self,
+        message: SignedMessage<'_>,
+        now: Timestamp,
+    ) -> Result<(), VerifyError> {
         match &self.kind {
-            Kind::Fixed(keys) => Ok(verify_with(keys, message)?),
+            Kind::Fixed(keys) => Ok(verify_with(candidates(keys, message), message)?),
+            Kind::Ring(ring, lifetime) => {
+                let ring = ring.peek();
+                let candidates = candidates(ring.set(), message);
+                let accepted = candidates.filter(|key| ring.accepts(key, *lifetime, now));
+                Ok(verify_with(accepted, message)?)
+            }
             #[cfg(feature = "jwks")]
             Kind::Remote(keys) => verify_with_remote(keys, &keys.snapshot(), message),
         }
     }
 }
 
-fn verify_with(keys: &KeySet, message: SignedMessage<'_>) -> Result<(), TokenError> {
+fn candidates<'k>(
+    keys: &'k KeySet,
+    message: SignedMessage<'k>,
+) -> impl Iterator<Item = &'k VerifyingKey> {
+    keys.candidates(message.key_id, message.algorithm)
+}
+
+fn verify_with<'k>(
+    candidates: impl Iterator<Item = &'k VerifyingKey>,
+    message: SignedMessage<'_>,
+) -> Result<(), TokenError> {
     let mut result = Err(TokenError::UnknownKey);
-    for key in keys.candidates(message.key_id, message.algorithm) {
+    for key in candidates {
         result = key.verify(message.algorithm, message.input, message.signature);
         if result.is_ok() {
             break;
@@ -85,7 +118,7 @@ fn verify_with_remote(
     message: SignedMessage<'_>,
 ) -> Result<(), VerifyError> {
     let error = match snapshot.keys() {
-        Ok(present) => match verify_with(present, message) {
+        Ok(present) => match verify_with(candidates(present, message), message) {
             Err(error @ TokenError::UnknownKey) => error,
             result => return Ok(result?),
         },

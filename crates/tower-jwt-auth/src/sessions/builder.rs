@@ -10,7 +10,7 @@ use super::tasks::Tasks;
 use super::{RefreshHook, Sessions, SessionsInner};
 use crate::error::ConfigError;
 use crate::issuer::Issuer;
-use crate::keys::RefreshSecrets;
+use crate::keys::{KeyHandle, RefreshSecrets};
 use crate::revocation::{RevocationList, SyncOptions};
 use crate::store_guard::GuardedStore;
 
@@ -147,7 +147,7 @@ impl<C: Send + 'static> SessionsBuilder<C> {
         Ok(Sessions {
             inner: Arc::new(SessionsInner {
                 issuer: self.issuer,
-                secrets: self.secrets,
+                secrets: KeyHandle::new(self.secrets),
                 store: self.store,
                 revocations,
                 rotation,

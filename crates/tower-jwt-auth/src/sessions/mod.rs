@@ -41,7 +41,7 @@ use self::in_flight::InFlight;
 use self::sweeper::SessionSweeper;
 use self::tasks::Tasks;
 use crate::issuer::Issuer;
-use crate::keys::RefreshSecrets;
+use crate::keys::{KeyHandle, RefreshSecrets};
 use crate::revocation::RevocationList;
 
 /// Starts, refreshes, ends and lists sessions whose access tokens carry the application's claims `C`.
@@ -72,7 +72,7 @@ pub struct Sessions<C = ()> {
 
 struct SessionsInner<C> {
     issuer: Issuer,
-    secrets: RefreshSecrets,
+    secrets: KeyHandle<RefreshSecrets>,
     store: Arc<dyn SessionStore>,
     revocations: RevocationList,
     rotation: RotationPolicy,
@@ -107,6 +107,11 @@ impl<C> Sessions<C> {
     /// Returns the issuer of the access tokens.
     pub fn issuer(&self) -> &Issuer {
         &self.inner.issuer
+    }
+
+    /// Returns the secrets of the refresh tokens, to replace them while the service runs. Clones share them.
+    pub fn refresh_secrets(&self) -> &KeyHandle<RefreshSecrets> {
+        &self.inner.secrets
     }
 
     /// Waits until the refreshes and logouts that have begun are complete, including those whose client has left.

@@ -43,7 +43,7 @@ where
         &self,
         refresh_token: &str,
     ) -> Result<VerifiedRefreshToken, RefreshRejection> {
-        refresh_token::verify(&self.inner.secrets, self.inner.issuer.name(), refresh_token)
+        refresh_token::verify(&self.inner.secrets.peek(), self.inner.issuer.name(), refresh_token)
             .map_err(|_| RefreshRejection::Invalid)
     }
 

@@ -125,7 +125,8 @@ where
         let (session, kind) = self.rotate_or_replay(token, access_until, client).await?;
         // A replay writes nothing, so its access token must not outlive the time in the record.
         let expires_at = access_until.min(session.record().access_until);
-        let refresh = refresh_token::issue(&self.inner.secrets, &session, &token.secret, now)?;
+        let refresh =
+            refresh_token::issue(&self.inner.secrets.peek(), &session, &token.secret, now)?;
         if kind != RefreshKind::Rotated {
             // The successor was issued before and may be revoked by now.
             self.reject_revoked(refresh.id(), session.id(), now).await?;

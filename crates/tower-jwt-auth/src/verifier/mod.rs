@@ -249,7 +249,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let issuer = mem::take(&mut registered.iss).required("iss")?;
         self.issuers.verify_with(&issuer, |trusted| {
             let valid = trusted.validate(&header, registered, decoded.claims, now)?;
-            trusted.verify_signature(&header, segments.signing_input, decoded.signature)?;
+            trusted.verify_signature(&header, segments.signing_input, decoded.signature, now)?;
             // Code of the application runs for signed tokens alone.
             let own = claims::read::<C>(decoded.claims)
                 .map_err(|error| TokenError::Claims { field: error.field })?;

@@ -139,13 +139,15 @@ impl TrustedIssuer {
         header: &Header<'_>,
         input: &str,
         signature: &[u8],
+        now: Timestamp,
     ) -> Result<(), VerifyError> {
-        self.keys.verify(SignedMessage {
+        let message = SignedMessage {
             key_id: header.key_id.as_deref(),
             algorithm: header.algorithm,
             input: input.as_bytes(),
             signature,
-        })
+        };
+        self.keys.verify(message, now)
     }
 }
 
@@ -156,7 +158,7 @@ impl From<&Issuer> for TrustedIssuer {
             requires_session_id: true,
             ..ValidationRules::rfc9068(issuer.shared_audience(), issuer.leeway())
         };
-        Self::with_rules(issuer.shared_name(), issuer.keys().clone().into(), rules)
+        Self::with_rules(issuer.shared_name(), issuer.key_source(), rules)
     }
 }
 
