@@ -10,7 +10,7 @@ use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, che
 use crate::error::{ConfigError, TokenError};
 use crate::jws::MAX_TOKEN_LENGTH;
 use crate::keys::crypto::CryptoError;
-use crate::keys::{KeyHandle, KeyRing, KeySource, SigningKey, append_base64url};
+use crate::keys::{KeyHandle, KeyRing, KeySource, SignError, SigningKey, append_base64url};
 
 /// The maximum lifetime of an access token.
 pub(crate) const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -165,7 +165,7 @@ impl Issuer {
     /// # Errors
     ///
     /// Returns [`IssueError`] if verifiers with claims `C` would reject the token, or it cannot be signed.
-    pub(crate) fn mint<C: DeserializeOwned>(
+    pub(crate) async fn mint<C: DeserializeOwned>(
         &self,
         grant: &AccessGrant<'_>,
     ) -> Result<AccessToken, IssueError> {
@@ -173,7 +173,11 @@ impl Issuer {
         claims::parse(&claims).map_err(IssueError::Unreadable)?;
         claims::read::<C>(&claims)
             .map_err(|error| IssueError::Unreadable(TokenError::Claims { field: error.field }))?;
-        let text = sign(self.ring.peek().signing_key(), ACCESS_TOKEN_TYPE, claims.as_bytes())?;
+        let ring = self.ring.load();
+        let key = ring.signing_key();
+        let mut text = signing_input(key, ACCESS_TOKEN_TYPE, claims.as_bytes())?;
+        let signature = key.sign_or_wait(text.as_bytes()).await?;
+        append_signature(&mut text, &signature);
         if text.len() > MAX_TOKEN_LENGTH {
             return Err(IssueError::TooLong { length: text.len(), max: MAX_TOKEN_LENGTH });
         }
@@ -242,8 +246,16 @@ struct SerializedHeader<'h> {
     kid: &'h str,
 }
 
-/// Returns header, claims and signature in the compact serialization (RFC 7515 §7.1).
+/// Returns header, claims and signature in the compact serialization (RFC 7515 §7.1), signed with a key of this process.
 pub(crate) fn sign(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String, IssueError> {
+    let mut token = signing_input(key, typ, claims)?;
+    let signature = key.sign(token.as_bytes()).map_err(|CryptoError| IssueError::Signature)?;
+    append_signature(&mut token, &signature);
+    Ok(token)
+}
+
+/// Returns header and claims as they are signed (RFC 7515 §5.1), in a string with room for the signature.
+fn signing_input(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String, IssueError> {
     let header = SerializedHeader { typ, alg: key.algorithm().as_str(), kid: key.key_id() };
     let header = serde_json::to_vec(&header).map_err(ClaimsError::Serialize)?;
     // The capacity is enough for the whole token: a string that grows leaves copies of a refresh token behind.
@@ -252,10 +264,12 @@ pub(crate) fn sign(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String,
     append_base64url(&header, &mut token);
     token.push('.');
     append_base64url(claims, &mut token);
-    let signature = key.sign(token.as_bytes()).map_err(|CryptoError| IssueError::Signature)?;
-    token.push('.');
-    append_base64url(&signature, &mut token);
     Ok(token)
+}
+
+fn append_signature(token: &mut String, signature: &[u8]) {
+    token.push('.');
+    append_base64url(signature, token);
 }
 
 /// Returns an upper bound of the length in base64url of a number of bytes.
@@ -299,6 +313,26 @@ pub enum IssueError {
     /// The cryptographic library could not sign with the key.
     #[error("the cryptographic library could not sign with the key")]
     Signature,
+    /// The external [`Signer`](crate::keys::Signer) is unavailable, or took longer than
+    /// [`SIGNER_TIMEOUT`](crate::keys::SIGNER_TIMEOUT). A retry may succeed.
+    #[error("the external signer is unavailable: {0}")]
+    SignerUnavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The external [`Signer`](crate::keys::Signer) returned a signature that its public key does not verify.
+    #[error(
+        "the public key does not verify the signature of the external signer: give the key pair's own public key, and \
+         return signatures in the form of a JWS"
+    )]
+    SignerMismatch,
+}
+
+impl From<SignError> for IssueError {
+    fn from(error: SignError) -> Self {
+        match error {
+            SignError::Unavailable(source) => Self::SignerUnavailable(source),
+            SignError::Mismatch => Self::SignerMismatch,
+            SignError::Crypto => Self::Signature,
+        }
+    }
 }
 
 /// An access token, which is a secret: `Debug` does not show it.

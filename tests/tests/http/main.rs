@@ -7,6 +7,7 @@ mod cache_headers;
 mod clock_skew;
 mod concurrency_limit;
 mod config_errors;
+mod external_signer;
 mod foreign_tokens;
 mod key_rotation;
 mod logout;

@@ -6,6 +6,7 @@ use tower_jwt_auth_core::StoreError;
 
 use super::cookie::RefreshCookie;
 use crate::http::challenge::AuthError;
+use crate::issuer::IssueError;
 use crate::sessions::{SessionError, SignIn};
 
 impl<C> SignIn<C> {
@@ -49,7 +50,8 @@ impl From<&SessionError> for AuthError {
     fn from(error: &SessionError) -> Self {
         match error {
             SessionError::Limit | SessionError::OtherIssuer => Self::Forbidden,
-            SessionError::Store(StoreError::Unavailable(_)) => Self::Unavailable,
+            SessionError::Store(StoreError::Unavailable(_))
+            | SessionError::Issue(IssueError::SignerUnavailable(_)) => Self::Unavailable,
             _ => Self::Failed,
         }
     }

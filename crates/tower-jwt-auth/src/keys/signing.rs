@@ -1,12 +1,14 @@
+use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::crypto::{self, CryptoError, Signer};
+use super::crypto::{self, CryptoError, Signer as LocalSigner};
 use super::hygiene::check_secret;
 use super::pem::PemBlock;
-use super::{Algorithm, VerifyingKey};
+use super::{Algorithm, SIGNER_TIMEOUT, Signer, VerifyingKey};
 use crate::algorithm::{AlgorithmSet, Family};
 use crate::error::ConfigError;
 
@@ -28,8 +30,25 @@ use crate::error::ConfigError;
 #[derive(Clone)]
 #[must_use]
 pub struct SigningKey {
-    signer: Arc<Signer>,
+    private: PrivateKey,
     verifying: VerifyingKey,
+}
+
+#[derive(Clone)]
+enum PrivateKey {
+    Local(Arc<LocalSigner>),
+    External(Arc<dyn Signer>),
+}
+
+/// The reason why there is no signature.
+#[derive(Debug)]
+pub(crate) enum SignError {
+    /// The external signer is unavailable.
+    Unavailable(Box<dyn Error + Send + Sync>),
+    /// The public key does not verify the signature of the external signer.
+    Mismatch,
+    /// The cryptographic library cannot sign with the key.
+    Crypto,
 }
 
 impl SigningKey {
@@ -54,7 +73,7 @@ impl SigningKey {
                 let secret = crypto::random::<64>().map_err(failed)?;
                 Self::from_secret(algorithm, &secret[..length])
             }
-            None => Self::from_signer(algorithm, Signer::generate(algorithm).map_err(failed)?),
+            None => Self::from_local(algorithm, LocalSigner::generate(algorithm).map_err(failed)?),
         }
     }
 
@@ -80,7 +99,7 @@ impl SigningKey {
     ///
     /// Returns [`ConfigError::Entropy`] if the operating system returns no random bytes.
     pub fn generate_pem() -> Result<Zeroizing<String>, ConfigError> {
-        let der = Signer::generate_pkcs8().map_err(|CryptoError| ConfigError::Entropy)?;
+        let der = LocalSigner::generate_pkcs8().map_err(|CryptoError| ConfigError::Entropy)?;
         // The capacity is that of the whole text: a string that grows leaves copies behind.
         let mut pem = Zeroizing::new(String::with_capacity(128));
         pem.push_str("-----BEGIN PRIVATE KEY-----\n");
@@ -108,8 +127,9 @@ impl SigningKey {
     ///
     /// Returns the errors of [`from_pem`](Self::from_pem).
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
-        let signer = Signer::from_der(algorithm, der).map_err(|CryptoError| mismatch(algorithm))?;
-        Self::from_signer(algorithm, signer)
+        let signer =
+            LocalSigner::from_der(algorithm, der).map_err(|CryptoError| mismatch(algorithm))?;
+        Self::from_local(algorithm, signer)
     }
 
     /// Creates a key from a shared secret. Anyone who can verify with the secret can also sign with it, so only issuers
@@ -122,15 +142,24 @@ impl SigningKey {
     /// [`ConfigError::WeakKey`] if all bytes are the same, and for a PEM document.
     pub fn from_secret(algorithm: Algorithm, secret: &[u8]) -> Result<Self, ConfigError> {
         let verifying = VerifyingKey::from_secret(algorithm, secret)?;
-        let signer =
-            Signer::from_secret(algorithm, secret).map_err(|CryptoError| mismatch(algorithm))?;
-        Ok(Self { signer: Arc::new(signer), verifying })
+        let signer = LocalSigner::from_secret(algorithm, secret)
+            .map_err(|CryptoError| mismatch(algorithm))?;
+        Ok(Self { private: PrivateKey::Local(Arc::new(signer)), verifying })
     }
 
-    fn from_signer(algorithm: Algorithm, signer: Signer) -> Result<Self, ConfigError> {
+    /// Creates a key whose private part is outside of the process. `public` has its algorithm and its
+    /// `kid`.
+    ///
+    /// Whether the signer has the private key of `public` shows with the first signature: a token with a signature that
+    /// `public` does not verify is not issued.
+    pub fn from_signer(public: VerifyingKey, signer: impl Signer) -> Self {
+        Self { private: PrivateKey::External(Arc::new(signer)), verifying: public }
+    }
+
+    fn from_local(algorithm: Algorithm, signer: LocalSigner) -> Result<Self, ConfigError> {
         let components = signer.public_components().ok_or_else(|| mismatch(algorithm))?;
         let key = Self {
-            signer: Arc::new(signer),
+            private: PrivateKey::Local(Arc::new(signer)),
             verifying: VerifyingKey::from_public_components(
                 AlgorithmSet::of(&[algorithm]),
                 components,
@@ -167,8 +196,28 @@ impl SigningKey {
         self.verifying.signature_length()
     }
 
+    /// Signs with a key of this process.
     pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        self.signer.sign(message)
+        match &self.private {
+            PrivateKey::Local(signer) => signer.sign(message),
+            PrivateKey::External(_) => Err(CryptoError),
+        }
+    }
+
+    /// Signs with a key of this process at once, or waits for the external signer, [`SIGNER_TIMEOUT`] at most.
+    pub(crate) async fn sign_or_wait(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        let signer = match &self.private {
+            PrivateKey::Local(signer) => {
+                return signer.sign(message).map_err(|CryptoError| SignError::Crypto);
+            }
+            PrivateKey::External(signer) => signer,
+        };
+        let signature = match timeout(SIGNER_TIMEOUT, signer.sign(message)).await {
+            Ok(result) => result.map_err(SignError::Unavailable)?,
+            Err(elapsed) => return Err(SignError::Unavailable(elapsed.into())),
+        };
+        let verified = self.verifying.verify(self.algorithm(), message, &signature);
+        verified.map(|()| signature).map_err(|_| SignError::Mismatch)
     }
 }
 

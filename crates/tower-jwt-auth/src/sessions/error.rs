@@ -5,7 +5,8 @@ use crate::issuer::IssueError;
 /// The reason for which a session was not started, ended or listed.
 ///
 /// With the feature `axum` it is a response of a handler: 403 for [`Limit`](Self::Limit) and
-/// [`OtherIssuer`](Self::OtherIssuer), 503 for an unavailable store, 500 otherwise.
+/// [`OtherIssuer`](Self::OtherIssuer), 503 for an unavailable store or external signer,
+/// 500 otherwise.
 ///
 /// # Examples
 ///

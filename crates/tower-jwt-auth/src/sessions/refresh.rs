@@ -202,13 +202,17 @@ where
         if !is_scope_or_none(&renewal.scope) {
             return Err(RefreshError::failed(SessionError::Scope, refresh));
         }
-        let access =
-            ApplicationClaims::new(&renewal.claims).map_err(IssueError::from).and_then(|claims| {
-                let grant = access_grant(session, id, &renewal.scope, &claims, times);
-                self.inner.issuer.mint::<C>(&grant)
-            });
-        match access {
+        let claims = match ApplicationClaims::new(&renewal.claims) {
+            Ok(claims) => claims,
+            Err(error) => return Err(RefreshError::failed(IssueError::from(error), refresh)),
+        };
+        let grant = access_grant(session, id, &renewal.scope, &claims, times);
+        match self.inner.issuer.mint::<C>(&grant).await {
             Ok(access) => Ok(Tokens { access, refresh }),
+            Err(error @ IssueError::SignerUnavailable(_)) => {
+                let source = Arc::new(error);
+                Err(RefreshError::Unavailable { source, successor: Some(refresh) })
+            }
             Err(error) => Err(RefreshError::failed(error, refresh)),
         }
     }

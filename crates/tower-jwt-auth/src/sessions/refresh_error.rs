@@ -35,7 +35,7 @@ pub enum RefreshError {
     /// The session has ended, or the token is not a refresh token of this issuer. A retry fails.
     #[error(transparent)]
     Rejected(#[from] RefreshRejection),
-    /// The store or the hook is unavailable. A retry may succeed.
+    /// The store, the hook or the external signer is unavailable. A retry may succeed.
     #[error("the session cannot be refreshed at the moment: {source}")]
     Unavailable {
         /// The cause.

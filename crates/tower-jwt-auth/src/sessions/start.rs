@@ -84,7 +84,7 @@ where
         let id = TokenId::random().map_err(|_| IssueError::Entropy)?;
         let times = (now, access_until);
         let grant = access_grant(&session, id, session.scope(), &claims, times);
-        let access = self.inner.issuer.mint::<C>(&grant)?;
+        let access = self.inner.issuer.mint::<C>(&grant).await?;
         let refresh = refresh_token::issue(&self.inner.secrets.peek(), &session, &secret, now)?;
         let replaced = self.verify_tokens(sign_in.replaced_tokens.iter().map(String::as_bytes));
         // Bounds the work of one request. Further sessions end by their idle lifetime.
