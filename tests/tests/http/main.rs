@@ -8,6 +8,7 @@ mod clock_skew;
 mod concurrency_limit;
 mod config_errors;
 mod foreign_tokens;
+mod jwks;
 mod key_rotation;
 mod logout;
 mod over_tcp;

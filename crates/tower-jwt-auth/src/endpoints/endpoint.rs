@@ -11,6 +11,7 @@ use tower_jwt_auth_core::ClientInfo;
 
 use super::cookie::RefreshCookie;
 use super::future::EndpointFuture;
+use super::headers::method_not_allowed;
 use super::responder::Responder;
 use super::sign_in::user_agent;
 use crate::error::ConfigError;
@@ -76,7 +77,7 @@ where
     {
         let (responder, headers) = (&self.responder, request.headers());
         if request.method() != Method::POST {
-            return EndpointFuture::ready(responder.method_not_allowed());
+            return EndpointFuture::ready(method_not_allowed(request.method(), "POST"));
         }
         if let Err(cross_site) = responder.origins.check(headers, request.uri()) {
             return EndpointFuture::ready(responder.reject(cross_site.into()));

@@ -4,7 +4,9 @@
 //! and [`Tokens::into_token_response`](crate::Tokens::into_token_response) creates its response.
 
 mod cookie;
+mod document;
 mod endpoint;
+mod entity_tag;
 #[cfg(feature = "axum")]
 mod errors;
 mod future;

@@ -1,10 +1,9 @@
 use bytes::Bytes;
-use http::header::ALLOW;
-use http::{HeaderValue, Response, StatusCode};
+use http::Response;
 use http_body_util::Full;
 
 use super::cookie::RefreshCookie;
-use super::headers::{no_store, set_cookies};
+use super::headers::set_cookies;
 use crate::error::TokenError;
 use crate::http::challenge::{AuthError, Realm};
 use crate::http::origin::OriginPolicy;
@@ -22,12 +21,6 @@ pub(super) struct Responder {
 impl Responder {
     pub(super) fn new(cookie: RefreshCookie) -> Self {
         Self { cookie, origins: OriginPolicy::same_origin(), realm: Realm::default() }
-    }
-
-    pub(super) fn method_not_allowed(&self) -> Response<Full<Bytes>> {
-        let mut response = no_store(StatusCode::METHOD_NOT_ALLOWED, Full::default());
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
-        response
     }
 
     pub(super) fn reject(&self, error: AuthError) -> Response<Full<Bytes>> {
