@@ -17,7 +17,7 @@ struct Levels {
 const TOWER_JWT_AUTH: Levels = Levels {
     source: "crates/tower-jwt-auth/src",
     levels: &[
-        &["algorithm", "guide", "store", "store_guard"],
+        &["algorithm", "guide", "store", "store_guard", "url"],
         &["error"],
         &["background", "http", "jws", "scope"],
         &["claims", "keys"],
@@ -85,9 +85,9 @@ const DIRECTORIES: &[Levels] = &[ENDPOINTS, HTTP, REVOCATION, POSTGRES, SQLITE];
 const ENDPOINTS: Levels = Levels {
     source: "crates/tower-jwt-auth/src/endpoints",
     levels: &[
-        &["cookie", "errors", "headers", "jwks"],
-        &["responder", "sign_in", "token_response"],
-        &["future"],
+        &["cookie", "entity_tag", "errors", "headers"],
+        &["document", "responder", "sign_in", "token_response"],
+        &["future", "jwks", "metadata"],
         &["endpoint"],
         &["logout", "refresh"],
     ],

@@ -152,6 +152,26 @@ async fn the_published_keys_verify_issued_tokens() {
     assert_eq!(post.headers()["allow"], "GET, HEAD");
 }
 
+// The service and the server agree on the length of a body that is not sent.
+#[tokio::test]
+async fn a_document_without_its_body_has_the_length_of_the_body_or_none() {
+    let harness = Harness::new();
+    let browser = Browser::new(application(&harness).await);
+    let url = format!("{}/jwks.json", browser.base);
+    let full = browser.client.get(&url).send().await.unwrap();
+    let (tag, length) = (full.headers()["etag"].clone(), full.content_length().unwrap());
+    assert_eq!(full.bytes().await.unwrap().len() as u64, length);
+    let head = browser.client.head(&url).send().await.unwrap();
+    assert_eq!(head.headers()["content-length"], length.to_string());
+    let head = browser.client.head(format!("{}/refresh", browser.base)).send().await.unwrap();
+    let get = browser.client.get(format!("{}/refresh", browser.base)).send().await.unwrap();
+    assert_eq!(head.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(head.headers()["content-length"], get.headers()["content-length"]);
+    let current = browser.client.get(&url).header("if-none-match", tag).send().await.unwrap();
+    assert_eq!(current.status(), StatusCode::NOT_MODIFIED);
+    assert_eq!(current.headers().get("content-length"), None);
+}
+
 #[tokio::test]
 async fn an_issuer_that_signs_with_a_secret_publishes_no_key() {
     use tower_jwt_auth::{Algorithm, SigningKey};

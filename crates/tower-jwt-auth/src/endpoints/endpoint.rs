@@ -11,10 +11,11 @@ use tower_jwt_auth_core::ClientInfo;
 
 use super::cookie::RefreshCookie;
 use super::future::EndpointFuture;
+use super::headers::method_not_allowed;
 use super::responder::Responder;
 use super::sign_in::user_agent;
 use crate::error::ConfigError;
-use crate::http::challenge::{AuthError, Realm};
+use crate::http::challenge::AuthError;
 use crate::http::origin::OriginPolicy;
 use crate::refresh_token::VerifiedRefreshToken;
 use crate::sessions::Sessions;
@@ -50,8 +51,7 @@ impl<C> Endpoint<C> {
     }
 
     pub(super) fn set_realm(&mut self, realm: &str) -> Result<(), ConfigError> {
-        Arc::make_mut(&mut self.responder).realm = Realm::new(realm)?;
-        Ok(())
+        Arc::make_mut(&mut self.responder).challenge.set_realm(realm)
     }
 
     pub(super) fn set_origins(&mut self, origins: OriginPolicy) {
@@ -76,7 +76,7 @@ where
     {
         let (responder, headers) = (&self.responder, request.headers());
         if request.method() != Method::POST {
-            return EndpointFuture::ready(responder.method_not_allowed());
+            return EndpointFuture::ready(method_not_allowed(request.method(), "POST"));
         }
         if let Err(cross_site) = responder.origins.check(headers, request.uri()) {
             return EndpointFuture::ready(responder.reject(cross_site.into()));

@@ -17,6 +17,10 @@ async fn only_post_is_allowed() {
         assert_eq!(response.status, StatusCode::METHOD_NOT_ALLOWED, "{method}");
         assert_eq!(response.header("allow"), Some("POST"));
         assert_eq!(response.header("cache-control"), Some("no-store"));
+        match method {
+            "HEAD" => assert!(response.body.is_empty()),
+            _ => assert_eq!(response.json()["error"], "method_not_allowed"),
+        }
     }
     assert_eq!(harness.refresh(tokens.refresh().as_str()).await.status, StatusCode::OK);
 }

@@ -105,6 +105,11 @@ impl OriginPolicy {
     }
 }
 
+/// Returns an origin in the form that browsers send.
+pub(crate) fn normalize(origin: &str) -> Result<Box<str>, ConfigError> {
+    form::normalize_any(origin)
+}
+
 /// The error for a request that another site caused.
 ///
 /// With the feature `axum` it implements `IntoResponse`: 403 `cross_site_request`.
