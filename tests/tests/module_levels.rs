@@ -17,7 +17,7 @@ struct Levels {
 const TOWER_JWT_AUTH: Levels = Levels {
     source: "crates/tower-jwt-auth/src",
     levels: &[
-        &["algorithm", "guide", "store", "store_guard"],
+        &["algorithm", "guide", "store", "store_guard", "url"],
         &["error"],
         &["background", "http", "jws", "scope"],
         &["claims", "keys"],
@@ -87,7 +87,7 @@ const ENDPOINTS: Levels = Levels {
     levels: &[
         &["cookie", "entity_tag", "errors", "headers"],
         &["document", "responder", "sign_in", "token_response"],
-        &["future", "jwks"],
+        &["future", "jwks", "metadata"],
         &["endpoint"],
         &["logout", "refresh"],
     ],

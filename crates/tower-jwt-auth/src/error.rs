@@ -43,8 +43,8 @@ pub enum ConfigError {
         /// The kind of key to give instead.
         expected: &'static str,
     },
-    /// The key or secret is well-formed, but anyone could sign with it, or verification would be slow: an Ed25519 point of
-    /// small order, an RSA key with an even modulus or with an exponent that is even, 1 or longer than 64 bits, or a
+    /// The key or secret is well-formed, but anyone could sign with it, or verification would be slow: an Ed25519 point
+    /// of small order, an RSA key with an even modulus or with an exponent that is even, 1 or longer than 64 bits, or a
     /// secret that is a PEM document or whose bytes are all the same.
     #[error("the key for {algorithm} is weak: {problem}")]
     WeakKey {
@@ -158,6 +158,14 @@ pub enum ConfigError {
     Url {
         /// The purpose of the URL.
         what: &'static str,
+        /// The rule that it breaks.
+        problem: &'static str,
+    },
+    /// A member cannot be added to a metadata document.
+    #[error("the metadata member {name:?} cannot be added: {problem}")]
+    MetadataMember {
+        /// The name of the member.
+        name: String,
         /// The rule that it breaks.
         problem: &'static str,
     },

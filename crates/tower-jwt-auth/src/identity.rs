@@ -8,7 +8,7 @@ use std::time::Duration;
 use tower_jwt_auth_core::{RevocationKey, Timestamp};
 
 use crate::claims::ValidClaims;
-use crate::http::challenge::Realm;
+use crate::http::challenge::Challenge;
 
 /// The caller that a verified access token identifies.
 ///
@@ -34,7 +34,7 @@ use crate::http::challenge::Realm;
 pub struct Identity {
     verified: Arc<Verified<dyn Any + Send + Sync>>,
     verified_at: Timestamp,
-    realm: Realm,
+    challenge: Challenge,
 }
 
 struct Verified<C: ?Sized> {
@@ -127,7 +127,7 @@ impl Identity {
             auth_time: valid.auth_time,
             claims,
         };
-        Self { verified: Arc::new(verified), verified_at, realm: Realm::default() }
+        Self { verified: Arc::new(verified), verified_at, challenge: Challenge::default() }
     }
 
     fn field(&self, field: usize) -> Option<&str> {
@@ -201,7 +201,8 @@ impl Identity {
     /// Returns the application's own claims, or `None` where the verifier reads claims of another type.
     ///
     /// `None` is a mistake in the setup, which is logged as an error: the verifier lacks
-    /// [`with_claims`](crate::Verifier::with_claims). Treat it as a rejection. The extractor [`Claims`] responds with 500.
+    /// [`with_claims`](crate::Verifier::with_claims). Treat it as a rejection. The extractor [`Claims`] responds with
+    /// 500.
     pub fn claims<C: Send + Sync + 'static>(&self) -> Option<&C> {
         let claims = self.verified.claims.downcast_ref();
         if claims.is_none() {
@@ -211,13 +212,13 @@ impl Identity {
         claims
     }
 
-    /// Sets the realm of the layer that has verified the token, for the challenges of the layers inside of it.
-    pub(crate) fn set_realm(&mut self, realm: &Realm) {
-        self.realm.clone_from(realm);
+    /// Sets the challenge of the layer that has verified the token, for the rejections of the layers inside of it.
+    pub(crate) fn set_challenge(&mut self, challenge: &Challenge) {
+        self.challenge.clone_from(challenge);
     }
 
-    pub(crate) fn realm(&self) -> &Realm {
-        &self.realm
+    pub(crate) fn challenge(&self) -> &Challenge {
+        &self.challenge
     }
 
     /// Returns the keys whose revocation revokes this token: its own, that of its session, and that of the older tokens

@@ -90,6 +90,7 @@ pub mod sessions;
 pub mod store;
 mod store_guard;
 pub mod tokens;
+mod url;
 mod verifier;
 
 /// The attribute that implementations of [`RefreshHook`], [`SessionStore`](store::SessionStore) and

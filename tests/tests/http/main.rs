@@ -11,6 +11,7 @@ mod foreign_tokens;
 mod jwks;
 mod key_rotation;
 mod logout;
+mod metadata;
 mod over_tcp;
 mod refresh;
 mod refresh_cookie;

@@ -10,7 +10,7 @@ use tower_jwt_auth_core::{Clock, RevocationKey, Timestamp};
 
 use super::caching::Caching;
 use crate::error::TokenError;
-use crate::http::challenge::{AuthError, Realm};
+use crate::http::challenge::{AuthError, Challenge};
 use crate::http::origin::OriginPolicy;
 use crate::http::token_source::{TokenLocation, TokenSource};
 use crate::identity::Identity;
@@ -25,7 +25,7 @@ pub(super) struct AuthConfig<C> {
     pub(super) revocations: RevocationList,
     pub(super) source: TokenSource,
     pub(super) origins: OriginPolicy,
-    pub(super) realm: Realm,
+    pub(super) challenge: Challenge,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) max_staleness: Duration,
     pub(super) on_unknown: OnUnknown,
@@ -40,7 +40,7 @@ impl<C> Clone for AuthConfig<C> {
             revocations: self.revocations.clone(),
             source: self.source.clone(),
             origins: self.origins.clone(),
-            realm: self.realm.clone(),
+            challenge: self.challenge.clone(),
             clock: Arc::clone(&self.clock),
             max_staleness: self.max_staleness,
             on_unknown: self.on_unknown,
@@ -93,13 +93,13 @@ pub(super) enum OnUnknown {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Anonymous {
-    pub(crate) realm: Realm,
+    pub(crate) challenge: Challenge,
 }
 
 /// Marks, in the extensions of a request, a preflight that the layer lets pass without a check.
 #[derive(Clone, Debug)]
 pub(super) struct Preflight {
-    pub(super) realm: Realm,
+    pub(super) challenge: Challenge,
 }
 
 /// Returns the rejection of a request without an identity by a layer or an extractor that needs one: 401 if a layer let
@@ -107,15 +107,15 @@ pub(super) struct Preflight {
 pub(super) fn reject_without_identity(
     extensions: &Extensions,
     required_by: &'static str,
-) -> (AuthError, Realm) {
-    let anonymous = extensions.get::<Anonymous>().map(|anonymous| &anonymous.realm);
-    let preflight = || extensions.get::<Preflight>().map(|preflight| &preflight.realm);
+) -> (AuthError, Challenge) {
+    let anonymous = extensions.get::<Anonymous>().map(|anonymous| &anonymous.challenge);
+    let preflight = || extensions.get::<Preflight>().map(|preflight| &preflight.challenge);
     match anonymous.or_else(preflight) {
-        Some(realm) => (AuthError::Missing, realm.clone()),
+        Some(challenge) => (AuthError::Missing, challenge.clone()),
         None => {
             let error = AuthError::MissingLayer { required_by };
             tracing::error!("{error}");
-            (error, Realm::default())
+            (error, Challenge::default())
         }
     }
 }

@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::body::AuthBody;
 use super::caching::Caching;
 use crate::error::TokenError;
-use crate::http::challenge::{AuthError, Realm, takes_body};
+use crate::http::challenge::{AuthError, Challenge, takes_body};
 use crate::identity::Identity;
 
 /// A decision that waits for the store or for keys.
@@ -58,7 +58,7 @@ pin_project! {
         /// The decision waits. The service has been polled ready and waits with its request.
         Pending {
             decision: PendingDecision,
-            realm: Realm,
+            challenge: Challenge,
             ready: Option<(S, Request<ReqBody>)>,
         },
     }
@@ -81,13 +81,13 @@ where
 
     pub(super) fn pending(
         decision: PendingDecision,
-        realm: Realm,
+        challenge: Challenge,
         service: S,
         request: Request<ReqBody>,
         caching: Caching,
     ) -> Self {
         let ready = Some((service, request));
-        Self { state: State::Pending { decision, realm, ready }, caching }
+        Self { state: State::Pending { decision, challenge, ready }, caching }
     }
 }
 
@@ -100,7 +100,7 @@ pub(super) fn polled_after_completion() -> ! {
 /// Logs the rejection of a request, and returns its response.
 pub(super) fn rejection(
     error: AuthError,
-    realm: &Realm,
+    challenge: &Challenge,
     with_body: bool,
 ) -> Response<RejectionBody> {
     let status = error.status().as_u16();
@@ -115,7 +115,7 @@ pub(super) fn rejection(
         }
         _ => tracing::debug!(status, reason = %error, "rejected a request"),
     }
-    error.response(realm, with_body)
+    error.response(challenge, with_body)
 }
 
 impl<S, ReqBody, ResBody> Future for ResponseFuture<S, ReqBody>
@@ -139,20 +139,20 @@ where
                     caching.apply(response.headers_mut());
                     return Poll::Ready(Ok(response.map(AuthBody::rejection)));
                 }
-                StateProjection::Pending { decision, realm, ready } => {
+                StateProjection::Pending { decision, challenge, ready } => {
                     let decision = ready!(decision.as_mut().poll(cx));
                     let Some((mut service, mut request)) = ready.take() else {
                         polled_after_completion()
                     };
                     match decision {
                         Ok(mut identity) => {
-                            identity.set_realm(realm);
+                            identity.set_challenge(challenge);
                             request.extensions_mut().insert(identity);
                             State::Inner { future: service.call(request) }
                         }
                         Err(error) => {
                             let with_body = takes_body(request.headers());
-                            let response = Some(rejection(error, realm, with_body));
+                            let response = Some(rejection(error, challenge, with_body));
                             State::Rejected { response }
                         }
                     }

@@ -10,7 +10,7 @@ use tower_layer::Layer;
 use super::decision::{AuthConfig, Mode, OnUnknown, PreflightMode};
 use super::service::JwtAuth;
 use crate::error::ConfigError;
-use crate::http::challenge::Realm;
+use crate::http::challenge::Challenge;
 use crate::http::origin::OriginPolicy;
 use crate::http::token_source::TokenSource;
 use crate::revocation::{DEFAULT_MAX_STALENESS, RevocationList};
@@ -70,7 +70,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
                 revocations,
                 source: TokenSource::authorization_header(),
                 origins: OriginPolicy::same_origin(),
-                realm: Realm::default(),
+                challenge: Challenge::default(),
                 clock: Arc::new(SystemClock::new()),
                 max_staleness: DEFAULT_MAX_STALENESS,
                 on_unknown: OnUnknown::QueryStore,
@@ -109,7 +109,33 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     ///
     /// Returns [`ConfigError::Name`] if it is empty or contains anything other than visible ASCII and spaces.
     pub fn with_realm(mut self, realm: &str) -> Result<Self, ConfigError> {
-        self.config.realm = Realm::new(realm)?;
+        self.config.challenge.set_realm(realm)?;
+        Ok(self)
+    }
+
+    /// Sets the URL of the resource's [metadata](crate::endpoints::ProtectedResourceMetadata), which challenges then
+    /// name (RFC 9728 §5.1), also those of the layers and extractors inside of this one. A client learns from it which
+    /// authorization server to use. Challenges name none, unless set.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConfigError::Url`] if it is neither https nor http of a loopback host, or has a fragment.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use tower_jwt_auth::JwtAuthLayer;
+    /// # use tower_jwt_auth::{ConfigError, Issuer, RevocationList, SigningKey, Verifier};
+    ///
+    /// # fn with_metadata() -> Result<JwtAuthLayer, ConfigError> {
+    /// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// # let auth = JwtAuthLayer::new(Verifier::new(&issuer), RevocationList::none());
+    /// auth.with_resource_metadata("https://api.shop.example/.well-known/oauth-protected-resource")
+    /// # }
+    /// # assert!(with_metadata().is_ok());
+    /// ```
+    pub fn with_resource_metadata(mut self, url: &str) -> Result<Self, ConfigError> {
+        self.config.challenge.set_resource_metadata(url)?;
         Ok(self)
     }
 

@@ -79,36 +79,36 @@ where
         request.extensions_mut().remove::<Preflight>();
         match decision {
             Decision::Accept(mut identity) => {
-                identity.set_realm(&self.config.realm);
+                identity.set_challenge(&self.config.challenge);
                 request.extensions_mut().insert(identity);
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
             Decision::AcceptAnonymous => {
-                let realm = self.config.realm.clone();
-                request.extensions_mut().insert(Anonymous { realm });
+                let challenge = self.config.challenge.clone();
+                request.extensions_mut().insert(Anonymous { challenge });
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
             Decision::AcceptPreflight => {
-                let realm = self.config.realm.clone();
-                request.extensions_mut().insert(Preflight { realm });
+                let challenge = self.config.challenge.clone();
+                request.extensions_mut().insert(Preflight { challenge });
                 ResponseFuture::inner(self.inner.call(request), caching)
             }
             Decision::Reject(error) => {
                 // A concurrency limit has reserved a permit for this request. Dropping the ready service releases it.
                 drop(self.take_ready());
                 let with_body = takes_body(request.headers());
-                let response = rejection(error, &self.config.realm, with_body);
+                let response = rejection(error, &self.config.challenge, with_body);
                 ResponseFuture::rejected(response, caching)
             }
             Decision::AwaitKeys(newer, token) => {
                 let decision = Box::pin(await_keys(Arc::clone(&self.config), newer, token));
-                let realm = self.config.realm.clone();
-                ResponseFuture::pending(decision, realm, self.take_ready(), request, caching)
+                let challenge = self.config.challenge.clone();
+                ResponseFuture::pending(decision, challenge, self.take_ready(), request, caching)
             }
             Decision::QueryStore(identity) => {
                 let decision = Box::pin(query_store(self.config.revocations.clone(), identity));
-                let realm = self.config.realm.clone();
-                ResponseFuture::pending(decision, realm, self.take_ready(), request, caching)
+                let challenge = self.config.challenge.clone();
+                ResponseFuture::pending(decision, challenge, self.take_ready(), request, caching)
             }
         }
     }

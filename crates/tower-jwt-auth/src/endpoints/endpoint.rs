@@ -15,7 +15,7 @@ use super::headers::method_not_allowed;
 use super::responder::Responder;
 use super::sign_in::user_agent;
 use crate::error::ConfigError;
-use crate::http::challenge::{AuthError, Realm};
+use crate::http::challenge::AuthError;
 use crate::http::origin::OriginPolicy;
 use crate::refresh_token::VerifiedRefreshToken;
 use crate::sessions::Sessions;
@@ -51,8 +51,7 @@ impl<C> Endpoint<C> {
     }
 
     pub(super) fn set_realm(&mut self, realm: &str) -> Result<(), ConfigError> {
-        Arc::make_mut(&mut self.responder).realm = Realm::new(realm)?;
-        Ok(())
+        Arc::make_mut(&mut self.responder).challenge.set_realm(realm)
     }
 
     pub(super) fn set_origins(&mut self, origins: OriginPolicy) {

@@ -88,7 +88,8 @@ impl JwksService {
     /// Lets scripts of pages on another origin read the response, or of all pages with `*` (Fetch standard §3.3.3);
     /// none, unless set. The set is public.
     ///
-    /// The endpoint responds to no preflights. If scripts send headers of their own, put a CORS layer around it instead.
+    /// The endpoint responds to no preflights. If scripts send headers of their own, put a CORS layer around it
+    /// instead.
     ///
     /// # Errors
     ///

@@ -5,7 +5,7 @@ use http_body_util::Full;
 use super::cookie::RefreshCookie;
 use super::headers::set_cookies;
 use crate::error::TokenError;
-use crate::http::challenge::{AuthError, Realm};
+use crate::http::challenge::{AuthError, Challenge};
 use crate::http::origin::OriginPolicy;
 use crate::refresh_token::RefreshToken;
 use crate::sessions::{RefreshError, RefreshRejection};
@@ -15,17 +15,17 @@ use crate::sessions::{RefreshError, RefreshRejection};
 pub(super) struct Responder {
     pub(super) cookie: RefreshCookie,
     pub(super) origins: OriginPolicy,
-    pub(super) realm: Realm,
+    pub(super) challenge: Challenge,
 }
 
 impl Responder {
     pub(super) fn new(cookie: RefreshCookie) -> Self {
-        Self { cookie, origins: OriginPolicy::same_origin(), realm: Realm::default() }
+        Self { cookie, origins: OriginPolicy::same_origin(), challenge: Challenge::default() }
     }
 
     pub(super) fn reject(&self, error: AuthError) -> Response<Full<Bytes>> {
         tracing::debug!(status = error.status().as_u16(), reason = %error, "rejected a request");
-        error.endpoint_response(&self.realm)
+        error.endpoint_response(&self.challenge)
     }
 
     /// Creates the response to a failed refresh. It does not clear the cookie: a late 401 for an old session must not

@@ -11,6 +11,7 @@
 //! | [`persistence`] | How do sessions outlive a restart? |
 //! | [`key_rotation`] | How do keys change while the service runs? |
 //! | [`several_machines`] | What do the nodes share, and when does a logout take effect on them? |
+//! | [`discovery`] | How do others find my keys, and clients the authorization server of my API? |
 //! | [`other_issuers`] | How do I accept tokens of Keycloak, Auth0, Entra, Okta, Cognito, Google or a partner? |
 //! | [`remote_keys`] | How do I verify tokens of a provider that publishes its keys? |
 //! | [`out_of_scope`] | What does the library leave to the application? |
@@ -46,6 +47,9 @@ pub mod key_rotation {}
 
 #[doc = include_str!("several_machines.md")]
 pub mod several_machines {}
+
+#[doc = include_str!("discovery.md")]
+pub mod discovery {}
 
 #[cfg(feature = "jwks")]
 #[doc = include_str!("remote_keys.md")]

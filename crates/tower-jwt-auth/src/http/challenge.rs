@@ -1,5 +1,7 @@
 //! Rejections as HTTP responses (RFC 6750 §3, RFC 9470 §3).
 
+mod settings;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +11,8 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 
-use crate::error::{ConfigError, RequestError, TokenError};
+pub(crate) use self::settings::Challenge;
+use crate::error::{RequestError, TokenError};
 use crate::http::origin::CrossSite;
 
 /// The reason why a request is rejected.
@@ -59,8 +62,8 @@ pub enum AuthError {
     /// Another site caused the request: 403 `cross_site_request`.
     #[error("another site caused the request")]
     CrossSite,
-    /// The service cannot decide at the moment: 503 with `Retry-After`. The store or the refresh hook is unavailable, or
-    /// an endpoint works on its maximum number of requests.
+    /// The service cannot decide at the moment: 503 with `Retry-After`. The store or the refresh hook is unavailable,
+    /// or an endpoint works on its maximum number of requests.
     #[error("the service is temporarily unavailable")]
     Unavailable,
     /// The keys of the token's issuer are unavailable: 503 with `Retry-After`.
@@ -159,13 +162,13 @@ impl AuthError {
     ///
     /// With the feature `axum` the error implements `IntoResponse`.
     pub fn into_error_response(self) -> Response<Full<Bytes>> {
-        self.endpoint_response(&Realm::default())
+        self.endpoint_response(&Challenge::default())
     }
 
     /// Returns the response of an endpoint, which must not be cached.
-    pub(crate) fn endpoint_response(self, realm: &Realm) -> Response<Full<Bytes>> {
+    pub(crate) fn endpoint_response(self, challenge: &Challenge) -> Response<Full<Bytes>> {
         let is_bare = self == Self::Missing;
-        let mut response = self.response(realm, true);
+        let mut response = self.response(challenge, true);
         if is_bare {
             // The challenge has no error code (RFC 6750 §3.1), but scripts expect one in the body.
             let json = r#"{"error":"missing_token","error_description":"The request carries no refresh token."}"#;
@@ -180,12 +183,16 @@ impl AuthError {
 
     /// Returns the response, with this error in its extensions. A response to gRPC has no body, since gRPC clients
     /// report a body as an internal error.
-    pub(crate) fn response(self, realm: &Realm, with_body: bool) -> Response<Option<Bytes>> {
+    pub(crate) fn response(
+        self,
+        challenge: &Challenge,
+        with_body: bool,
+    ) -> Response<Option<Bytes>> {
         let mut response = Response::new(None);
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
-        if let Some(challenge) = self.challenge(realm) {
-            headers.insert(WWW_AUTHENTICATE, challenge);
+        if let Some(header) = self.challenge_header(challenge) {
+            headers.insert(WWW_AUTHENTICATE, header);
         }
         match self {
             Self::Unavailable => {
@@ -211,7 +218,7 @@ impl AuthError {
     }
 
     /// Returns the challenge. Every 401 has one (RFC 9110 §15.5.2), and a 400 or 403 that a token causes (RFC 6750 §3).
-    fn challenge(&self, realm: &Realm) -> Option<HeaderValue> {
+    fn challenge_header(&self, challenge: &Challenge) -> Option<HeaderValue> {
         let mut text = match self {
             Self::Forbidden
             | Self::CrossSite
@@ -220,10 +227,10 @@ impl AuthError {
             | Self::Failed
             | Self::MissingLayer { .. }
             | Self::OtherClaims { .. } => return None,
-            Self::Missing => return Some(realm.challenge()),
+            Self::Missing => return Some(challenge.header()),
             Self::Request(_) | Self::Token(_) | Self::Scope { .. } | Self::StaleLogin { .. } => {
                 // The challenge consists of visible ASCII.
-                realm.challenge().to_str().unwrap_or_default().to_owned()
+                challenge.header().to_str().unwrap_or_default().to_owned()
             }
         };
         let (code, description) = (self.code()?, self.description());
@@ -238,7 +245,7 @@ impl AuthError {
             }
             _ => {}
         }
-        // Realm and scope were checked when they were configured.
+        // Realm, URL and scope were checked when they were configured.
         HeaderValue::from_str(&text).ok()
     }
 }
@@ -251,37 +258,12 @@ pub(crate) fn takes_body(headers: &HeaderMap) -> bool {
     })
 }
 
-/// The protection space in challenges (RFC 9110 §11.5); `api`, unless set.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Realm(Option<Arc<HeaderValue>>);
-
-impl Realm {
-    /// Checks a realm, which becomes a quoted string: quotes and backslashes are escaped.
-    pub(crate) fn new(name: &str) -> Result<Self, ConfigError> {
-        let invalid = ConfigError::Name { what: "realm", hint: "give visible ASCII and spaces" };
-        if name.is_empty() || !name.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return Err(invalid);
-        }
-        let escaped = name.replace('\\', r"\\").replace('"', r#"\""#);
-        let challenge = HeaderValue::from_str(&format!(r#"Bearer realm="{escaped}""#));
-        Ok(Self(Some(Arc::new(challenge.map_err(|_| invalid)?))))
-    }
-
-    /// Returns the challenge without an error code.
-    fn challenge(&self) -> HeaderValue {
-        match &self.0 {
-            Some(challenge) => HeaderValue::clone(challenge),
-            None => HeaderValue::from_static(r#"Bearer realm="api""#),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn challenge(error: AuthError) -> Option<String> {
-        let response = error.response(&Realm::default(), true);
+        let response = error.response(&Challenge::default(), true);
         let challenge = response.headers().get(WWW_AUTHENTICATE)?;
         Some(challenge.to_str().unwrap().to_owned())
     }
@@ -289,7 +271,7 @@ mod tests {
     #[test]
     fn a_request_without_credentials_gets_a_bare_challenge_and_no_body() {
         assert_eq!(challenge(AuthError::Missing).as_deref(), Some(r#"Bearer realm="api""#));
-        let response = AuthError::Missing.response(&Realm::default(), true);
+        let response = AuthError::Missing.response(&Challenge::default(), true);
         assert!(response.body().is_none() && !response.headers().contains_key(CONTENT_TYPE));
     }
 
@@ -321,23 +303,14 @@ mod tests {
             AuthError::MissingLayer { required_by: "test" },
         ] {
             let (code, status) = (error.code(), error.status());
-            let response = error.clone().response(&Realm::default(), true);
+            let response = error.clone().response(&Challenge::default(), true);
             assert_eq!(response.status(), status);
             assert_eq!(response.extensions().get::<AuthError>(), Some(&error));
             let body = response.into_body().unwrap();
             let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
             assert_eq!(body["error"].as_str(), code);
             assert!(body["error_description"].is_string());
-            assert!(error.response(&Realm::default(), false).body().is_none());
-        }
-    }
-
-    #[test]
-    fn a_realm_is_escaped_or_rejected() {
-        let realm = Realm::new(r#"a "b" \c"#).unwrap();
-        assert_eq!(realm.challenge(), r#"Bearer realm="a \"b\" \\c""#);
-        for bad in ["", "a\r\nb", "ä", "\u{7f}"] {
-            assert!(Realm::new(bad).is_err(), "{bad:?}");
+            assert!(error.response(&Challenge::default(), false).body().is_none());
         }
     }
 

@@ -84,6 +84,11 @@ impl TokenSource {
         self
     }
 
+    /// Returns the methods of RFC 6750 §2 that are enabled, by their names in metadata (RFC 9728 §2).
+    pub(crate) fn bearer_methods(&self) -> impl Iterator<Item = &'static str> {
+        [Some("header"), self.query.then_some("query")].into_iter().flatten()
+    }
+
     /// Searches for the token, without decoding it. `max` is its maximum length in bytes.
     pub(crate) fn find<'r>(
         &self,

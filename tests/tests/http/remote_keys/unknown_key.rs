@@ -43,10 +43,12 @@ async fn a_key_that_the_new_set_does_not_have_is_rejected() {
     let provider = Provider::new("https://login.example");
     let keys = provider.remote().build().unwrap();
     keys.ready().await;
-    let auth = layer(Verifier::new(trust(&provider, keys)));
+    let auth = layer(Verifier::new(trust(&provider, keys))).with_realm("shop").unwrap();
     let response = call_behind(&auth, &provider.token("first").with_key_id("made up")).await;
     response.assert_refused(UNAUTHORIZED, "invalid_token");
     assert_eq!(reason(&response), AuthError::Token(TokenError::UnknownKey));
+    // The challenge after the wait is that of the layer.
+    assert!(response.challenge().unwrap().starts_with(r#"Bearer realm="shop", "#));
     assert_eq!(provider.fetches(), 2);
     // The signature of a known key id does not cause a fetch.
     let other = Provider::new("https://login.example");

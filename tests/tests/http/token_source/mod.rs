@@ -9,6 +9,7 @@ mod header;
 mod optional;
 mod preflight;
 mod query;
+mod resource_metadata;
 mod size;
 
 use bytes::Bytes;

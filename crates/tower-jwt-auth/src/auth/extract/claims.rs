@@ -5,7 +5,7 @@ use http::request::Parts;
 
 use super::IdentityRejection;
 use super::identity::{optional, required};
-use crate::http::challenge::{AuthError, Realm};
+use crate::http::challenge::{AuthError, Challenge};
 use crate::identity::{Claims, Identity};
 
 /// Extracts the application's own claims.
@@ -43,5 +43,5 @@ fn claims<C: Send + Sync + 'static>(identity: &Identity) -> Result<Claims<C>, Id
     // The identity has logged the error.
     let error = || AuthError::OtherClaims { expected: type_name::<C>() };
     Claims::of(identity)
-        .ok_or_else(|| IdentityRejection { error: error(), realm: Realm::default() })
+        .ok_or_else(|| IdentityRejection { error: error(), challenge: Challenge::default() })
 }

@@ -34,8 +34,8 @@ pub(super) fn required(
     required_by: &'static str,
 ) -> Result<Identity, IdentityRejection> {
     parts.extensions.get::<Identity>().cloned().ok_or_else(|| {
-        let (error, realm) = reject_without_identity(&parts.extensions, required_by);
-        IdentityRejection { error, realm }
+        let (error, challenge) = reject_without_identity(&parts.extensions, required_by);
+        IdentityRejection { error, challenge }
     })
 }
 

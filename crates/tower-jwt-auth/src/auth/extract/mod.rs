@@ -8,7 +8,7 @@ use std::fmt;
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 
-use crate::http::challenge::{AuthError, Realm};
+use crate::http::challenge::{AuthError, Challenge};
 use crate::http::origin::CrossSite;
 
 /// The rejection of a request whose handler extracts an [`Identity`](crate::Identity) or [`Claims`](crate::Claims) that
@@ -32,7 +32,7 @@ use crate::http::origin::CrossSite;
 #[derive(Debug)]
 pub struct IdentityRejection {
     error: AuthError,
-    realm: Realm,
+    challenge: Challenge,
 }
 
 impl IdentityRejection {
@@ -52,7 +52,9 @@ impl std::error::Error for IdentityRejection {}
 
 impl IntoResponse for IdentityRejection {
     fn into_response(self) -> Response {
-        self.error.response(&self.realm, true).map(|json| json.map_or_else(Body::empty, Body::from))
+        self.error
+            .response(&self.challenge, true)
+            .map(|json| json.map_or_else(Body::empty, Body::from))
     }
 }
 

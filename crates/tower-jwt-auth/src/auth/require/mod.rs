@@ -21,7 +21,7 @@ pub use self::scope::RequireScopeLayer;
 use super::body::AuthBody;
 use super::decision::reject_without_identity;
 use super::future::rejection;
-use crate::http::challenge::{AuthError, Realm, takes_body};
+use crate::http::challenge::{AuthError, Challenge, takes_body};
 use crate::identity::Identity;
 
 /// A condition that an identity must meet: a pure function of the identity, which knows the time of its request.
@@ -70,10 +70,10 @@ impl<S, R: Requirement> Require<S, R> {
         Self { inner, requirement }
     }
 
-    fn check<B>(&self, request: &Request<B>) -> Result<(), (AuthError, Realm)> {
+    fn check<B>(&self, request: &Request<B>) -> Result<(), (AuthError, Challenge)> {
         let extensions = request.extensions();
         if let Some(identity) = extensions.get::<Identity>() {
-            let unmet = |error| (error, identity.realm().clone());
+            let unmet = |error| (error, identity.challenge().clone());
             return self.requirement.check(identity).map_err(unmet);
         }
         Err(reject_without_identity(extensions, R::LAYER))
@@ -97,11 +97,11 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.check(&request) {
             Ok(()) => ResponseFuture::inner(self.inner.call(request)),
-            Err((error, realm)) => {
+            Err((error, challenge)) => {
                 // As in `JwtAuth`: the service that was polled ready for this request is dropped.
                 self.inner = self.inner.clone();
                 let with_body = takes_body(request.headers());
-                ResponseFuture::rejected(rejection(error, &realm, with_body))
+                ResponseFuture::rejected(rejection(error, &challenge, with_body))
             }
         }
     }
