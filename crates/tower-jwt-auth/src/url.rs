@@ -121,6 +121,7 @@ mod tests {
     #[test]
     fn published_urls_have_no_fragment_and_only_characters_of_urls() {
         assert!(parse_published("https://a.example/b%20c?d=e/f").is_ok());
+        assert_eq!(parse_published("https://a.example/#f").unwrap_err(), "it has a fragment");
         for bad in ["#f", "/a#f", "/\"", "/\\", "/ä", "/a\tb", "/<a>", "/{a}", "/a|b", "/`"] {
             let url = format!("https://a.example{bad}");
             assert!(parse_published(&url).is_err(), "{url}");
