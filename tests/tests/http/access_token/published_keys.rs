@@ -185,3 +185,17 @@ fn each_ignored_key_leaves_a_line_in_the_log() {
         assert!(lines[0].contains("WARN") && lines[0].contains(reason), "{lines:?}");
     }
 }
+
+#[test]
+fn a_set_of_very_many_ignored_keys_leaves_a_bounded_number_of_lines() {
+    log_capture::install();
+    let junk: Vec<_> = (0..1000)
+        .map(|n| json!({ "kty": "oct", "kid": format!("junk-of-a-large-set-{n}") }))
+        .collect();
+    let error = KeySet::from_jwks(&json!({ "keys": junk }).to_string()).unwrap_err();
+    assert!(matches!(error, ConfigError::NoUsableKey { .. }), "{error}");
+    assert_eq!(log_capture::lines_containing("junk-of-a-large-set-").len(), 32);
+    let summary = log_capture::lines_containing("further keys of a JWK set are ignored");
+    assert_eq!(summary.len(), 1);
+    assert!(summary[0].contains("further=968"), "{}", summary[0]);
+}

@@ -11,6 +11,9 @@ use crate::keys::{MAX_CANDIDATES, VerifyingKey, decode_base64url};
 
 /// The maximum number of ignored keys that an error lists.
 const MAX_LISTED: usize = 8;
+/// The maximum number of ignored keys of one set that have a line of their own in the log. The set comes from another
+/// party.
+const MAX_LOGGED: usize = 32;
 /// The maximum length of a key id in messages, in characters.
 const MAX_SHOWN: usize = 64;
 
@@ -41,9 +44,15 @@ pub(in crate::keys) fn read(json: &str) -> Result<JwkSet, ConfigError> {
     for jwk in document.keys {
         let key_id = shown_id(&jwk);
         if let Err(reason) = read_key(jwk).and_then(|key| set.add(key)) {
-            tracing::warn!(key_id, reason, "a key of a JWK set is ignored");
+            if set.ignored.len() < MAX_LOGGED {
+                tracing::warn!(key_id, reason, "a key of a JWK set is ignored");
+            }
             set.ignored.push(IgnoredKey { key_id, reason });
         }
+    }
+    if set.ignored.len() > MAX_LOGGED {
+        let further = set.ignored.len() - MAX_LOGGED;
+        tracing::warn!(further, "further keys of a JWK set are ignored");
     }
     Ok(set)
 }

@@ -129,7 +129,8 @@ impl RemoteKeySetBuilder {
     }
 
     /// Sets the maximum time between a successful fetch and the next scheduled one: 1 hour unless set. A key that the
-    /// issuer has withdrawn is accepted for as long as this.
+    /// issuer has withdrawn is accepted for as long as this; after failed fetches, until the next attempt, which comes
+    /// within a minute.
     pub fn max_refresh_interval(mut self, interval: Duration) -> Self {
         self.schedule.max_refresh_interval = interval;
         self
