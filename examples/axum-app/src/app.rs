@@ -19,7 +19,7 @@ use tower_jwt_auth::{
 
 use crate::config::{Config, StartError};
 use crate::error::ApiError;
-use crate::keys::Keys;
+use crate::keys::{self, Keys};
 use crate::users::{Profile, Users};
 use crate::{api, assets, headers, login, ready, sessions};
 
@@ -64,6 +64,10 @@ pub(crate) async fn build(config: &Config) -> Result<(Router, Sessions<Profile>)
         StartError::new(message, source)
     })?;
     let sessions = app.sessions.clone();
+    if let Some(path) = config.keys() {
+        // It ends with the runtime.
+        tokio::spawn(keys::watch(path.to_owned(), sessions.clone()));
+    }
     let router = router(app, config);
     let router = router.map_err(|source| StartError::new("cannot set up the routes", source))?;
     Ok((router, sessions))
@@ -75,8 +79,8 @@ fn set_up(
     store: Arc<dyn SessionStore>,
     follow: SyncOptions,
 ) -> Result<App, ConfigError> {
-    let issuer = Issuer::new(ISSUER, AUDIENCE, keys.signing_key)?
-        .with_access_lifetime(config.access_lifetime())?;
+    let issuer =
+        Issuer::new(ISSUER, AUDIENCE, keys.ring)?.with_access_lifetime(config.access_lifetime())?;
     Ok(App {
         sessions: Sessions::builder(issuer, keys.refresh_secrets, store)
             .claims::<Profile>()

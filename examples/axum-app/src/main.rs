@@ -37,6 +37,15 @@ async fn main() {
 async fn run() -> Result<(), Box<dyn Error>> {
     log_to_stderr()?;
     let config = Config::from_env()?;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {}
+        ["rotate-keys", step] => {
+            writeln!(io::stdout(), "{}", keys::rotate(&config, step)?)?;
+            return Ok(());
+        }
+        _ => return Err("give no arguments, or rotate-keys publish, sign or remove".into()),
+    }
     let (app, sessions) = app::build(&config).await?;
     let listener = listen::bind(config.bind()).await?;
     // Before the address is printed: a script that has read it may stop the server.

@@ -5,6 +5,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use zeroize::Zeroizing;
+
 /// The max size of the file, in bytes.
 const MAX_SIZE: u64 = 64 * 1024;
 
@@ -13,7 +15,7 @@ const MAX_SIZE: u64 = 64 * 1024;
 /// # Errors
 ///
 /// Fails if the file cannot be read, is not a regular one, or is accessible to other users.
-pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
+pub(super) fn read(path: &Path) -> io::Result<Option<Zeroizing<String>>> {
     // Checked before it is opened: opening a pipe waits for a writer.
     match fs::metadata(path) {
         Ok(about) if about.is_file() => {}
@@ -23,7 +25,8 @@ pub(super) fn read(path: &Path) -> io::Result<Option<String>> {
     }
     let file = File::open(path)?;
     require_private(&file)?;
-    let mut text = String::new();
+    // With room for all of it: a string that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(MAX_SIZE as usize));
     file.take(MAX_SIZE).read_to_string(&mut text)?;
     Ok(Some(text))
 }
@@ -42,6 +45,17 @@ pub(super) fn create(path: &Path, text: &str) -> io::Result<bool> {
         Err(error) => Err(error),
         Ok(()) => sync(directory_of(path)).map(|()| true),
     }
+}
+
+/// Replaces the file. A process that reads it finds either the old text or the new one.
+///
+/// # Errors
+///
+/// Fails if the new file cannot be written. The old one is then unchanged.
+pub(super) fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let draft = Draft::write(path, text)?;
+    fs::rename(&draft.path, path)?;
+    sync(directory_of(path))
 }
 
 /// The complete text in a file with a random name, which is removed on drop.
@@ -129,7 +143,18 @@ mod tests {
         assert_eq!(read(&path).unwrap(), None);
         for (text, is_created) in [("first", true), ("second", false)] {
             assert_eq!(create(&path, text).unwrap(), is_created);
-            assert_eq!(read(&path).unwrap().as_deref(), Some("first"));
+            assert_eq!(read(&path).unwrap().unwrap().as_str(), "first");
+        }
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_replaced_file_has_the_new_text_and_no_draft_remains() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secrets");
+        for text in ["first", "second"] {
+            replace(&path, text).unwrap();
+            assert_eq!(read(&path).unwrap().unwrap().as_str(), text);
         }
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1);
     }
@@ -140,7 +165,7 @@ mod tests {
         let path = directory.path().join("secrets");
         let create_and_read = |id: usize| {
             create(&path, &format!("{id}").repeat(10_000)).unwrap();
-            read(&path).unwrap().unwrap()
+            read(&path).unwrap().unwrap().to_string()
         };
         let texts: Vec<String> = std::thread::scope(|scope| {
             let threads: Vec<_> =

@@ -5,6 +5,7 @@ mod api;
 mod client;
 mod files;
 mod fleet;
+mod key_rotation;
 mod keys;
 mod log;
 mod login;
