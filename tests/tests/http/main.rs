@@ -18,6 +18,7 @@ mod refresh;
 mod refresh_cookie;
 mod remote_keys;
 mod revocation;
+mod rfc_requirements;
 mod runtime;
 mod secrets_in_logs;
 mod session_limit;

@@ -2,6 +2,7 @@
 
 mod files;
 mod log;
+mod secrets;
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
