@@ -26,7 +26,7 @@ async fn the_files_contain_no_token_and_no_secret_of_one() {
     let files = entries.filter(|entry| entry.file_name().to_str().unwrap().starts_with(stem));
     let stored: Vec<u8> = files.flat_map(|file| std::fs::read(file.path()).unwrap()).collect();
     let contains = |part: &[u8]| stored.windows(part.len()).any(|window| window == part);
-    assert!(contains(b"alice") && contains(b"Alice"), "the search finds what is stored");
+    assert!(contains(b"alice") && contains(b"Alice"), "the search finds stored values");
     assert!(contains(id.as_bytes()) || contains(id.to_string().as_bytes()));
     for part in [&first, &second, &other].into_iter().flat_map(parts) {
         assert!(!contains(&part), "{part:?}");
