@@ -82,9 +82,11 @@ async fn a_public_origin_is_compared_instead_of_the_host() {
     let cookie = format!("{}={}", harness.cookie.name(), tokens.refresh().as_str());
     let origins = OriginPolicy::same_origin().with_public_origin("https://shop.example").unwrap();
     let service = harness.refresh_service().with_origins(origins);
-    for (origin, status) in
-        [("https://shop.example", StatusCode::OK), ("http://10.0.0.7:8080", StatusCode::FORBIDDEN)]
-    {
+    for (origin, status) in [
+        ("https://shop.example", StatusCode::OK),
+        ("http://10.0.0.7:8080", StatusCode::FORBIDDEN),
+        ("https://10.0.0.7:8080", StatusCode::FORBIDDEN),
+    ] {
         let headers = [("origin", origin), ("host", "10.0.0.7:8080"), ("cookie", &cookie)];
         let response = send_to(service.clone(), request("POST", &headers)).await;
         assert_eq!(response.status, status, "{origin}");

@@ -223,6 +223,7 @@ mod tests {
         let from = |origin| accepts(&policy, &[("origin", origin), ("host", "10.0.0.7:8080")]);
         assert!(from("https://app.example"));
         assert!(!from("http://10.0.0.7:8080"));
+        assert!(!from("https://10.0.0.7:8080"));
         assert!(!from("http://app.example"));
     }
 
