@@ -26,6 +26,21 @@ async fn beyond_the_limit_the_oldest_session_ends() {
 }
 
 #[tokio::test]
+async fn the_limit_is_100_unless_set() {
+    let harness = Harness::new();
+    let mut access = Vec::new();
+    for _ in 0..100 {
+        access.push(harness.sign_in().await.access().as_str().to_owned());
+    }
+    assert_eq!(harness.call(&access[0]).await.status, StatusCode::OK);
+    access.push(harness.sign_in().await.access().as_str().to_owned());
+    for (at, token) in access.iter().enumerate() {
+        let expected = if at == 0 { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+        assert_eq!(harness.call(token).await.status, expected, "session {at}");
+    }
+}
+
+#[tokio::test]
 async fn beyond_the_limit_a_sign_in_is_refused_if_so_configured() {
     let harness = Harness::new().with_sessions(|s| s.session_limit(SessionLimit::reject_new(2)));
     let first = harness.sign_in().await;
