@@ -17,7 +17,7 @@ struct Levels {
 const TOWER_JWT_AUTH: Levels = Levels {
     source: "crates/tower-jwt-auth/src",
     levels: &[
-        &["algorithm", "guide", "store", "store_guard", "url"],
+        &["algorithm", "base64url", "guide", "store", "store_guard", "url"],
         &["error"],
         &["background", "http", "jws", "scope"],
         &["claims", "keys"],
@@ -80,7 +80,49 @@ const REDIS: Levels = Levels {
 /// The crates whose modules have levels.
 const CRATES: &[Levels] = &[CORE, TOWER_JWT_AUTH, ROTATION_MODEL, SQLX, REDIS];
 /// The directories of modules with their own levels.
-const DIRECTORIES: &[Levels] = &[ENDPOINTS, HTTP, REVOCATION, POSTGRES, SQLITE];
+const DIRECTORIES: &[Levels] =
+    &[AUTH, CLAIMS, ENDPOINTS, HTTP, KEYS, REVOCATION, VERIFIER, POSTGRES, SQLITE];
+
+const AUTH: Levels = Levels {
+    source: "crates/tower-jwt-auth/src/auth",
+    levels: &[
+        &["body", "caching"],
+        &["decision", "future"],
+        &["extract", "require", "service"],
+        &["layer"],
+    ],
+    min_imports: 6,
+};
+
+const CLAIMS: Levels = Levels {
+    source: "crates/tower-jwt-auth/src/claims",
+    levels: &[
+        &["claim", "registered", "values"],
+        &["member", "parse", "read"],
+        &["application", "validate"],
+    ],
+    min_imports: 3,
+};
+
+const KEYS: Levels = Levels {
+    source: "crates/tower-jwt-auth/src/keys",
+    levels: &[
+        &["crypto", "handle", "pem", "signer"],
+        &["hygiene", "spki", "thumbprint"],
+        &["verifying"],
+        &["jwk", "signing"],
+        &["set"],
+        &["remote", "ring"],
+        &["source"],
+    ],
+    min_imports: 6,
+};
+
+const VERIFIER: Levels = Levels {
+    source: "crates/tower-jwt-auth/src/verifier",
+    levels: &[&["trusted"], &["profiles", "resolved", "settings"], &["issuers"]],
+    min_imports: 3,
+};
 
 const ENDPOINTS: Levels = Levels {
     source: "crates/tower-jwt-auth/src/endpoints",
@@ -258,7 +300,8 @@ fn imported(code: &str, root: &str) -> Vec<String> {
     let prefix = format!("{root}::");
     let names = code.match_indices(&prefix).filter_map(|(at, _)| {
         let path = &code[at + prefix.len()..];
-        let end = path.find(|c: char| !c.is_ascii_lowercase() && c != '_').unwrap_or(path.len());
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let end = path.find(|c| !is_name(c)).unwrap_or(path.len());
         let (name, rest) = path.split_at(end);
         (!name.is_empty() && !rest.starts_with('!')).then(|| name.to_owned())
     });

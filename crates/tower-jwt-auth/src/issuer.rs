@@ -6,11 +6,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, SessionId, SystemClock, Timestamp, TokenId};
 
+use crate::base64url;
 use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, check_name};
 use crate::error::{ConfigError, TokenError};
 use crate::jws::MAX_TOKEN_LENGTH;
 use crate::keys::crypto::CryptoError;
-use crate::keys::{KeyHandle, KeyRing, KeySource, SignError, SigningKey, append_base64url};
+use crate::keys::{KeyHandle, KeyRing, KeySource, SignError, SigningKey};
 
 /// The maximum lifetime of an access token.
 pub(crate) const MAX_ACCESS_LIFETIME: Duration = Duration::from_secs(24 * 3600);
@@ -261,15 +262,15 @@ fn signing_input(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String, I
     // The capacity is enough for the whole token: a string that grows leaves copies of a refresh token behind.
     let length = base64_length(header.len()) + base64_length(claims.len());
     let mut token = String::with_capacity(length + base64_length(key.signature_length()) + 2);
-    append_base64url(&header, &mut token);
+    base64url::append(&header, &mut token);
     token.push('.');
-    append_base64url(claims, &mut token);
+    base64url::append(claims, &mut token);
     Ok(token)
 }
 
 fn append_signature(token: &mut String, signature: &[u8]) {
     token.push('.');
-    append_base64url(signature, token);
+    base64url::append(signature, token);
 }
 
 /// Returns an upper bound of the length in base64url of a number of bytes.

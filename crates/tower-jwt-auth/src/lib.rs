@@ -76,6 +76,7 @@
 mod algorithm;
 pub mod auth;
 mod background;
+mod base64url;
 mod claims;
 pub mod endpoints;
 mod error;

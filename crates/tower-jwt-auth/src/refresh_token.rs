@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use tower_jwt_auth_core::{PresentedToken, SecretHash, Session, SessionId, Timestamp, TokenId};
 use zeroize::Zeroizing;
 
+use crate::base64url;
 use crate::claims::ClaimsError;
 use crate::issuer::{IssueError, sign};
 use crate::jws::{self, DecodeBuffer, Header};
+use crate::keys::RefreshSecrets;
 use crate::keys::crypto::{self, sha256};
-use crate::keys::{RefreshSecrets, decode_base64url, encode_base64url};
 
 /// The `typ` of refresh tokens. No other kind of token has it.
 const TYPE: &str = "refresh+jwt";
@@ -73,7 +74,7 @@ pub(crate) fn issue(
 ) -> Result<RefreshToken, IssueError> {
     let record = session.record();
     let id = token_id(record.id, record.generation, secret);
-    let sec = Zeroizing::new(encode_base64url(secret.0.as_slice()));
+    let sec = Zeroizing::new(base64url::encode(secret.0.as_slice()));
     let claims = RefreshClaims {
         iss: record.issuer.as_str().into(),
         sid: record.id.to_string(),
@@ -152,7 +153,7 @@ pub(crate) fn verify(
         return Err(InvalidRefreshToken);
     }
     let session_id: SessionId = claims.sid.parse().map_err(|_| InvalidRefreshToken)?;
-    let secret = Zeroizing::new(decode_base64url(&claims.sec).ok_or(InvalidRefreshToken)?);
+    let secret = Zeroizing::new(base64url::decode(&claims.sec).ok_or(InvalidRefreshToken)?);
     let secret = SessionSecret::from_bytes(&secret).ok_or(InvalidRefreshToken)?;
     let id = token_id(session_id, claims.generation, &secret);
     if claims.jti != id.to_string() {

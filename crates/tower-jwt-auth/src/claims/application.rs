@@ -2,8 +2,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::REGISTERED;
 use super::read::read_stored;
+use super::registered::REGISTERED;
 
 /// The reason why claims of the application are not valid in a token.
 ///

@@ -3,7 +3,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 
-use super::Claim;
+use super::claim::Claim;
 use crate::jws::Text;
 
 /// Returns the claim of this name in a claims set that [`parse`](super::parse()) has accepted. For the claims that only

@@ -6,6 +6,7 @@ mod claim;
 mod member;
 mod parse;
 mod read;
+mod registered;
 mod validate;
 mod values;
 
@@ -14,9 +15,9 @@ use std::time::Duration;
 
 pub(crate) use self::application::ApplicationClaims;
 pub use self::application::ClaimsError;
-pub(crate) use self::claim::Claim;
 pub(crate) use self::parse::{RegisteredClaims, parse};
 pub(crate) use self::read::read;
+pub(crate) use self::registered::REGISTERED;
 pub(crate) use self::validate::{ValidClaims, ValidationRules, validate};
 use crate::error::ConfigError;
 
@@ -24,10 +25,6 @@ use crate::error::ConfigError;
 pub(crate) const ACCESS_TOKEN_TYPE: &str = "at+jwt";
 /// The maximum leeway.
 pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(300);
-
-/// The claims that this library writes and reads. The application's type may read them, but not write them.
-pub(crate) const REGISTERED: [&str; 11] =
-    ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "sid", "auth_time", "scope"];
 
 /// Checks that a leeway is within its bound.
 pub(crate) fn check_leeway(given: Duration) -> Result<Duration, ConfigError> {

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use tower_jwt_auth_core::Timestamp;
 
-use super::Claim;
+use super::claim::Claim;
 use super::values::{Audience, NumericDate};
 use crate::error::{TokenError, TokenPart};
 use crate::jws::{SeenNames, Text};

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::de::value::{BorrowedStrDeserializer, StrDeserializer};
 use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::REGISTERED;
+use super::registered::REGISTERED;
 use crate::jws::Text;
 
 /// Reads the application's claims from a claims set that [`parse`](super::parse()) has accepted.

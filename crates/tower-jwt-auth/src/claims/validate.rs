@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
+use super::claim::Claim;
+use super::member;
+use super::parse::RegisteredClaims;
 use super::values::Scopes;
-use super::{Claim, RegisteredClaims, member};
 use crate::error::TokenError;
 
 /// The rules that the claims of an issuer's tokens must meet.

@@ -3,8 +3,8 @@
 use http::header::IF_NONE_MATCH;
 use http::{HeaderMap, HeaderValue};
 
+use crate::base64url;
 use crate::keys::crypto::sha256;
-use crate::keys::encode_base64url;
 
 /// The strong entity tag of a body: its hash, so that all nodes give the same body the same tag.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub(super) struct EntityTag(HeaderValue);
 
 impl EntityTag {
     pub(super) fn of(body: &[u8]) -> Self {
-        let tag = format!("\"{}\"", encode_base64url(&sha256(&[body])));
+        let tag = format!("\"{}\"", base64url::encode(&sha256(&[body])));
         match HeaderValue::from_str(&tag) {
             Ok(tag) => Self(tag),
             Err(_) => unreachable!("base64url consists of visible ASCII"),

@@ -1,7 +1,7 @@
 //! Checks of keys and secrets that are well-formed, but that nobody should use.
 
-use super::Algorithm;
 use super::crypto::PublicComponents;
+use crate::algorithm::Algorithm;
 use crate::error::ConfigError;
 
 /// Returns the length of the HMAC's hash in bytes if the secret is at least as long (RFC 7518 §3.2) and may be random.

@@ -46,20 +46,5 @@ pub(crate) use self::source::{NewerKeys, SignedMessage, VerifyError};
 pub use self::verifying::VerifyingKey;
 pub use crate::algorithm::Algorithm;
 
-/// The maximum number of keys of a set that have the same `kid` and algorithm. It bounds the work for one token.
-const MAX_CANDIDATES: usize = 4;
-
-pub(crate) fn encode_base64url(bytes: &[u8]) -> String {
-    base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
-}
-
-pub(crate) fn append_base64url(bytes: &[u8], text: &mut String) {
-    base64_simd::URL_SAFE_NO_PAD.encode_append(bytes, text);
-}
-
-pub(crate) fn decode_base64url(text: &str) -> Option<Vec<u8>> {
-    base64_simd::URL_SAFE_NO_PAD.decode_to_vec(text).ok()
-}
-
 #[cfg(test)]
 mod tests;

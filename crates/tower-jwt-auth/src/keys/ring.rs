@@ -3,7 +3,10 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
-use super::{KeySet, SigningKey, VerifyingKey, jwk};
+use super::jwk;
+use super::set::KeySet;
+use super::signing::SigningKey;
+use super::verifying::VerifyingKey;
 use crate::error::ConfigError;
 
 /// The keys of an issuer: one signs, and others are published and accepted.

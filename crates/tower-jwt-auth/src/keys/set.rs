@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use super::{Algorithm, VerifyingKey, jwk};
+use super::jwk;
+use super::verifying::VerifyingKey;
+use crate::algorithm::Algorithm;
 use crate::error::ConfigError;
 
 /// A set of keys to verify with, identified by `kid` and algorithm.
@@ -76,7 +78,7 @@ impl KeySet {
         self.keys.iter()
     }
 
-    /// Returns the keys that may verify a token with this header, at most [`MAX_CANDIDATES`](super::MAX_CANDIDATES).
+    /// Returns the keys that may verify a token with this header, at most [`MAX_CANDIDATES`](super::jwk::MAX_CANDIDATES).
     /// Without `kid` exactly one key must be for the algorithm.
     pub(crate) fn candidates<'a>(
         &'a self,

@@ -8,7 +8,9 @@ use zeroize::Zeroizing;
 use super::crypto::{self, CryptoError, Signer as LocalSigner};
 use super::hygiene::check_secret;
 use super::pem::PemBlock;
-use super::{Algorithm, SIGNER_TIMEOUT, Signer, VerifyingKey};
+use super::signer::{SIGNER_TIMEOUT, Signer};
+use super::verifying::VerifyingKey;
+use crate::algorithm::Algorithm;
 use crate::algorithm::{AlgorithmSet, Family};
 use crate::error::ConfigError;
 

@@ -2,9 +2,13 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
+use super::handle::KeyHandle;
 #[cfg(feature = "jwks")]
 use super::remote::{RemoteKeySet, Snapshot};
-use super::{Algorithm, KeyHandle, KeyRing, KeySet, VerifyingKey};
+use super::ring::KeyRing;
+use super::set::KeySet;
+use super::verifying::VerifyingKey;
+use crate::algorithm::Algorithm;
 use crate::error::TokenError;
 
 /// The source of an issuer's keys: a fixed set, or with the feature `jwks` the keys that the issuer publishes.

@@ -1,7 +1,7 @@
 //! Public keys as SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7).
 
-use super::Algorithm;
 use super::crypto::PublicComponents;
+use crate::algorithm::Algorithm;
 use crate::algorithm::Family;
 
 /// Parses a public key: SPKI, for RSA also PKCS#1.

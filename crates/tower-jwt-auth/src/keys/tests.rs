@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Algorithm, KeySet, SigningKey, decode_base64url};
+use super::{Algorithm, KeySet, SigningKey};
+use crate::base64url;
 
 /// Checks that a key verifies a JWS with this algorithm, and no change of it.
 #[track_caller]
@@ -10,7 +11,7 @@ fn assert_verifies(jwk: &str, jws: &str, algorithm: Algorithm) {
     let set = KeySet::from_jwks(&format!(r#"{{"keys":[{jwk}]}}"#)).unwrap();
     let key = set.candidates(None, algorithm).next().expect("the key serves the algorithm");
     let (input, signature) = jws.rsplit_once('.').unwrap();
-    let mut signature = decode_base64url(signature).unwrap();
+    let mut signature = base64url::decode(signature).unwrap();
     assert!(key.verify(algorithm, input.as_bytes(), &signature).is_ok());
     assert!(key.verify(algorithm, &input.as_bytes()[1..], &signature).is_err());
     signature[9] ^= 1;
@@ -66,7 +67,7 @@ fn rfc_9964_appendix_a() {
         let jwk = &vector["jwk"];
         assert_verifies(&jwk.to_string(), vector["jws"].as_str().unwrap(), algorithm);
         // The private key is the seed. In PKCS#8 it is the octet string [0] (RFC 9881 §6).
-        let seed = decode_base64url(jwk["priv"].as_str().unwrap()).unwrap();
+        let seed = base64url::decode(jwk["priv"].as_str().unwrap()).unwrap();
         let head = b"\x30\x34\x02\x01\x00\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03";
         let der = [&head[..], &[kind], b"\x04\x22\x80\x20", &seed].concat();
         let key = SigningKey::from_der(algorithm, &der).unwrap();

@@ -1,7 +1,8 @@
 //! Thumbprints of public keys (RFC 7638).
 
 use super::crypto::{self, PublicComponents};
-use super::{Algorithm, encode_base64url};
+use crate::algorithm::Algorithm;
+use crate::base64url;
 
 /// Returns the SHA-256 thumbprint (RFC 7638 §3, RFC 9964 §6): the hash of the required members in lexicographic order,
 /// without white space.
@@ -9,23 +10,23 @@ pub(super) fn thumbprint(algorithm: Algorithm, components: &PublicComponents) ->
     let crv = curve(algorithm);
     let json = match components {
         PublicComponents::Rsa { n, e } => {
-            let (n, e) = (encode_base64url(n), encode_base64url(e));
+            let (n, e) = (base64url::encode(n), base64url::encode(e));
             format!(r#"{{"e":"{e}","kty":"RSA","n":"{n}"}}"#)
         }
         PublicComponents::Ec { x, y } => {
-            let (x, y) = (encode_base64url(x), encode_base64url(y));
+            let (x, y) = (base64url::encode(x), base64url::encode(y));
             format!(r#"{{"crv":"{crv}","kty":"EC","x":"{x}","y":"{y}"}}"#)
         }
         PublicComponents::Ed { x } => {
-            let x = encode_base64url(x);
+            let x = base64url::encode(x);
             format!(r#"{{"crv":"{crv}","kty":"OKP","x":"{x}"}}"#)
         }
         PublicComponents::MlDsa { public } => {
-            let public = encode_base64url(public);
+            let public = base64url::encode(public);
             format!(r#"{{"alg":"{algorithm}","kty":"AKP","pub":"{public}"}}"#)
         }
     };
-    encode_base64url(&crypto::sha256(&[json.as_bytes()]))
+    base64url::encode(&crypto::sha256(&[json.as_bytes()]))
 }
 
 /// Returns the curve of an algorithm's keys, as the member `crv` names it, or nothing if they have none.

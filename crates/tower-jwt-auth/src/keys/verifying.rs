@@ -4,9 +4,11 @@ use std::sync::Arc;
 use super::crypto::{CryptoError, PublicComponents, VerifierKey, hmac_sha256};
 use super::hygiene::{check_public, check_secret};
 use super::pem::PemBlock;
+use super::spki;
 use super::thumbprint::thumbprint;
-use super::{Algorithm, encode_base64url, spki};
+use crate::algorithm::Algorithm;
 use crate::algorithm::{AlgorithmSet, Family};
+use crate::base64url;
 use crate::error::{ConfigError, TokenError};
 
 /// A key to verify tokens with: a public key or a shared secret, for one algorithm (RFC 8725 §3.1).
@@ -188,7 +190,7 @@ impl VerifyingKey {
 /// Returns a key id for a secret, which does not reveal the secret.
 fn secret_key_id(secret: &[u8]) -> Result<String, CryptoError> {
     let hash = hmac_sha256(secret, b"tower-jwt-auth key id v1")?;
-    Ok(encode_base64url(&hash[..16]))
+    Ok(base64url::encode(&hash[..16]))
 }
 
 fn mismatch(algorithm: Algorithm) -> ConfigError {

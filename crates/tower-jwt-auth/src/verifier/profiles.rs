@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::TrustedIssuer;
+use super::trusted::TrustedIssuer;
 use super::trusted::{DEFAULT_LEEWAY, DEFAULT_MAX_LIFETIME, check_audience, check_issuer};
 use crate::algorithm::Algorithm;
 use crate::claims::ValidationRules;

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::TrustedIssuer;
+use super::trusted::TrustedIssuer;
 use super::trusted::{PLAIN_TYPE, check_audience};
 use crate::algorithm::Algorithm;
 use crate::claims::{self, REGISTERED, check_name};

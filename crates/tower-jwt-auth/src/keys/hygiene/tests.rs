@@ -1,7 +1,8 @@
 use aws_lc_rs::signature::{ED25519, ParsedPublicKey};
 
 use super::*;
-use crate::keys::{SigningKey, VerifyingKey, append_base64url};
+use crate::base64url;
+use crate::keys::{SigningKey, VerifyingKey};
 
 /// The coordinates `y` of all points whose order divides 8, computed as multiples of `L · (x, y)` for points of the
 /// curve, and the two that have another encoding.
@@ -124,7 +125,7 @@ fn secrets_that_are_not_random_are_rejected() {
             assert!(error.to_string().contains("PEM"), "{error}");
         }
         let mut text = String::from("the text does not begin with ");
-        append_base64url(pem, &mut text);
+        base64url::append(pem, &mut text);
         assert!(check_secret(algorithm, text.as_bytes()).is_ok());
     }
 }

@@ -3,11 +3,13 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::MAX_CANDIDATES;
 use crate::algorithm::{Algorithm, AlgorithmSet};
+use crate::base64url;
 use crate::error::ConfigError;
 use crate::keys::crypto::PublicComponents;
 use crate::keys::thumbprint::curve;
-use crate::keys::{MAX_CANDIDATES, VerifyingKey, decode_base64url};
+use crate::keys::verifying::VerifyingKey;
 
 /// The maximum number of ignored keys that an error lists.
 const MAX_LISTED: usize = 8;
@@ -170,7 +172,7 @@ fn read_key(jwk: Value) -> Result<VerifyingKey, String> {
 
 fn octets(name: &str, member: &Option<String>) -> Result<Vec<u8>, String> {
     let text = member.as_deref().ok_or_else(|| format!("its {name} is missing"))?;
-    decode_base64url(text).ok_or_else(|| format!("its {name} is not base64url"))
+    base64url::decode(text).ok_or_else(|| format!("its {name} is not base64url"))
 }
 
 #[cfg(test)]

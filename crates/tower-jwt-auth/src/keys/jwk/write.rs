@@ -1,8 +1,9 @@
 use serde::Serialize;
 
+use crate::base64url;
 use crate::keys::crypto::PublicComponents;
 use crate::keys::thumbprint::curve;
-use crate::keys::{VerifyingKey, encode_base64url};
+use crate::keys::verifying::VerifyingKey;
 
 #[derive(Serialize)]
 struct SerializedSet<'k> {
@@ -47,13 +48,13 @@ fn jwk(key: &VerifyingKey) -> Option<SerializedJwk<'_>> {
     let crv = curve(key.algorithm());
     let parameters = match key.public_components()? {
         PublicComponents::Rsa { n, e } => {
-            Parameters::Rsa { n: encode_base64url(n), e: encode_base64url(e) }
+            Parameters::Rsa { n: base64url::encode(n), e: base64url::encode(e) }
         }
         PublicComponents::Ec { x, y } => {
-            Parameters::Ec { crv, x: encode_base64url(x), y: encode_base64url(y) }
+            Parameters::Ec { crv, x: base64url::encode(x), y: base64url::encode(y) }
         }
-        PublicComponents::Ed { x } => Parameters::Okp { crv, x: encode_base64url(x) },
-        PublicComponents::MlDsa { public } => Parameters::Akp { public: encode_base64url(public) },
+        PublicComponents::Ed { x } => Parameters::Okp { crv, x: base64url::encode(x) },
+        PublicComponents::MlDsa { public } => Parameters::Akp { public: base64url::encode(public) },
     };
     let alg = key.has_one_algorithm().then(|| key.algorithm().as_str());
     Some(SerializedJwk { r#use: "sig", alg, kid: key.key_id(), parameters })

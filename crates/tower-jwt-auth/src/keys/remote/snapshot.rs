@@ -4,7 +4,7 @@ use std::time::Duration;
 use arc_swap::Guard;
 use tower_jwt_auth_core::Timestamp;
 
-use crate::keys::KeySet;
+use crate::keys::set::KeySet;
 
 /// The result of the latest fetch that returned a JWK set.
 #[derive(Debug)]

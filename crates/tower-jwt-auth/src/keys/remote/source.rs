@@ -11,7 +11,7 @@ use super::error::{FetchError, shorten};
 use super::request::{Document, Requester};
 use super::url;
 use crate::error::ConfigError;
-use crate::keys::KeySet;
+use crate::keys::set::KeySet;
 
 /// The time after which a `jwks_uri` is discovered again. After a failure that happens at once.
 const REDISCOVER_AFTER: Duration = Duration::from_secs(3600);

@@ -1,6 +1,7 @@
 use super::*;
 use crate::algorithm::AlgorithmSet;
-use crate::keys::{MAX_CANDIDATES, SigningKey};
+use crate::keys::SigningKey;
+use crate::keys::jwk::MAX_CANDIDATES;
 
 fn key(algorithm: Algorithm, key_id: &str) -> SigningKey {
     SigningKey::generate_for(algorithm).unwrap().with_key_id(key_id)

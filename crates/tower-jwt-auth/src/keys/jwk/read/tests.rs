@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
+use crate::base64url;
 use crate::error::ConfigError;
-use crate::keys::{Algorithm, KeySet, SigningKey, encode_base64url};
+use crate::keys::{Algorithm, KeySet, SigningKey};
 
 fn jwk(algorithm: Algorithm) -> Value {
     let key = SigningKey::generate_for(algorithm).unwrap().with_key_id("key");
@@ -47,9 +48,9 @@ fn leading_zero_octets_of_rsa_numbers_do_not_count() {
     let expected = expected.keys().next().unwrap();
     for name in ["n", "e"] {
         for zeros in [1, 2, 300] {
-            let octets = crate::keys::decode_base64url(plain[name].as_str().unwrap()).unwrap();
+            let octets = base64url::decode(plain[name].as_str().unwrap()).unwrap();
             let mut padded = plain.clone();
-            padded[name] = json!(encode_base64url(&[vec![0; zeros], octets].concat()));
+            padded[name] = json!(base64url::encode(&[vec![0; zeros], octets].concat()));
             let set = read(&[padded]).unwrap();
             let key = set.keys().next().unwrap();
             assert!(key.is_same(expected), "{name}");
@@ -59,13 +60,13 @@ fn leading_zero_octets_of_rsa_numbers_do_not_count() {
 
 #[test]
 fn weak_keys_are_ignored_with_their_weakness() {
-    let zero = json!(encode_base64url(&[0; 32]));
+    let zero = json!(base64url::encode(&[0; 32]));
     assert!(reason(changed(Algorithm::EdDSA, "x", zero)).contains("small order"));
-    let exponent = |e: &[u8]| reason(changed(Algorithm::RS256, "e", json!(encode_base64url(e))));
+    let exponent = |e: &[u8]| reason(changed(Algorithm::RS256, "e", json!(base64url::encode(e))));
     assert!(exponent(&[1]).contains("exponent is 1"));
     assert!(exponent(&[2]).contains("exponent is even"));
     assert!(exponent(&[1; 9]).contains("64 bits"));
-    let even = json!(encode_base64url(&[0x80; 256]));
+    let even = json!(base64url::encode(&[0x80; 256]));
     assert!(reason(changed(Algorithm::RS256, "n", even)).contains("modulus is even"));
 }
 
@@ -74,7 +75,7 @@ fn an_ml_dsa_key_is_the_bare_key() {
     let pem = include_str!("../../../../../../tests/keys/mldsa44-public.pem");
     let lines = pem.lines().filter(|line| !line.starts_with("-----"));
     let spki = base64_simd::STANDARD.decode_to_vec(lines.collect::<String>()).unwrap();
-    let key = |octets: &[u8]| json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": encode_base64url(octets), "kid": "key" });
+    let key = |octets: &[u8]| json!({ "kty": "AKP", "alg": "ML-DSA-44", "pub": base64url::encode(octets), "kid": "key" });
     assert!(read(&[key(&spki[22..])]).is_ok());
     for wrong in [&spki, &spki[23..], &[0; 1952]] {
         assert!(reason(key(wrong)).contains("not valid for ML-DSA-44"));
