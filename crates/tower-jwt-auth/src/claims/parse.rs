@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use tower_jwt_auth_core::Timestamp;
 
 use super::claim::Claim;
@@ -60,6 +60,10 @@ impl<'s> Visitor<'s> for ClaimsVisitor {
                 "client_id" => claims.client_id.set(text(&mut map)?)?,
                 "auth_time" => claims.auth_time.set(date(&mut map)?)?,
                 "scope" => claims.scope.set(text(&mut map)?)?,
+                // Markers of serde_json, by which a text becomes other JSON if a feature of it is on.
+                _ if name.starts_with("$serde_json::private::") => {
+                    return Err(de::Error::custom("a member has a name of serde_json"));
+                }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
                     others.add(name)?;

@@ -135,10 +135,10 @@ impl<C> Verifier<C> {
     /// name; it may build a [`RemoteKeySet`](crate::keys::RemoteKeySet), which begins to fetch. Compare the name with a
     /// list of tenants: a pattern accepts names that anyone can make up.
     ///
-    /// At most `max` issuers are kept, which is 2 to 10,000; 64 is a good value. One that has verified a token gives way
-    /// only to others that have, the least recently used first. An issuer that has verified none keeps its place for 30
-    /// seconds, and only a quarter of the places is for such issuers. While these are taken, the tokens of further
-    /// issuers are rejected with 503.
+    /// At most `max` issuers are kept, which is 2 to 10,000. Give at least the number of tenants, or 64 for a pattern. An
+    /// issuer that has verified a token gives way only to others that have, the least recently used first, and these
+    /// take at most three quarters of the places. An issuer that has verified none keeps its place for 30 seconds. While
+    /// no place is left, the tokens of further issuers are rejected with 503.
     ///
     /// # Errors
     ///
@@ -178,7 +178,9 @@ impl<C> Verifier<C> {
         Ok(Self { issuers, ..self })
     }
 
-    /// Returns the trusted issuers, to change them while this verifier and its clones are in use.
+    /// Returns the trusted issuers, to change them while this verifier and its clones are in use. Take them after the
+    /// last call of [`and_trust`](Self::and_trust) and [`and_trust_where`](Self::and_trust_where), which return a verifier
+    /// with issuers of its own.
     pub fn issuers(&self) -> &TrustedIssuers {
         &self.issuers
     }

@@ -235,9 +235,10 @@ impl TrustedIssuer {
     /// - The `iss` may be `accounts.google.com` or `https://accounts.google.com`. The identity has the latter.
     /// - `jti` and a client are not required. `azp` names the client, if it is another one than the audience.
     ///
-    /// An ID token proves a login to the client and grants nothing, so it has no scopes. Anyone can have an account: a
-    /// service for the accounts of one organization also needs
-    /// [`with_required_claim("hd", …)`](Self::with_required_claim).
+    /// An ID token grants nothing, so it has no scopes. Anyone can have an account, and anyone's service account can
+    /// request an ID token with any audience. The `azp` of such a token is its own, and it has no `hd`. A service for the
+    /// accounts of one organization needs [`with_required_claim("hd", …)`](Self::with_required_claim), and one for the
+    /// logins to this client alone needs [`with_required_claim("azp", …)`](Self::with_required_claim).
     ///
     /// # Errors
     ///

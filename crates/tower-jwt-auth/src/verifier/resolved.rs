@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,20 +26,32 @@ type Issuers = HashMap<Box<str>, Arc<Resolved>>;
 ///
 /// The name in a token is not verified when its issuer is resolved. If the application's rule accepts made-up names,
 /// these must neither displace the issuers in use nor cause fetches without a bound. So an issuer is on probation until
-/// its keys have verified a token: at most a quarter of the places are for issuers on probation, and each of them keeps
-/// its place for [`PROBATION`]. An issuer that is no longer on probation gives way only to another that has ended its
-/// own probation, the least recently used first.
+/// its keys have verified a token. It then holds its place for [`PROBATION`], and gives way only to others on probation.
+/// An issuer that has passed its probation gives way only to others that have, the least recently used first. It may
+/// take three quarters of the places; probation has those that are left.
 pub(super) struct ResolvedIssuers {
     resolver: Resolver,
     max: usize,
     issuers: ArcSwap<Issuers>,
-    writer: Mutex<()>,
+    changes: Mutex<Changes>,
     /// Counts uses, for the order of the last ones.
     uses: AtomicU64,
 }
 
+/// The state of those that change the issuers.
+#[derive(Default)]
+struct Changes {
+    /// The issuers on probation, in the order in which they were resolved.
+    probation: VecDeque<(Instant, Box<str>)>,
+    /// The calls of the application that are running. Each has a place.
+    resolving: usize,
+    /// The number of removals. An issuer that was resolved before one of them may have been meant by it.
+    removals: u64,
+}
+
 struct Resolved {
-    trusted: TrustedIssuer,
+    /// `None` if the application returned an issuer of another name.
+    trusted: Option<TrustedIssuer>,
     resolved_at: Instant,
     on_probation: AtomicBool,
     last_use: AtomicU64,
@@ -51,7 +63,7 @@ impl ResolvedIssuers {
             resolver,
             max,
             issuers: ArcSwap::default(),
-            writer: Mutex::new(()),
+            changes: Mutex::default(),
             uses: AtomicU64::new(0),
         }
     }
@@ -62,11 +74,13 @@ impl ResolvedIssuers {
     }
 
     pub(super) fn remove(&self, name: &str) -> bool {
-        let _writer = self.lock();
+        let mut changes = self.lock();
+        changes.removals += 1;
+        changes.probation.retain(|(_, other)| **other != *name);
         let mut issuers = HashMap::clone(&self.issuers.load());
-        let removed = issuers.remove(name).is_some();
+        let removed = issuers.remove(name);
         self.issuers.store(Arc::new(issuers));
-        removed
+        removed.is_some_and(|removed| removed.trusted.is_some())
     }
 
     /// Calls `verify` with the issuer of this name, which is resolved first if it is unknown.
@@ -78,110 +92,129 @@ impl ResolvedIssuers {
     ) -> Result<T, E> {
         let known = self.issuers.load().get(name).cloned();
         let resolved = match known {
-            Some(resolved) => resolved,
-            None => self.resolve(name, now)?,
+            Some(resolved) if resolved.is_current(now) => resolved,
+            _ => self.resolve(name, now)?,
         };
-        let verified = verify(&resolved.trusted)?;
+        let Some(trusted) = &resolved.trusted else { return Err(TokenError::Issuer.into()) };
+        let verified = verify(trusted)?;
         resolved.last_use.store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         if resolved.on_probation.load(Ordering::Relaxed) {
-            self.end_probation(&resolved);
+            self.end_probation(name, &resolved);
         }
         Ok(verified)
     }
 
     /// Calls the application for the issuer of this name, and puts the issuer on probation.
     fn resolve(&self, name: &str, now: Instant) -> Result<Arc<Resolved>, TokenError> {
-        // The application's code may be slow, or build a key set: it is not called without a free place.
         if name.len() > MAX_NAME_LENGTH {
             return Err(TokenError::Issuer);
         }
-        if !self.has_place(&self.issuers.load(), now) {
+        // The place is reserved before the call, which may build a key set, and the call is not under the lock.
+        let place = Place::reserve(self, now)?;
+        let trusted = (self.resolver)(name).ok_or(TokenError::Issuer)?;
+        let mut changes = self.lock();
+        if changes.removals != place.removals {
+            // The application may have decided before it withdrew this issuer.
             return Err(NO_PLACE);
         }
-        // Not under the lock. Two threads may resolve one name: one result is kept.
-        let trusted = (self.resolver)(name).ok_or(TokenError::Issuer)?;
-        if trusted.name() != name {
-            tracing::error!(
-                resolved = trusted.name(),
-                "an issuer was resolved to one of another name: its token is rejected"
-            );
-            return Err(TokenError::Issuer);
-        }
-        let _writer = self.lock();
         let mut issuers = HashMap::clone(&self.issuers.load());
-        if let Some(resolved) = issuers.get(name) {
+        if let Some(resolved) = issuers.get(name).filter(|resolved| resolved.is_current(now)) {
             return Ok(Arc::clone(resolved));
         }
-        if !self.has_place(&issuers, now) {
-            return Err(NO_PLACE);
-        }
-        let on_probation = |resolved: &Resolved| resolved.on_probation.load(Ordering::Relaxed);
-        while issuers.values().filter(|resolved| on_probation(resolved)).count()
-            >= self.probation_places()
+        changes.probation.retain(|(_, other)| **other != *name);
+        issuers.remove(name);
+        while issuers.len() >= self.max
+            && let Some((_, oldest)) = changes.probation.pop_front()
         {
-            evict_first(&mut issuers, on_probation, |resolved| resolved.resolved_at);
+            tracing::info!(issuer = &*oldest, "an issuer gives its place to another");
+            issuers.remove(&oldest);
+        }
+        let is_same = trusted.name() == name;
+        if is_same {
+            tracing::info!(issuer = name, "an issuer was resolved");
+        } else {
+            tracing::error!(
+                resolved = trusted.name(),
+                "an issuer was resolved to one of another name: its tokens are rejected"
+            );
         }
         let resolved = Arc::new(Resolved {
-            trusted: trusted.granting_listed_scopes(),
+            trusted: is_same.then(|| trusted.granting_listed_scopes()),
             resolved_at: now,
             on_probation: AtomicBool::new(true),
             last_use: AtomicU64::new(0),
         });
+        changes.probation.push_back((now, name.into()));
         issuers.insert(name.into(), Arc::clone(&resolved));
         self.issuers.store(Arc::new(issuers));
-        tracing::info!(issuer = name, "an issuer was resolved");
+        drop(changes);
         Ok(resolved)
-    }
-
-    /// Returns whether there is a place for another issuer on probation.
-    fn has_place(&self, issuers: &Issuers, now: Instant) -> bool {
-        let keeps_place = |resolved: &&Arc<Resolved>| {
-            let age = now.saturating_duration_since(resolved.resolved_at);
-            resolved.on_probation.load(Ordering::Relaxed) && age < PROBATION
-        };
-        issuers.values().filter(keeps_place).count() < self.probation_places()
-    }
-
-    fn probation_places(&self) -> usize {
-        (self.max / 4).max(1)
     }
 
     /// Gives an issuer whose keys have verified a token a lasting place.
     #[cold]
-    fn end_probation(&self, resolved: &Arc<Resolved>) {
-        let _writer = self.lock();
+    fn end_probation(&self, name: &str, resolved: &Arc<Resolved>) {
+        let mut changes = self.lock();
         let mut issuers = HashMap::clone(&self.issuers.load());
-        let current = issuers.get(resolved.trusted.name());
-        if !current.is_some_and(|current| Arc::ptr_eq(current, resolved)) {
+        if !issuers.get(name).is_some_and(|current| Arc::ptr_eq(current, resolved)) {
             // It has been removed in the meantime.
             return;
         }
         resolved.on_probation.store(false, Ordering::Relaxed);
-        let lasts = |resolved: &Resolved| !resolved.on_probation.load(Ordering::Relaxed);
-        let places = self.max - self.probation_places();
-        while issuers.values().filter(|resolved| lasts(resolved)).count() > places {
-            evict_first(&mut issuers, lasts, |resolved| resolved.last_use.load(Ordering::Relaxed));
+        changes.probation.retain(|(_, other)| **other != *name);
+        while issuers.len() - changes.probation.len() > self.max - self.max / 4 {
+            let lasting =
+                issuers.iter().filter(|(_, other)| !other.on_probation.load(Ordering::Relaxed));
+            let oldest = lasting.min_by_key(|(_, other)| other.last_use.load(Ordering::Relaxed));
+            let Some(name) = oldest.map(|(name, _)| name.clone()) else { break };
+            tracing::info!(issuer = &*name, "an issuer gives its place to another");
+            issuers.remove(&name);
         }
         self.issuers.store(Arc::new(issuers));
     }
 
-    fn lock(&self) -> MutexGuard<'_, ()> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Changes> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Removes the issuer that comes first in this order, of those that may be removed.
-fn evict_first<K: Ord>(
-    issuers: &mut Issuers,
-    may_be_removed: impl Fn(&Resolved) -> bool,
-    order: impl Fn(&Resolved) -> K,
-) {
-    let candidates = issuers.iter().filter(|(_, resolved)| may_be_removed(resolved));
-    let first =
-        candidates.min_by_key(|(_, resolved)| order(resolved)).map(|(name, _)| name.clone());
-    if let Some(name) = first {
-        tracing::info!(issuer = &*name, "an issuer gives its place to another");
-        issuers.remove(&name);
+impl Resolved {
+    /// Returns whether the application's answer holds. An answer of another name is asked for again after a while.
+    fn is_current(&self, now: Instant) -> bool {
+        self.trusted.is_some() || now.saturating_duration_since(self.resolved_at) < PROBATION
+    }
+}
+
+/// A place for an issuer that is being resolved.
+struct Place<'i> {
+    issuers: &'i ResolvedIssuers,
+    /// The number of removals when it was reserved.
+    removals: u64,
+}
+
+impl<'i> Place<'i> {
+    fn reserve(issuers: &'i ResolvedIssuers, now: Instant) -> Result<Self, TokenError> {
+        let mut changes = issuers.lock();
+        let holds_place =
+            |(since, _): &(Instant, Box<str>)| now.saturating_duration_since(*since) < PROBATION;
+        // In the order of time: those whose probation has lasted long enough come first.
+        let over = changes.probation.partition_point(|issuer| !holds_place(issuer));
+        let held = changes.probation.len() - over + changes.resolving;
+        let lasting = issuers.issuers.load().len() - changes.probation.len();
+        if held + lasting >= issuers.max {
+            return Err(NO_PLACE);
+        }
+        changes.resolving += 1;
+        let removals = changes.removals;
+        drop(changes);
+        Ok(Self { issuers, removals })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // Also if the application's code panics.
+        self.issuers.lock().resolving -= 1;
     }
 }
 
@@ -265,11 +298,49 @@ mod tests {
         assert_eq!(tenants.present("alias", true, 0), Err(TokenError::Issuer));
         assert_eq!(tenants.present(&"x".repeat(MAX_NAME_LENGTH), true, 0), Err(TokenError::Issuer));
         assert_eq!(tenants.calls(), 2, "a name that is too long does not reach the application");
-        assert!(tenants.issuers.issuers.load().is_empty());
+        // The answer is kept for a while, so that the application is not called for each token.
+        for _ in 0..100 {
+            assert_eq!(tenants.present("alias", true, 29), Err(TokenError::Issuer));
+        }
+        assert_eq!(tenants.calls(), 2);
+        assert_eq!(tenants.present("alias", true, 30), Err(TokenError::Issuer));
+        assert_eq!(tenants.calls(), 3);
     }
 
     #[test]
-    fn made_up_names_take_the_places_of_probation_alone() {
+    fn an_issuer_that_is_removed_while_it_is_resolved_is_not_trusted() {
+        let key = SigningKey::generate().unwrap().verifying_key().clone();
+        let issuers = Arc::new_cyclic(|this: &std::sync::Weak<ResolvedIssuers>| {
+            let (this, is_withdrawn) = (this.clone(), AtomicBool::new(false));
+            let resolver = move |name: &str| {
+                if is_withdrawn.swap(true, Ordering::SeqCst) {
+                    return None;
+                }
+                // The application withdraws the issuer after this call has decided.
+                assert!(!this.upgrade().unwrap().remove(name));
+                Some(TrustedIssuer::new(name, "api", key.clone()).unwrap())
+            };
+            ResolvedIssuers::new(Arc::new(resolver), 8)
+        });
+        let present = || {
+            issuers
+                .verify_with("https://login.example/a", Instant::now(), |_| Ok::<_, TokenError>(()))
+        };
+        assert_eq!(present(), Err(NO_PLACE));
+        assert_eq!(present(), Err(TokenError::Issuer));
+    }
+
+    #[test]
+    fn a_list_that_fits_is_never_refused() {
+        let tenants = Tenants::new(8);
+        for n in 0..7 {
+            assert_eq!(tenants.present(&format!("idle-{n}"), false, 0), Err(TokenError::Signature));
+        }
+        assert_eq!(tenants.present("honest", true, 0), Ok(()));
+    }
+
+    #[test]
+    fn made_up_names_take_the_places_that_are_left_alone() {
         let tenants = Tenants::new(8);
         for tenant in ["a", "b", "c"] {
             assert_eq!(tenants.present(tenant, true, 0), Ok(()));
@@ -283,13 +354,13 @@ mod tests {
                 result => assert_eq!(result, Err(TokenError::Signature)),
             }
         }
-        // Two places, each for 30 seconds at least.
-        assert_eq!(tenants.calls() - calls, 2 * 4);
-        assert_eq!(rejected, 1000 - 8);
+        // Five places, each for 30 seconds at least.
+        assert_eq!(tenants.calls() - calls, 5 * 4);
+        assert_eq!(rejected, 1000 - 20);
         for tenant in ["a", "b", "c"] {
             assert!(tenants.has(tenant), "{tenant}");
         }
-        assert_eq!(tenants.issuers.issuers.load().len(), 3 + 2);
+        assert_eq!(tenants.issuers.issuers.load().len(), 3 + 5);
         // A new issuer finds a place once a probation is over.
         assert_eq!(tenants.present("d", true, 200), Ok(()));
     }

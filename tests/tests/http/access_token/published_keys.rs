@@ -199,3 +199,21 @@ fn a_set_of_very_many_ignored_keys_leaves_a_bounded_number_of_lines() {
     assert_eq!(summary.len(), 1);
     assert!(summary[0].contains("further=968"), "{}", summary[0]);
 }
+
+#[test]
+fn a_key_that_is_published_with_its_private_part_is_ignored() {
+    for member in ["d", "p", "priv"] {
+        let mut key = jwk(&verifying_key(Algorithm::ES256));
+        key[member] = json!("AQAB");
+        let error = KeySet::from_jwks(&json!({ "keys": [key] }).to_string()).unwrap_err();
+        assert!(error.to_string().contains("private member"), "{member}: {error}");
+    }
+}
+
+#[test]
+fn a_set_of_more_than_a_thousand_keys_is_rejected() {
+    let set =
+        |keys| json!({ "keys": vec![jwk(&verifying_key(Algorithm::ES256)); keys] }).to_string();
+    assert!(KeySet::from_jwks(&set(1000)).is_ok());
+    assert!(matches!(KeySet::from_jwks(&set(1001)), Err(ConfigError::Jwks { .. })));
+}

@@ -97,3 +97,11 @@ fn dates_of_every_size_are_parsed() {
     assert_eq!(exp("-1e300"), millis(i64::MIN));
     assert_eq!(exp("1e400"), None);
 }
+
+#[test]
+fn names_by_which_serde_json_marks_other_json_are_refused() {
+    for name in ["$serde_json::private::RawValue", "$serde_json::private::Number"] {
+        let json = format!(r#"{{"{name}":"{{\"sub\":\"admin\"}}","sub":"s"}}"#);
+        assert!(matches!(parse(&json), Err(TokenError::Json(TokenPart::Claims))), "{name}");
+    }
+}

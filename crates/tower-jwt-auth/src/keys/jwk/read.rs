@@ -1,6 +1,7 @@
 use std::fmt::Write as _;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::MAX_CANDIDATES;
@@ -16,6 +17,8 @@ const MAX_LISTED: usize = 8;
 /// The maximum number of ignored keys of one set that have a line of their own in the log. The set comes from another
 /// party.
 const MAX_LOGGED: usize = 32;
+/// The maximum number of entries of a set, which bounds the time to read it.
+const MAX_ENTRIES: usize = 1000;
 /// The maximum length of a key id in messages, in characters.
 const MAX_SHOWN: usize = 64;
 
@@ -42,6 +45,9 @@ pub(in crate::keys) fn read(json: &str) -> Result<JwkSet, ConfigError> {
     }
     let document: Document = serde_json::from_str(json)
         .map_err(|_| ConfigError::Jwks { problem: "expected an object with the member keys" })?;
+    if document.keys.len() > MAX_ENTRIES {
+        return Err(ConfigError::Jwks { problem: "it has more than 1000 keys" });
+    }
     let mut set = JwkSet::default();
     for jwk in document.keys {
         let key_id = shown_id(&jwk);
@@ -113,12 +119,19 @@ struct Jwk {
     x: Option<String>,
     y: Option<String>,
     r#pub: Option<String>,
+    /// Private members (RFC 7518 §6.2.2, §6.3.2, RFC 8037 §2, RFC 9964 §3), whose values are not kept.
+    d: Option<IgnoredAny>,
+    p: Option<IgnoredAny>,
+    r#priv: Option<IgnoredAny>,
 }
 
 fn read_key(jwk: Value) -> Result<VerifyingKey, String> {
     // Not the error itself: it may contain values.
     let jwk: Jwk = serde_json::from_value(jwk)
         .map_err(|_| "it is not an object with kty, or a member has another JSON type")?;
+    if jwk.d.is_some() || jwk.p.is_some() || jwk.r#priv.is_some() {
+        return Err("it has a private member: its private key is public".into());
+    }
     if jwk.r#use.as_deref().is_some_and(|r#use| r#use != "sig") {
         return Err("its use is not sig".to_owned());
     }
