@@ -28,8 +28,8 @@ impl Watcher {
         Self { path: path.to_owned(), seen: Version::of(path), hang_up: HangUp::new() }
     }
 
-    /// Replaces the keys of the sessions whenever the file changes, and at SIGHUP. A file that cannot be used is logged,
-    /// and the keys stay as they are.
+    /// Replaces the keys of the sessions whenever the file changes, and at SIGHUP. A file that cannot be used is
+    /// logged, and the keys stay as they are.
     pub(crate) async fn watch(mut self, sessions: Sessions<Profile>) {
         loop {
             let is_requested = tokio::select! {
