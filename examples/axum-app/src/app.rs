@@ -19,7 +19,7 @@ use tower_jwt_auth::{
 
 use crate::config::{Config, StartError};
 use crate::error::ApiError;
-use crate::keys::{self, Keys};
+use crate::keys::Keys;
 use crate::users::{Profile, Users};
 use crate::{api, assets, headers, login, ready, sessions};
 
@@ -47,7 +47,10 @@ pub(crate) struct App {
 
 /// Builds the application with its keys, and connects it to its store. Returns its routes and its sessions.
 pub(crate) async fn build(config: &Config) -> Result<(Router, Sessions<Profile>), StartError> {
-    let keys = config.keys().map_or_else(Keys::generate, Keys::load_or_create)?;
+    let (keys, watcher) = match config.keys() {
+        None => (Keys::generate()?, None),
+        Some(path) => Keys::watched(path).map(|(keys, watcher)| (keys, Some(watcher)))?,
+    };
     let follow = SyncOptions::default().with_heartbeat(config.heartbeat());
     let follow = follow.map_err(|source| StartError::new("cannot use HEARTBEAT", source))?;
     let store = config.store().connect().await?;
@@ -64,9 +67,9 @@ pub(crate) async fn build(config: &Config) -> Result<(Router, Sessions<Profile>)
         StartError::new(message, source)
     })?;
     let sessions = app.sessions.clone();
-    if let Some(path) = config.keys() {
+    if let Some(watcher) = watcher {
         // It ends with the runtime.
-        tokio::spawn(keys::watch(path.to_owned(), sessions.clone()));
+        tokio::spawn(watcher.watch(sessions.clone()));
     }
     let router = router(app, config);
     let router = router.map_err(|source| StartError::new("cannot set up the routes", source))?;

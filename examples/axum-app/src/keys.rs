@@ -13,7 +13,7 @@ use tower_jwt_auth::{ConfigError, RefreshSecrets, SigningKey};
 
 use self::format::KeyFile;
 pub(crate) use self::rotate::rotate;
-pub(crate) use self::watch::watch;
+pub(crate) use self::watch::Watcher;
 use crate::config::StartError;
 
 /// The keys that sign access tokens and refresh tokens.
@@ -35,8 +35,8 @@ impl Keys {
         generate().map_err(|source: ConfigError| StartError::new("cannot generate keys", source))
     }
 
-    /// Loads the keys from this file, which it creates if it does not exist.
-    pub(crate) fn load_or_create(path: &Path) -> Result<Self, StartError> {
+    /// Loads the keys from this file, which it creates if it does not exist, and returns a watcher for changes since.
+    pub(crate) fn watched(path: &Path) -> Result<(Self, Watcher), StartError> {
         let failed = |doing, source| failed(path, doing, source);
         if file::read(path).map_err(|error| failed("read", error.into()))?.is_none() {
             let text = KeyFile::generate().and_then(|file| file.to_text());
@@ -45,8 +45,9 @@ impl Keys {
                 tracing::info!(path = %path.display(), "created new keys");
             }
         }
+        let watcher = Watcher::new(path);
         // Read in either case: another process may have created it first.
-        Self::load(path)
+        Ok((Self::load(path)?, watcher))
     }
 
     /// Loads the keys from this file.

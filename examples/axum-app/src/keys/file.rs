@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The max size of the file, in bytes.
-const MAX_SIZE: u64 = 64 * 1024;
+pub(super) const MAX_SIZE: u64 = 64 * 1024;
 
 /// Returns the contents of the file, or `None` if it does not exist.
 ///

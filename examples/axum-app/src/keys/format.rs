@@ -8,7 +8,7 @@ use tower_jwt_auth::keys::KeyRing;
 use tower_jwt_auth::{Algorithm, KeySet, RefreshSecrets, SigningKey, Timestamp, VerifyingKey};
 use zeroize::Zeroizing;
 
-use super::Keys;
+use super::{Keys, file};
 
 /// The contents of the file. It has no `Debug`, which would show the keys.
 #[derive(Serialize, Deserialize)]
@@ -21,6 +21,10 @@ pub(super) struct KeyFile {
     /// The key that signs next. It is published and accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next_signing_key: Option<Zeroizing<String>>,
+    /// The public part of the key that signs next, as a JWK (RFC 7517), if its private part is kept elsewhere until
+    /// then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next_public_key: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     next_refresh_secret: Option<Zeroizing<String>>,
     /// The key that signed before. It is accepted until its tokens have expired.
@@ -47,6 +51,7 @@ impl KeyFile {
             signing_key: SigningKey::generate_pem()?,
             refresh_secret: generate_secret()?,
             next_signing_key: None,
+            next_public_key: None,
             next_refresh_secret: None,
             previous_signing_key: None,
             previous_refresh_secret: None,
@@ -63,19 +68,33 @@ impl KeyFile {
     }
 
     pub(super) fn to_text(&self) -> Result<Zeroizing<String>, BoxError> {
-        Ok(Zeroizing::new(serde_json::to_string_pretty(self)? + "\n"))
+        // With room for all of it: a buffer that grows leaves copies behind.
+        let mut text = Zeroizing::new(Vec::with_capacity(file::MAX_SIZE as usize));
+        serde_json::to_writer_pretty(&mut *text, self)?;
+        text.push(b'\n');
+        Ok(Zeroizing::new(String::from_utf8(std::mem::take(&mut *text))?))
     }
 
     /// Returns the keys.
     pub(super) fn keys(&self) -> Result<Keys, BoxError> {
         let mut ring = KeyRing::new(signing_key("signing_key", &self.signing_key)?);
+        // Of both, one would not be meant.
+        if self.next_signing_key.is_some() && self.next_public_key.is_some() {
+            return Err("next_public_key: remove it, next_signing_key contains it".into());
+        }
         if let Some(next) = &self.next_signing_key {
-            let next = signing_key("next_signing_key", next)?;
-            ring = ring.with_next(next.verifying_key().clone())?;
+            let next = signing_key("next_signing_key", next)?.verifying_key().clone();
+            ring = ring.with_next(next).map_err(|error| format!("next_signing_key: {error}"))?;
+        }
+        if let Some(next) = &self.next_public_key {
+            let next = public_key("next_public_key", next)?;
+            ring = ring.with_next(next).map_err(|error| format!("next_public_key: {error}"))?;
         }
         if let Some(previous) = &self.previous_signing_key {
-            let retired_at = Timestamp::from_unix_seconds(previous.retired_at);
-            ring = ring.with_previous(previous.key()?, retired_at)?;
+            let key = public_key("previous_signing_key", &previous.jwk)?;
+            ring = ring
+                .with_previous(key, Timestamp::from_unix_seconds(previous.retired_at))
+                .map_err(|error| format!("previous_signing_key: {error}"))?;
         }
         let mut secrets = RefreshSecrets::new(&secret("refresh_secret", &self.refresh_secret)?)
             .map_err(|error| format!("refresh_secret: {error}"))?;
@@ -94,7 +113,8 @@ impl KeyFile {
 
     /// Adds the next keys, which do not sign yet.
     pub(super) fn publish(&mut self) -> Result<(), BoxError> {
-        if self.next_signing_key.is_some() || self.next_refresh_secret.is_some() {
+        let next = [self.next_signing_key.is_some(), self.next_public_key.is_some()];
+        if next.contains(&true) || self.next_refresh_secret.is_some() {
             return Err("the next keys are published already".into());
         }
         if self.previous_refresh_secret.is_some() {
@@ -108,6 +128,10 @@ impl KeyFile {
     /// Signs with the next keys. The present ones become the previous ones. Of the signing key only the public part is
     /// kept.
     pub(super) fn sign(&mut self, retired_at: i64) -> Result<(), BoxError> {
+        if self.next_signing_key.is_none() && self.next_public_key.is_some() {
+            return Err("replace next_public_key by next_signing_key, its private key".into());
+        }
+        self.keys()?;
         let (Some(key), Some(secret)) =
             (self.next_signing_key.take(), self.next_refresh_secret.take())
         else {
@@ -130,13 +154,10 @@ impl KeyFile {
     }
 }
 
-impl PreviousKey {
-    fn key(&self) -> Result<VerifyingKey, BoxError> {
-        let set = json!({ "keys": [&self.jwk] }).to_string();
-        let set =
-            KeySet::from_jwks(&set).map_err(|error| format!("previous_signing_key: {error}"))?;
-        set.keys().next().cloned().ok_or_else(|| "previous_signing_key: it is not a JWK".into())
-    }
+fn public_key(member: &str, jwk: &Value) -> Result<VerifyingKey, BoxError> {
+    let set = KeySet::from_jwks(&json!({ "keys": [jwk] }).to_string());
+    let set = set.map_err(|error| format!("{member}: {error}"))?;
+    set.keys().next().cloned().ok_or_else(|| format!("{member}: it is not a JWK").into())
 }
 
 fn signing_key(member: &str, pem: &str) -> Result<SigningKey, BoxError> {

@@ -25,7 +25,7 @@ pub(crate) fn rotate(config: &Config, step: &str) -> Result<String, StartError> 
         "sign" => (
             keys.sign(now() + SPREAD as i64),
             format!(
-                "sign with the new keys. Copy the file to every machine within {SPREAD} seconds. The old signing key \
+                "the new keys sign now. Copy the file to every machine within {SPREAD} seconds. The old signing key \
                  is accepted until its last token has expired. After 30 days run: rotate-keys remove"
             ),
         ),

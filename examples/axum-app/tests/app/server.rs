@@ -1,8 +1,8 @@
 //! The real binary, on a port of its own.
 
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,8 @@ const VARIABLES: [&str; 11] = [
 pub(crate) struct Server {
     child: Child,
     address: String,
-    log: Option<JoinHandle<String>>,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 /// Returns the command of the binary, as [`command_of`] does.
@@ -64,13 +65,17 @@ impl Server {
             let _ = stdout.read_line(&mut line).map(|_| sender.send(line));
         });
         // Read all the time: a server whose log is not read blocks when the pipe is full.
-        let mut stderr = child.stderr.take().unwrap();
-        let log = std::thread::spawn(move || {
-            let mut log = String::new();
-            stderr.read_to_string(&mut log).unwrap();
-            log
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let sink = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            while stderr.read_line(&mut line).unwrap() > 0 {
+                sink.lock().unwrap().push_str(&line);
+                line.clear();
+            }
         });
-        let mut server = Self { child, address: String::new(), log: Some(log) };
+        let mut server = Self { child, address: String::new(), log, reader: Some(reader) };
         let line = receiver.recv_timeout(MAX_WAIT).unwrap_or_default();
         let Some(address) = line.strip_prefix("listening on ") else {
             server.kill();
@@ -112,7 +117,13 @@ impl Server {
 
     /// Returns its log. Call it once it has stopped.
     pub(crate) fn log(&mut self) -> String {
-        self.log.take().unwrap().join().unwrap()
+        self.reader.take().unwrap().join().unwrap();
+        self.log_so_far()
+    }
+
+    /// Returns the log of the running server, up to its last complete line.
+    pub(crate) fn log_so_far(&self) -> String {
+        self.log.lock().unwrap().clone()
     }
 }
 
