@@ -57,6 +57,13 @@ pub(crate) fn openid_configuration_path(issuer: &Uri) -> String {
     format!("{}/.well-known/openid-configuration", issuer.path().trim_end_matches('/'))
 }
 
+/// Returns the scheme and the authority of an absolute URL.
+pub(crate) fn origin(url: &Uri) -> String {
+    let scheme = url.scheme_str().unwrap_or_default();
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    format!("{scheme}://{authority}")
+}
+
 fn is_loopback(host: &str) -> bool {
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     host.eq_ignore_ascii_case("localhost")

@@ -1,5 +1,6 @@
 use futures_util::future::join_all;
 use http::StatusCode;
+use tower_jwt_auth::keys::RemoteKeySet;
 use tower_jwt_auth::tokens::TokenError;
 use tower_jwt_auth_tests::servers::{OidcProvider, ProviderKey};
 use tower_jwt_auth_tests::token_builder::decode;
@@ -15,6 +16,12 @@ fn one() -> ProviderKey {
 
 fn two() -> ProviderKey {
     ProviderKey::new("two", P256_OTHER)
+}
+
+/// Discovers keys that are fetched again after a second, at the earliest and at the latest.
+async fn refreshed_each_second(provider: &OidcProvider) -> RemoteKeySet {
+    discover_with(provider, |keys| keys.min_refresh_interval(SECOND).max_refresh_interval(SECOND))
+        .await
 }
 
 #[tokio::test]
@@ -51,10 +58,7 @@ async fn a_fetch_for_a_new_key_withdraws_the_keys_that_are_no_longer_published()
 async fn a_withdrawn_key_is_rejected_after_the_refresh_interval_without_any_token_of_another() {
     let Some(provider) = OidcProvider::start(&[one()]) else { return };
     let audience = resource("ES256");
-    let keys = discover_with(&provider, |keys| {
-        keys.min_refresh_interval(SECOND).max_refresh_interval(SECOND)
-    });
-    let service = Service::new(&provider, &audience, keys.await);
+    let service = Service::new(&provider, &audience, refreshed_each_second(&provider).await);
     let old = client_token(&provider, &audience).await;
     service.accepts(&old).await;
     provider.rotate(&[two()]);
@@ -70,10 +74,7 @@ async fn a_withdrawn_key_is_rejected_after_the_refresh_interval_without_any_toke
 async fn a_key_that_is_replaced_under_its_id_is_found_after_the_refresh_interval() {
     let Some(provider) = OidcProvider::start(&[one()]) else { return };
     let audience = resource("ES256");
-    let keys = discover_with(&provider, |keys| {
-        keys.min_refresh_interval(SECOND).max_refresh_interval(SECOND)
-    });
-    let service = Service::new(&provider, &audience, keys.await);
+    let service = Service::new(&provider, &audience, refreshed_each_second(&provider).await);
     let old = client_token(&provider, &audience).await;
     provider.rotate(&[ProviderKey::new("one", P256_OTHER)]);
     let new = client_token(&provider, &audience).await;

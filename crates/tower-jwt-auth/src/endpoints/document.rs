@@ -13,7 +13,7 @@ use crate::error::ConfigError;
 use crate::http::origin;
 
 const DEFAULT_MAX_AGE: &str = "public, max-age=300";
-const LONGEST_MAX_AGE: Duration = Duration::from_secs(24 * 3600);
+const MAX_MAX_AGE: Duration = Duration::from_secs(24 * 3600);
 
 /// The content of a document and its entity tag, computed once.
 #[derive(Clone, Debug)]
@@ -52,7 +52,7 @@ impl Document {
             given: max_age,
             hint: "give whole seconds, at most one day",
         };
-        if max_age > LONGEST_MAX_AGE || max_age.subsec_nanos() != 0 {
+        if max_age > MAX_MAX_AGE || max_age.subsec_nanos() != 0 {
             return Err(invalid);
         }
         let value = format!("public, max-age={}", max_age.as_secs());

@@ -10,8 +10,7 @@ use super::hygiene::check_secret;
 use super::pem::PemBlock;
 use super::signer::{SIGNER_TIMEOUT, Signer};
 use super::verifying::VerifyingKey;
-use crate::algorithm::Algorithm;
-use crate::algorithm::{AlgorithmSet, Family};
+use crate::algorithm::{Algorithm, AlgorithmSet, Family};
 use crate::error::ConfigError;
 
 /// A key to sign tokens with: a private key or a shared secret, for one algorithm (RFC 8725 §3.1).

@@ -1,8 +1,7 @@
 //! Public keys as SubjectPublicKeyInfo in DER (RFC 5280 §4.1.2.7).
 
 use super::crypto::PublicComponents;
-use crate::algorithm::Algorithm;
-use crate::algorithm::Family;
+use crate::algorithm::{Algorithm, Family};
 
 /// Parses a public key: SPKI, for RSA also PKCS#1.
 pub(super) fn parse(algorithm: Algorithm, der: &[u8]) -> Option<PublicComponents> {

@@ -6,8 +6,7 @@ use super::hygiene::{check_public, check_secret};
 use super::pem::PemBlock;
 use super::spki;
 use super::thumbprint::thumbprint;
-use crate::algorithm::Algorithm;
-use crate::algorithm::{AlgorithmSet, Family};
+use crate::algorithm::{Algorithm, AlgorithmSet, Family};
 use crate::base64url;
 use crate::error::{ConfigError, TokenError};
 

@@ -118,7 +118,7 @@ impl TrustedIssuers {
             (Some(at), _) => verify(&listed[at]),
             (None, Some(resolved)) => {
                 drop(listed);
-                resolved.verify_with(name, Instant::now(), verify)
+                resolved.verify_with(name, Instant::now, verify)
             }
             (None, None) => Err(TokenError::Issuer.into()),
         }

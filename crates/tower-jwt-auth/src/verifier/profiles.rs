@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
-use super::trusted::TrustedIssuer;
-use super::trusted::{DEFAULT_LEEWAY, DEFAULT_MAX_LIFETIME, check_audience, check_issuer};
+use super::trusted::{
+    DEFAULT_LEEWAY, DEFAULT_MAX_LIFETIME, TrustedIssuer, check_audience, check_issuer,
+};
 use crate::algorithm::Algorithm;
 use crate::claims::ValidationRules;
 use crate::error::ConfigError;

@@ -83,17 +83,18 @@ impl ResolvedIssuers {
         removed.is_some_and(|removed| removed.trusted.is_some())
     }
 
-    /// Calls `verify` with the issuer of this name, which is resolved first if it is unknown.
+    /// Calls `verify` with the issuer of this name, which is resolved first if it is unknown. The clock `now` is not read
+    /// for an issuer that is trusted.
     pub(super) fn verify_with<T, E: From<TokenError>>(
         &self,
         name: &str,
-        now: Instant,
+        now: impl Fn() -> Instant,
         verify: impl FnOnce(&TrustedIssuer) -> Result<T, E>,
     ) -> Result<T, E> {
         let known = self.issuers.load().get(name).cloned();
         let resolved = match known {
-            Some(resolved) if resolved.is_current(now) => resolved,
-            _ => self.resolve(name, now)?,
+            Some(resolved) if resolved.is_current(&now) => resolved,
+            _ => self.resolve(name, now())?,
         };
         let Some(trusted) = &resolved.trusted else { return Err(TokenError::Issuer.into()) };
         let verified = verify(trusted)?;
@@ -118,7 +119,7 @@ impl ResolvedIssuers {
             return Err(NO_PLACE);
         }
         let mut issuers = HashMap::clone(&self.issuers.load());
-        if let Some(resolved) = issuers.get(name).filter(|resolved| resolved.is_current(now)) {
+        if let Some(resolved) = issuers.get(name).filter(|resolved| resolved.is_current(|| now)) {
             return Ok(Arc::clone(resolved));
         }
         changes.probation.retain(|(_, other)| **other != *name);
@@ -180,8 +181,8 @@ impl ResolvedIssuers {
 
 impl Resolved {
     /// Returns whether the application's answer holds. An answer of another name is asked for again after a while.
-    fn is_current(&self, now: Instant) -> bool {
-        self.trusted.is_some() || now.saturating_duration_since(self.resolved_at) < PROBATION
+    fn is_current(&self, now: impl Fn() -> Instant) -> bool {
+        self.trusted.is_some() || now().saturating_duration_since(self.resolved_at) < PROBATION
     }
 }
 
@@ -262,7 +263,7 @@ mod tests {
             let now = self.start + Duration::from_secs(seconds);
             let name = format!("https://login.example/{tenant}");
             let verdict = if is_signed { Ok(()) } else { Err(TokenError::Signature) };
-            self.issuers.verify_with(&name, now, |_| verdict)
+            self.issuers.verify_with(&name, || now, |_| verdict)
         }
 
         fn has(&self, tenant: &str) -> bool {
@@ -291,7 +292,7 @@ mod tests {
     fn names_that_the_application_does_not_trust_are_rejected_and_not_kept() {
         let tenants = Tenants::new(64);
         let other = |name: &str| {
-            tenants.issuers.verify_with(name, tenants.start, |_| Ok::<_, TokenError>(()))
+            tenants.issuers.verify_with(name, || tenants.start, |_| Ok::<_, TokenError>(()))
         };
         assert_eq!(other("https://evil.example/a"), Err(TokenError::Issuer));
         // An issuer must not be kept under the name of another.
@@ -322,10 +323,12 @@ mod tests {
             };
             ResolvedIssuers::new(Arc::new(resolver), 8)
         });
-        let present = || {
-            issuers
-                .verify_with("https://login.example/a", Instant::now(), |_| Ok::<_, TokenError>(()))
-        };
+        let present =
+            || {
+                issuers.verify_with("https://login.example/a", Instant::now, |_| {
+                    Ok::<_, TokenError>(())
+                })
+            };
         assert_eq!(present(), Err(NO_PLACE));
         assert_eq!(present(), Err(TokenError::Issuer));
     }

@@ -1,15 +1,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::trusted::TrustedIssuer;
-use super::trusted::{PLAIN_TYPE, check_audience};
+use super::trusted::{PLAIN_TYPE, TrustedIssuer, check_audience};
 use crate::algorithm::Algorithm;
 use crate::claims::{self, REGISTERED, check_name};
 use crate::error::ConfigError;
 use crate::scope;
 
 /// The maximum of the maximum lifetime.
-const LONGEST_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
+const MAX_MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// The rules for the issuer's tokens.
 impl TrustedIssuer {
@@ -33,7 +32,7 @@ impl TrustedIssuer {
     ///
     /// Returns [`ConfigError::Duration`] for zero, and above 366 days.
     pub fn with_max_token_lifetime(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
-        if lifetime.is_zero() || lifetime > LONGEST_LIFETIME {
+        if lifetime.is_zero() || lifetime > MAX_MAX_LIFETIME {
             let hint = "give a time above zero, of at most 366 days";
             let what = "maximum lifetime of tokens";
             return Err(ConfigError::Duration { what, given: lifetime, hint });

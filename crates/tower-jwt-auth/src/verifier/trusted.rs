@@ -71,9 +71,7 @@ impl TrustedIssuer {
             max_lifetime: Some(DEFAULT_MAX_LIFETIME),
             ..ValidationRules::rfc9068(check_audience(aud.into())?, DEFAULT_LEEWAY)
         };
-        let name =
-            check_name(iss.into(), "issuer", "give the iss claim, as in https://login.example")?;
-        Ok(Self::with_rules(name, keys.into(), rules))
+        Ok(Self::with_rules(check_issuer(iss.into())?, keys.into(), rules))
     }
 
     pub(super) fn with_rules(name: Arc<str>, keys: KeySource, rules: ValidationRules) -> Self {

@@ -74,8 +74,7 @@ impl Members {
         name: &'static str,
         values: impl IntoIterator<Item = impl Into<String>>,
     ) {
-        let values = values.into_iter().map(|value| Value::String(value.into()));
-        self.set(name, values.collect());
+        self.set(name, strings(values));
     }
 
     /// Sets `scopes_supported`.
@@ -113,11 +112,15 @@ impl Members {
         name: &'static str,
         values: impl IntoIterator<Item = impl Into<String>>,
     ) {
-        let values = values.into_iter().map(|value| Value::String(value.into()));
-        self.map.insert(name.to_owned(), values.collect());
+        self.map.insert(name.to_owned(), strings(values));
     }
 
     pub(super) fn to_json(&self) -> String {
         Value::Object(self.map.clone()).to_string()
     }
+}
+
+/// Returns a list of strings.
+fn strings(values: impl IntoIterator<Item = impl Into<String>>) -> Value {
+    values.into_iter().map(|value| Value::String(value.into())).collect()
 }

@@ -5,7 +5,7 @@ use super::members::Members;
 use super::service::MetadataService;
 use crate::error::ConfigError;
 use crate::http::token_source::TokenSource;
-use crate::url::{parse_issuer, parse_published};
+use crate::url::{origin, parse_issuer, parse_published};
 
 const WITH_SETTER: &[&str] = &[
     "resource",
@@ -185,9 +185,7 @@ impl ProtectedResourceMetadata {
     /// Returns the URL of the document, for
     /// [`JwtAuthLayer::with_resource_metadata`](crate::JwtAuthLayer::with_resource_metadata).
     pub fn well_known_url(&self) -> String {
-        let scheme = self.resource.scheme_str().unwrap_or_default();
-        let authority = self.resource.authority().map_or("", |authority| authority.as_str());
-        format!("{scheme}://{authority}{}", self.well_known_path())
+        format!("{}{}", origin(&self.resource), self.well_known_path())
     }
 
     /// Returns the document as JSON.

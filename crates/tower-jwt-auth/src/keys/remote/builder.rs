@@ -16,7 +16,7 @@ use super::refresher;
 use super::request::Requester;
 use super::schedule::{self, Schedule};
 use super::shared::Shared;
-use super::source::{KeySource, Location};
+use super::source::{KeyFetcher, Location};
 use crate::background::{self, Background};
 use crate::error::ConfigError;
 
@@ -64,15 +64,23 @@ pub struct RemoteKeySetBuilder {
     clock: Arc<dyn Clock>,
 }
 
+impl RemoteKeySet {
+    /// Configures the keys of this JWK set URL. It must be https, or http of a loopback host.
+    pub fn from_jwks_url(url: &str) -> RemoteKeySetBuilder {
+        RemoteKeySetBuilder::new(Location::jwks(url), "JWK set URL")
+    }
+
+    /// Configures the keys of this issuer, whose metadata has their URL.
+    ///
+    /// The metadata is requested as OpenID Connect Discovery §4 says and, if it is not there, as RFC 8414 §3 says. It
+    /// must name exactly this issuer. It is requested again every hour and after each failure. The issuer must be
+    /// https, or http of a loopback host.
+    pub fn discover(issuer: &str) -> RemoteKeySetBuilder {
+        RemoteKeySetBuilder::new(Location::discovery(issuer), "issuer URL")
+    }
+}
+
 impl RemoteKeySetBuilder {
-    pub(super) fn new_jwks(url: &str) -> Self {
-        Self::new(Location::jwks(url), "JWK set URL")
-    }
-
-    pub(super) fn new_discovery(issuer: &str) -> Self {
-        Self::new(Location::discovery(issuer), "issuer URL")
-    }
-
     fn new(location: Result<Location, &'static str>, what: &'static str) -> Self {
         Self {
             location: location.map_err(|problem| ConfigError::Url { what, problem }),
@@ -194,7 +202,7 @@ impl RemoteKeySetBuilder {
         let task = Background::start(&runtime, "fetcher of a remote key set", {
             let shared = Arc::clone(&shared);
             move || {
-                let source = KeySource::new(location.clone(), requester.clone());
+                let source = KeyFetcher::new(location.clone(), requester.clone());
                 refresher::run(Arc::clone(&shared), source)
             }
         });

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::builder::RemoteKeySetBuilder;
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::status::RemoteKeySetStatus;
@@ -45,20 +44,6 @@ pub struct RemoteKeySet {
 }
 
 impl RemoteKeySet {
-    /// Configures the keys of this JWK set URL. It must be https, or http of a loopback host.
-    pub fn from_jwks_url(url: &str) -> RemoteKeySetBuilder {
-        RemoteKeySetBuilder::new_jwks(url)
-    }
-
-    /// Configures the keys of this issuer, whose metadata has their URL.
-    ///
-    /// The metadata is requested as OpenID Connect Discovery §4 says and, if it is not there, as RFC 8414 §3 says. It
-    /// must name exactly this issuer. It is requested again every hour and after each failure. The issuer must be
-    /// https, or http of a loopback host.
-    pub fn discover(issuer: &str) -> RemoteKeySetBuilder {
-        RemoteKeySetBuilder::new_discovery(issuer)
-    }
-
     pub(super) fn new(shared: Arc<Shared>, task: Background) -> Self {
         Self { shared, _task: Arc::new(task) }
     }

@@ -7,11 +7,11 @@ use tokio::time::Instant;
 
 use super::error::FetchError;
 use super::shared::Shared;
-use super::source::{Fetched, KeySource};
+use super::source::{Fetched, KeyFetcher};
 use super::url;
 
 /// Fetches the set whenever that is due or requested, until it is aborted.
-pub(super) async fn run(shared: Arc<Shared>, mut source: KeySource) {
+pub(super) async fn run(shared: Arc<Shared>, mut source: KeyFetcher) {
     shared.recover();
     loop {
         shared.next_turn().await;

@@ -75,7 +75,7 @@ pub(super) struct Fetched {
 }
 
 /// Fetches the set, and remembers the `jwks_uri` and the last document.
-pub(super) struct KeySource {
+pub(super) struct KeyFetcher {
     location: Location,
     requester: Requester,
     discovered: Option<(Uri, Instant)>,
@@ -84,7 +84,7 @@ pub(super) struct KeySource {
     pub(super) url: Uri,
 }
 
-impl KeySource {
+impl KeyFetcher {
     pub(super) fn new(location: Location, requester: Requester) -> Self {
         let url = location.url().clone();
         Self { location, requester, discovered: None, latest: None, url }

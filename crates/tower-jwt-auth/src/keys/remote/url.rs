@@ -3,7 +3,7 @@
 use http::Uri;
 
 pub(super) use crate::url::{is_plain, parse, parse_issuer};
-use crate::url::{oauth_metadata_path, openid_configuration_path};
+use crate::url::{oauth_metadata_path, openid_configuration_path, origin};
 
 /// Returns the URL of the metadata for OpenID Connect.
 pub(super) fn openid_configuration(issuer: &Uri) -> Result<Uri, &'static str> {
@@ -23,9 +23,7 @@ fn with_path(url: &Uri, path: &str) -> Result<Uri, &'static str> {
 
 /// Returns a URL without its query, which may hold a secret.
 pub(super) fn for_log(url: &Uri) -> String {
-    let scheme = url.scheme_str().unwrap_or_default();
-    let authority = url.authority().map_or("", |authority| authority.as_str());
-    format!("{scheme}://{authority}{}", url.path())
+    format!("{}{}", origin(url), url.path())
 }
 
 #[cfg(test)]
