@@ -17,14 +17,17 @@ use crate::error::ConfigError;
 /// # Examples
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// use tower_jwt_auth::keys::KeyRing;
 /// use tower_jwt_auth::store::{Clock, SystemClock};
 /// use tower_jwt_auth::{Issuer, SigningKey};
 ///
 /// let (old, new) = (SigningKey::generate()?, SigningKey::generate()?);
 /// let publish = KeyRing::new(old.clone()).with_next(new.verifying_key().clone())?;
-/// let now = SystemClock::new().now();
-/// let sign = KeyRing::new(new).with_previous(old.verifying_key().clone(), now)?;
+/// // All nodes will have the new ring within a minute.
+/// let retired_at = SystemClock::new().now() + Duration::from_secs(60);
+/// let sign = KeyRing::new(new).with_previous(old.verifying_key().clone(), retired_at)?;
 ///
 /// let issuer = Issuer::new("https://shop.example", "https://api.shop.example", publish)?;
 /// issuer.key_ring().replace(sign);
@@ -62,11 +65,12 @@ impl KeyRing {
         self.with_key(key)
     }
 
-    /// Adds a key that has signed until `retired_at`. It is published and accepted until the last token that it signed
+    /// Adds a key that signs until `retired_at` at the latest. It is published and accepted until the last token that it signed
     /// has expired: until `retired_at`, plus the issuer's lifetime of access tokens, plus twice its leeway, because the
     /// nodes change their keys by their own clocks. After that the ring ignores it.
     ///
-    /// Give the time at which the last node stopped signing with it. If the lifetime is shortened at the same time, add
+    /// Give a time by which the last node will have stopped signing with it: a node whose ring is replaced first accepts
+    /// the key for as long as the others sign with it. If the lifetime is shortened at the same time, add
     /// the difference.
     ///
     /// # Errors

@@ -50,7 +50,7 @@ impl KeySet {
     }
 
     /// Parses the public keys of a JWK set. A key that is not for verification (`use`, `key_ops`), that is of an
-    /// unsupported kind or algorithm, malformed or weak, is ignored (RFC 7517 §5) with a warning in the log. Secrets
+    /// unsupported kind or algorithm, malformed or weak, is ignored (RFC 7517 §5) with a warning in the log, for the first 32 of a set. Secrets
     /// (`kty: oct`) are ignored, since a JWK set is public.
     ///
     /// An RSA key without `alg` is for all RSA algorithms, and an Ed25519 key without `alg` for EdDSA and Ed25519. Up to

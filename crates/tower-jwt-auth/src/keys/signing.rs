@@ -259,7 +259,7 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// The secrets of refresh tokens, which only issuers hold: the current secret signs, and previous ones are still
+/// The secrets of refresh tokens, which only issuers hold: the current secret signs, and next and previous ones are
 /// accepted.
 ///
 /// The signing key is derived from the secret. A token that another component signs with the same secret is therefore

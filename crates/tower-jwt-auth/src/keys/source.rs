@@ -11,7 +11,8 @@ use super::verifying::VerifyingKey;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
 
-/// The source of an issuer's keys: a fixed set, or with the feature `jwks` the keys that the issuer publishes.
+/// The source of an issuer's keys: a fixed set, the ring of an [`Issuer`](crate::Issuer) of this process, or with the
+/// feature `jwks` the keys that the issuer publishes.
 ///
 /// # Examples
 ///

@@ -67,8 +67,9 @@ impl TrustedIssuers {
     ///
     /// # Errors
     ///
-    /// Returns [`ConfigError::DuplicateIssuer`] if an issuer of this name is trusted. Its keys change through their
-    /// source, without a change here.
+    /// Returns [`ConfigError::DuplicateIssuer`] if an issuer of this name is trusted. The keys
+    /// of an issuer that fetches or replaces them change without a change here. To change a fixed set, [`remove`](Self::remove)
+    /// the issuer and insert it again: its tokens are rejected in between.
     pub fn insert(&self, trusted: impl Into<TrustedIssuer>) -> Result<(), ConfigError> {
         let trusted = Arc::new(trusted.into().granting_listed_scopes());
         let _writer = self.shared.writer.lock().unwrap_or_else(PoisonError::into_inner);

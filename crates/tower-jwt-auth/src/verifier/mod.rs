@@ -27,8 +27,9 @@ use crate::keys::VerifyError;
 /// Verifies access tokens of one or several issuers.
 ///
 /// The verifier is strict where the RFCs leave a choice: it requires canonical base64url, distinct member names, no
-/// critical extensions, `typ: at+jwt` (RFC 9068 §2.1), the exact issuer and audience, and an explicit leeway. It checks
-/// the signature last, since the other checks are cheaper. It does not check revocation: the layer does.
+/// critical extensions, `typ: at+jwt` (RFC 9068 §2.1), the exact issuer and audience, and an explicit leeway. The
+/// settings of a [`TrustedIssuer`] relax some of these. It checks the signature after the other rules, which are cheaper,
+/// and then reads the application's claims. It does not check revocation: the layer does.
 ///
 /// # Examples
 ///
@@ -133,7 +134,8 @@ impl<C> Verifier<C> {
     /// `resolve` is called with the `iss` of each token whose issuer is not trusted yet. **This name is not verified**:
     /// anyone can send any. `resolve` decides by the name alone, without blocking, and returns an issuer of exactly this
     /// name; it may build a [`RemoteKeySet`](crate::keys::RemoteKeySet), which begins to fetch. Compare the name with a
-    /// list of tenants: a pattern accepts names that anyone can make up.
+    /// list of tenants: a pattern accepts names that anyone can make up, and a URL built from such a name is fetched
+    /// whatever its host resolves to (RFC 8725 §3.10).
     ///
     /// At most `max` issuers are kept, which is 2 to 10,000. Give at least the number of tenants, or 64 for a pattern. An
     /// issuer that has verified a token gives way only to others that have, the least recently used first, and these

@@ -17,7 +17,7 @@ const PROBATION: Duration = Duration::from_secs(30);
 /// The maximum length of an issuer's name in bytes. The names come from tokens that are not verified yet.
 const MAX_NAME_LENGTH: usize = 512;
 
-/// There is no place for another issuer on probation. A place becomes free within [`PROBATION`].
+/// There is no place for another issuer on probation. One becomes free within [`PROBATION`]; clients may ask earlier.
 const NO_PLACE: TokenError = TokenError::KeysUnavailable { retry_after: Duration::from_secs(10) };
 
 type Issuers = HashMap<Box<str>, Arc<Resolved>>;

@@ -1,6 +1,6 @@
-use http::StatusCode;
 use std::time::Duration;
 
+use http::StatusCode;
 use tower_jwt_auth::keys::KeyRing;
 use tower_jwt_auth::store::Clock;
 use tower_jwt_auth::{SignIn, SigningKey};
@@ -75,7 +75,6 @@ async fn a_key_that_is_removed_is_rejected_at_once() {
     let (old, new) = keys();
     let nodes = Nodes::new(&old);
     let [node, _] = &nodes.nodes;
-    // Made before, as a layer in a router is.
     let jwks = node.published().await;
     let tokens = node.sessions.start(SignIn::new("alice")).await.unwrap();
     assert_eq!(node.call(tokens.access().as_str()).await, StatusCode::OK);

@@ -62,6 +62,7 @@ async fn made_up_key_ids_cause_one_fetch_in_the_cool_down_while_the_set_is_empty
     // Failures are repeated with a backoff from 1 second to 1 minute: 8 fetches at most in the first 100 seconds.
     let fetches = provider.fetches();
     assert!(fetches <= FOR_UNKNOWN_KEYS + 8 + 4, "{fetches}");
+    assert!(fetches > FOR_UNKNOWN_KEYS, "each cool-down allows one: {fetches}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -61,6 +61,32 @@ async fn a_key_that_the_new_set_does_not_have_is_rejected() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_with_a_known_key_does_not_wait_for_a_running_fetch() {
+    let provider = Provider::new("https://login.example");
+    let keys = provider.remote().build().unwrap();
+    keys.ready().await;
+    let auth = layer(Verifier::new(trust(&provider, keys)));
+    let token = provider.token("first");
+    provider.set_delay(Duration::from_secs(1));
+    let made_up = token.with_key_id("made up");
+    let begun = Instant::now();
+    let waiting = async {
+        assert_eq!(call_behind(&auth, &made_up).await.status, UNAUTHORIZED);
+        begun.elapsed()
+    };
+    let honest = async {
+        // The fetch has begun, and has not ended.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(provider.fetches(), 2);
+        assert_eq!(call_behind(&auth, &token.sign()).await.status, OK);
+        begun.elapsed()
+    };
+    let (waited, honest) = tokio::join!(waiting, honest);
+    assert_eq!(waited, Duration::from_secs(1));
+    assert_eq!(honest, Duration::from_millis(500));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_wait_is_bounded() {
     let provider = Provider::new("https://login.example");
     let keys = provider.remote().wait_timeout(Duration::from_secs(1)).build().unwrap();

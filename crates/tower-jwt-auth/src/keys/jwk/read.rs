@@ -97,7 +97,7 @@ impl JwkSet {
     }
 }
 
-/// Returns the `kid` for messages, with quotation marks, or the place of a key without `kid`.
+/// Returns the `kid` for messages, with quotation marks.
 fn shown_id(jwk: &Value) -> String {
     match jwk.get("kid").and_then(Value::as_str) {
         Some(key_id) => format!("{:?}", key_id.chars().take(MAX_SHOWN).collect::<String>()),
