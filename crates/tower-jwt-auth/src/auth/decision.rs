@@ -190,8 +190,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
     }
 
     fn check_revocation(&self, identity: Identity, now: Timestamp) -> VerifiedDecision {
-        let keys = identity.revocation_keys();
-        match self.revocations.lookup(keys, self.max_staleness, now) {
+        let keys = self.revocations.watch(identity.revocation_keys());
+        match self.revocations.lookup_watched(&keys, self.max_staleness, now) {
             RevocationStatus::NotRevoked => VerifiedDecision::Accept(identity),
             RevocationStatus::Revoked => VerifiedDecision::Reject(TokenError::Revoked.into()),
             RevocationStatus::Unknown => match self.on_unknown {

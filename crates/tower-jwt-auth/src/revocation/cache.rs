@@ -31,10 +31,20 @@ pub(super) struct RevocationCache {
     subjects: Cache<TargetHash, SubjectEntry, PrehashedState>,
     /// Whether a subject has ever been inserted. Most services never revoke one, and skip that lookup.
     has_subjects: AtomicBool,
+    /// Counts the changes by which a target may have become revoked.
+    revision: AtomicU64,
     max_entries: u64,
     is_incomplete: AtomicBool,
     freshness: Freshness,
     clock: Arc<dyn Clock>,
+}
+
+/// The targets of the revocations that would revoke a token, prepared for look-ups in one cache.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Targets {
+    token: Option<TargetHash>,
+    session: Option<TargetHash>,
+    subject: Option<(TargetHash, Timestamp)>,
 }
 
 /// A keyed hash of the kind, the issuer and the id of a target. Its size does not depend on them, and a client cannot
@@ -47,6 +57,13 @@ pub(super) struct SubjectEntry {
     pub(super) until: Timestamp,
 }
 
+impl SubjectEntry {
+    /// Returns whether another entry of the same subject changes nothing.
+    fn includes(&self, other: Self) -> bool {
+        self.issued_before >= other.issued_before && self.until >= other.until
+    }
+}
+
 impl RevocationCache {
     pub(super) fn new(max_entries: u64, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let hash_key = *crypto::random().map_err(|_| ConfigError::Entropy)?;
@@ -56,6 +73,7 @@ impl RevocationCache {
             ids: Cache::builder().expire_after(expiry()).build_with_hasher(PrehashedState),
             subjects: Cache::builder().expire_after(expiry()).build_with_hasher(PrehashedState),
             has_subjects: AtomicBool::new(false),
+            revision: AtomicU64::new(0),
             max_entries,
             is_incomplete: AtomicBool::new(false),
             freshness: Freshness::new(),
@@ -64,7 +82,7 @@ impl RevocationCache {
     }
 
     /// Inserts a revocation. An existing entry of the same target is extended, never shortened. Returns `false` if the
-    /// revocation has expired and was not inserted.
+    /// revocation has expired and was not inserted. An insert that changes nothing does not raise the revision.
     pub(super) fn insert(&self, revocation: &Revocation) -> bool {
         if self.is_expired(revocation) {
             return false;
@@ -73,6 +91,9 @@ impl RevocationCache {
         let until = revocation.until();
         match revocation {
             Revocation::Token { .. } | Revocation::Session { .. } => {
+                if self.ids.get(&target).is_some_and(|old| old >= until) {
+                    return true;
+                }
                 self.ids
                     .entry(target)
                     .and_upsert_with(|old| old.map_or(until, |old| until.max(old.into_value())));
@@ -80,6 +101,9 @@ impl RevocationCache {
             Revocation::Subject { issued_before, .. } => {
                 self.has_subjects.store(true, Ordering::Release);
                 let new = SubjectEntry { issued_before: *issued_before, until };
+                if self.subjects.get(&target).is_some_and(|old| old.includes(new)) {
+                    return true;
+                }
                 self.subjects.entry(target).and_upsert_with(|old| {
                     let old = old.map_or(new, moka::Entry::into_value);
                     SubjectEntry {
@@ -89,6 +113,8 @@ impl RevocationCache {
                 });
             }
         }
+        // After the insert: a reader that sees this revision finds the entry.
+        self.revision.fetch_add(1, Ordering::Release);
         true
     }
 
@@ -120,19 +146,48 @@ impl RevocationCache {
         }
     }
 
-    pub(super) fn contains(&self, key: &RevocationKey<'_>) -> bool {
-        match key {
-            RevocationKey::Token { .. } | RevocationKey::Session { .. } => {
-                self.ids.contains_key(&self.hash(key.target()))
+    /// Returns the number of changes so far. While it does not change, a target that was not revoked is not revoked.
+    ///
+    /// Read it before the look-up whose result is kept.
+    pub(super) fn revision(&self) -> u64 {
+        self.revision.load(Ordering::Acquire)
+    }
+
+    /// Prepares the keys of a token. There is at most one of each kind.
+    pub(super) fn targets<'k>(&self, keys: impl Iterator<Item = RevocationKey<'k>>) -> Targets {
+        let mut targets = Targets { token: None, session: None, subject: None };
+        for key in keys {
+            let hash = self.hash(key.target());
+            match key {
+                RevocationKey::Token { .. } => targets.token = Some(hash),
+                RevocationKey::Session { .. } => targets.session = Some(hash),
+                RevocationKey::Subject { issued_at, .. } => {
+                    targets.subject = Some((hash, issued_at));
+                }
             }
-            RevocationKey::Subject { issued_at, .. } => {
+        }
+        targets
+    }
+
+    /// Returns whether one of the targets is revoked.
+    pub(super) fn contains_any(&self, targets: &Targets) -> bool {
+        let contains = |target: &Option<TargetHash>| {
+            target.is_some_and(|target| self.ids.contains_key(&target))
+        };
+        contains(&targets.token)
+            || contains(&targets.session)
+            || targets.subject.is_some_and(|(target, issued_at)| {
                 self.has_subjects.load(Ordering::Acquire)
                     && self
                         .subjects
-                        .get(&self.hash(key.target()))
-                        .is_some_and(|subject| *issued_at < subject.issued_before)
-            }
-        }
+                        .get(&target)
+                        .is_some_and(|subject| issued_at < subject.issued_before)
+            })
+    }
+
+    /// Returns whether this key is revoked.
+    pub(super) fn contains(&self, key: &RevocationKey<'_>) -> bool {
+        self.contains_any(&self.targets([*key].into_iter()))
     }
 
     fn hash(&self, (kind, issuer, id): (RevocationKind, &str, &str)) -> TargetHash {

@@ -1,5 +1,6 @@
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -11,7 +12,7 @@ use tower_jwt_auth_core::{
 
 use crate::background::{self, Background};
 use crate::error::ConfigError;
-use crate::revocation::cache::RevocationCache;
+use crate::revocation::cache::{RevocationCache, Targets};
 use crate::revocation::follower::{Follower, FollowerShared};
 use crate::revocation::options::SyncOptions;
 use crate::store_guard::GuardedStore;
@@ -60,6 +61,39 @@ struct Following {
     /// Requests a heartbeat before the next one is due.
     heartbeat_request: Arc<Notify>,
     _task: Background,
+}
+
+/// The keys of a token, prepared for repeated look-ups in the list that returned them.
+#[derive(Debug)]
+pub(crate) struct WatchedKeys {
+    /// `None` for a list without a log.
+    targets: Option<Targets>,
+    /// The revision of the list at which it contained none of them.
+    clear_at: AtomicU64,
+}
+
+/// The initial value of [`WatchedKeys::clear_at`], which no revision reaches.
+const NEVER_CLEAR: u64 = u64::MAX;
+
+impl Following {
+    /// Returns the status of keys, given whether the cache contains one of them.
+    fn status(
+        &self,
+        max_staleness: Duration,
+        now: Timestamp,
+        is_revoked: impl FnOnce(&RevocationCache) -> bool,
+    ) -> RevocationStatus {
+        // This check precedes the lookup, so that the lookup finds the entries that arrive in between.
+        let is_current = self.cache.is_complete()
+            && self.cache.staleness(now).is_some_and(|staleness| staleness <= max_staleness);
+        if is_revoked(&self.cache) {
+            RevocationStatus::Revoked
+        } else if is_current {
+            RevocationStatus::NotRevoked
+        } else {
+            RevocationStatus::Unknown
+        }
+    }
 }
 
 /// The result of a lookup in the list.
@@ -197,22 +231,48 @@ impl RevocationList {
     /// Looks the keys up in memory.
     pub(crate) fn lookup<'k>(
         &self,
-        keys: impl Iterator<Item = RevocationKey<'k>>,
+        mut keys: impl Iterator<Item = RevocationKey<'k>>,
         max_staleness: Duration,
         now: Timestamp,
     ) -> RevocationStatus {
         let Kind::Following(following) = &self.kind else { return RevocationStatus::NotRevoked };
-        let cache = &following.cache;
-        // This check precedes the lookup, so that the lookup finds the entries that arrive in between.
-        let is_current = cache.is_complete()
-            && cache.staleness(now).is_some_and(|staleness| staleness <= max_staleness);
-        if keys.into_iter().any(|key| cache.contains(&key)) {
-            RevocationStatus::Revoked
-        } else if is_current {
-            RevocationStatus::NotRevoked
-        } else {
-            RevocationStatus::Unknown
+        following.status(max_staleness, now, |cache| keys.any(|key| cache.contains(&key)))
+    }
+
+    /// Prepares the keys of a token that is looked up repeatedly.
+    pub(crate) fn watch<'k>(&self, keys: impl Iterator<Item = RevocationKey<'k>>) -> WatchedKeys {
+        WatchedKeys {
+            targets: match &self.kind {
+                Kind::None(_) => None,
+                Kind::Following(following) => Some(following.cache.targets(keys)),
+            },
+            clear_at: AtomicU64::new(NEVER_CLEAR),
         }
+    }
+
+    /// Looks up keys that this list has prepared. The look-up is skipped while nothing has been added to the list since
+    /// the last one found none of them.
+    pub(crate) fn lookup_watched(
+        &self,
+        keys: &WatchedKeys,
+        max_staleness: Duration,
+        now: Timestamp,
+    ) -> RevocationStatus {
+        let (Kind::Following(following), Some(targets)) = (&self.kind, &keys.targets) else {
+            return RevocationStatus::NotRevoked;
+        };
+        following.status(max_staleness, now, |cache| {
+            // Before the look-up: an entry that arrives in between raises the revision after it.
+            let revision = cache.revision();
+            if keys.clear_at.load(Ordering::Relaxed) == revision {
+                return false;
+            }
+            let is_revoked = cache.contains_any(targets);
+            if !is_revoked {
+                keys.clear_at.store(revision, Ordering::Relaxed);
+            }
+            is_revoked
+        })
     }
 
     /// Queries the store, without a lookup in memory.

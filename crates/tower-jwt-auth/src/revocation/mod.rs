@@ -10,6 +10,8 @@ mod options;
 mod status;
 
 pub use self::list::RevocationList;
+#[cfg(test)]
+use self::list::WatchedKeys;
 pub(crate) use self::list::{DEFAULT_MAX_STALENESS, RevocationStatus};
 pub use self::options::SyncOptions;
 pub use self::status::TokenStatus;

@@ -2,6 +2,7 @@ mod cache;
 mod odd_logs;
 mod progress;
 mod status;
+mod watched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
