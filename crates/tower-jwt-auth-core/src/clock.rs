@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::time::Timestamp;
+use crate::time::{Timestamp, millis};
 
 /// A source of the current time.
 ///
@@ -75,8 +75,7 @@ impl Clock for SystemClock {
         SLEWED.now(|| {
             // In this order, a pause between the two readings looks like a clock that was set back, not ahead.
             let wall = SystemTime::now().into();
-            let running = START.get_or_init(Instant::now).elapsed().as_millis();
-            (wall, i64::try_from(running).unwrap_or(i64::MAX))
+            (wall, millis(START.get_or_init(Instant::now).elapsed()))
         })
     }
 }

@@ -91,8 +91,10 @@ impl Timestamp {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+/// Returns the whole milliseconds, at most `i64::MAX`. In 64 bits, because each request converts several times.
+pub(crate) fn millis(duration: Duration) -> i64 {
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1000).saturating_add(i64::from(duration.subsec_millis()))
 }
 
 impl std::ops::Add<Duration> for Timestamp {
@@ -163,6 +165,19 @@ mod tests {
         assert_eq!(start - Duration::from_secs(1), start);
         assert_eq!(start.since(Timestamp::MAX), Duration::ZERO);
         assert_eq!(Timestamp::MAX.since(start), Duration::from_millis(i64::MAX as u64));
+    }
+
+    #[test]
+    fn durations_are_whole_milliseconds() {
+        for (duration, expected) in [
+            (Duration::from_nanos(1_999_999_999), 1999),
+            (Duration::from_nanos(999_999), 0),
+            (Duration::from_millis(i64::MAX as u64), i64::MAX),
+            (Duration::from_secs(i64::MAX as u64 / 1000 + 1), i64::MAX),
+            (Duration::MAX, i64::MAX),
+        ] {
+            assert_eq!(millis(duration), expected, "{duration:?}");
+        }
     }
 
     #[test]
