@@ -86,7 +86,7 @@ const DIRECTORIES: &[Levels] =
 const AUTH: Levels = Levels {
     source: "crates/tower-jwt-auth/src/auth",
     levels: &[
-        &["body", "caching"],
+        &["body", "caching", "token_cache"],
         &["decision", "future"],
         &["extract", "require", "service"],
         &["layer"],
@@ -107,8 +107,8 @@ const CLAIMS: Levels = Levels {
 const KEYS: Levels = Levels {
     source: "crates/tower-jwt-auth/src/keys",
     levels: &[
-        &["crypto", "handle", "pem", "signer"],
-        &["hygiene", "spki", "thumbprint"],
+        &["crypto", "generation", "pem", "signer"],
+        &["handle", "hygiene", "spki", "thumbprint"],
         &["verifying"],
         &["jwk", "signing"],
         &["set"],
@@ -120,7 +120,7 @@ const KEYS: Levels = Levels {
 
 const VERIFIER: Levels = Levels {
     source: "crates/tower-jwt-auth/src/verifier",
-    levels: &[&["trusted"], &["profiles", "resolved", "settings"], &["issuers"]],
+    levels: &[&["trusted"], &["profiles", "resolved", "settings"], &["issuers"], &["stamp"]],
     min_imports: 3,
 };
 

@@ -212,6 +212,18 @@ impl Identity {
         claims
     }
 
+    /// Returns the identity of a repeated request with the same token.
+    pub(crate) fn verified_again(&self, now: Timestamp) -> Self {
+        let verified = Arc::clone(&self.verified);
+        Self { verified, verified_at: now, challenge: Challenge::default() }
+    }
+
+    /// Returns the bytes that the identity takes, without the heap of the application's claims.
+    pub(crate) fn size(&self) -> usize {
+        const COUNTERS: usize = 2 * size_of::<usize>();
+        COUNTERS + size_of_val(&*self.verified) + self.verified.text.text.len()
+    }
+
     /// Sets the challenge of the layer that has verified the token, for the rejections of the layers inside of it.
     pub(crate) fn set_challenge(&mut self, challenge: &Challenge) {
         self.challenge.clone_from(challenge);

@@ -25,5 +25,6 @@ mod session_limit;
 mod session_list;
 mod sign_in;
 mod store_timeout;
+mod token_cache;
 mod token_confusion;
 mod token_source;

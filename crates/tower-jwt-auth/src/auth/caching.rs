@@ -56,6 +56,7 @@ fn has_member(headers: &HeaderMap, field: &str, names: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::token_source::UncheckedToken;
 
     const PRIVATE_BY_COOKIE: Caching = Caching { varies_by_cookie: true, is_private: true };
 
@@ -112,13 +113,14 @@ mod tests {
     fn headers_follow_from_where_the_token_was_searched() {
         let search = |location, token| Caching::of(&TokenSearch { location, token });
         let nothing = || Ok(None);
+        let token = || UncheckedToken::new(b"t", 1).unwrap();
         for (caching, vary, cache_control) in [
             (search(TokenLocation::Header, nothing()), "", ""),
-            (search(TokenLocation::Header, Ok(Some("t"))), "", ""),
+            (search(TokenLocation::Header, Ok(Some(token()))), "", ""),
             (search(TokenLocation::Query, nothing()), "", ""),
-            (search(TokenLocation::Query, Ok(Some("t"))), "", "private"),
+            (search(TokenLocation::Query, Ok(Some(token()))), "", "private"),
             (search(TokenLocation::Cookie, nothing()), "Cookie", ""),
-            (search(TokenLocation::Cookie, Ok(Some("t"))), "Cookie", "private"),
+            (search(TokenLocation::Cookie, Ok(Some(token()))), "Cookie", "private"),
             (
                 search(TokenLocation::Cookie, Err(crate::error::RequestError::SeveralTokens)),
                 "Cookie",

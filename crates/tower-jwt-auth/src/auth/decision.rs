@@ -9,19 +9,22 @@ use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, RevocationKey, Timestamp};
 
 use super::caching::Caching;
+use super::token_cache::{CachedToken, Lookup, TokenCache};
 use crate::error::TokenError;
 use crate::http::challenge::{AuthError, Challenge};
 use crate::http::origin::OriginPolicy;
-use crate::http::token_source::{TokenLocation, TokenSource};
+use crate::http::token_source::{TokenLocation, TokenSource, UncheckedToken};
 use crate::identity::Identity;
 use crate::keys::{NewerKeys, VerifyError};
 use crate::revocation::{RevocationList, RevocationStatus};
-use crate::verifier::Verifier;
+use crate::verifier::{VerifiedToken, Verifier};
 
 /// The configuration of the layer. A decision depends on it, the request and the time.
 #[derive(Debug)]
 pub(super) struct AuthConfig<C> {
     pub(super) verifier: Verifier<C>,
+    /// The tokens that the verifier has verified and the list does not revoke. It belongs to these two.
+    pub(super) tokens: Option<Arc<TokenCache>>,
     pub(super) revocations: RevocationList,
     pub(super) source: TokenSource,
     pub(super) origins: OriginPolicy,
@@ -37,6 +40,7 @@ impl<C> Clone for AuthConfig<C> {
     fn clone(&self) -> Self {
         Self {
             verifier: self.verifier.clone(),
+            tokens: self.tokens.clone(),
             revocations: self.revocations.clone(),
             source: self.source.clone(),
             origins: self.origins.clone(),
@@ -181,22 +185,67 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
         (decision, Caching::of(&search))
     }
 
-    fn authenticate(&self, token: &str, now: Timestamp) -> Decision {
-        match self.verifier.verify_with_present_keys(token, now) {
-            Ok(identity) => self.check_revocation(identity, now).into(),
+    fn authenticate(&self, token: UncheckedToken<'_>, now: Timestamp) -> Decision {
+        let mut is_outdated = false;
+        if let Some(tokens) = &self.tokens {
+            match tokens.lookup(token.as_bytes(), |cached| self.decide_again(cached, now)) {
+                Lookup::Found(decision) => return decision.into(),
+                Lookup::Outdated => is_outdated = true,
+                Lookup::Absent => {}
+            }
+        }
+        let token = match token.check() {
+            Ok(token) => token,
+            Err(error) => return Decision::Reject(error.into()),
+        };
+        let decision = match self.verifier.verify_with_present_keys(token, now) {
+            Ok(verified) => return self.decide_first(token, verified, now).into(),
             Err(VerifyError::Rejected(error)) => Decision::Reject(error.into()),
             Err(VerifyError::NeedsKeys(newer)) => Decision::AwaitKeys(newer, token.to_owned()),
+        };
+        if let (true, Some(tokens)) = (is_outdated, &self.tokens) {
+            tokens.remove(token.as_bytes());
         }
+        decision
     }
 
-    fn check_revocation(&self, identity: Identity, now: Timestamp) -> VerifiedDecision {
-        let keys = self.revocations.watch(identity.revocation_keys());
-        match self.revocations.lookup_watched(&keys, self.max_staleness, now) {
-            RevocationStatus::NotRevoked => VerifiedDecision::Accept(identity),
+    /// Decides on a token that has been accepted before, or returns `None` if it must be verified again.
+    fn decide_again(&self, cached: &CachedToken, now: Timestamp) -> Option<VerifiedDecision> {
+        if !self.verifier.would_verify(&cached.stamp, now) {
+            return None;
+        }
+        let keys = &cached.revocation_keys;
+        let status = self.revocations.lookup_watched(keys, self.max_staleness, now);
+        Some(self.decide_by(status, || cached.identity.verified_again(now)))
+    }
+
+    /// Decides on a token that has just been verified, and remembers it if it is accepted.
+    fn decide_first(
+        &self,
+        token: &str,
+        verified: VerifiedToken,
+        now: Timestamp,
+    ) -> VerifiedDecision {
+        let keys = self.revocations.watch(verified.identity.revocation_keys());
+        let status = self.revocations.lookup_watched(&keys, self.max_staleness, now);
+        let decision = self.decide_by(status, || verified.identity.clone());
+        if let (VerifiedDecision::Accept(_), Some(tokens)) = (&decision, &self.tokens) {
+            tokens.insert(token, verified, keys, now);
+        }
+        decision
+    }
+
+    fn decide_by(
+        &self,
+        status: RevocationStatus,
+        identity: impl FnOnce() -> Identity,
+    ) -> VerifiedDecision {
+        match status {
+            RevocationStatus::NotRevoked => VerifiedDecision::Accept(identity()),
             RevocationStatus::Revoked => VerifiedDecision::Reject(TokenError::Revoked.into()),
             RevocationStatus::Unknown => match self.on_unknown {
-                OnUnknown::QueryStore => VerifiedDecision::QueryStore(identity),
-                OnUnknown::Accept => VerifiedDecision::Accept(identity),
+                OnUnknown::QueryStore => VerifiedDecision::QueryStore(identity()),
+                OnUnknown::Accept => VerifiedDecision::Accept(identity()),
             },
         }
     }
@@ -210,8 +259,9 @@ pub(super) async fn await_keys<C: DeserializeOwned + Send + Sync + 'static>(
 ) -> Result<Identity, AuthError> {
     newer.fetched().await;
     let now = config.clock.now();
-    let identity = config.verifier.verify(&token, now)?;
-    match config.check_revocation(identity, now) {
+    let verified = config.verifier.verify_with_present_keys(&token, now);
+    let verified = verified.map_err(VerifyError::without_waiting)?;
+    match config.decide_first(&token, verified, now) {
         VerifiedDecision::Accept(identity) => Ok(identity),
         VerifiedDecision::Reject(error) => Err(error),
         VerifiedDecision::QueryStore(identity) => {
@@ -264,6 +314,13 @@ fn is_unsafe(method: &Method, headers: &HeaderMap) -> bool {
 /// Marks credentials as sensitive, so that they do not appear in logs that show headers.
 pub(super) fn mark_sensitive(headers: &mut HeaderMap) {
     for name in [AUTHORIZATION, COOKIE] {
+        if let Some(value) = headers.get_mut(&name) {
+            value.set_sensitive(true);
+        }
+        // Most requests have no field twice, and need not search for a second value.
+        if headers.len() == headers.keys_len() {
+            continue;
+        }
         if let http::header::Entry::Occupied(mut entry) = headers.entry(name) {
             for value in entry.iter_mut() {
                 value.set_sensitive(true);

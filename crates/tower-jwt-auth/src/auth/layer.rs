@@ -9,6 +9,7 @@ use tower_layer::Layer;
 
 use super::decision::{AuthConfig, Mode, OnUnknown, PreflightMode};
 use super::service::JwtAuth;
+use super::token_cache::TokenCache;
 use crate::error::ConfigError;
 use crate::http::challenge::Challenge;
 use crate::http::origin::OriginPolicy;
@@ -67,6 +68,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
         Self {
             config: AuthConfig {
                 verifier,
+                tokens: Some(Arc::new(TokenCache::with_default_bounds())),
                 revocations,
                 source: TokenSource::authorization_header(),
                 origins: OriginPolicy::same_origin(),
@@ -159,6 +161,45 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     /// layer outside of this one answers them.
     pub fn allow_preflights(mut self) -> Self {
         self.config.preflights = PreflightMode::Pass;
+        self
+    }
+
+    /// Sets the bounds of the cache of verified tokens: at most `max_tokens`, in about `max_bytes` bytes; 50,000 tokens in
+    /// 64 MiB, unless set. The clones of a layer and their services share one cache.
+    ///
+    /// The signature of a token that has been accepted is not verified again while its issuer has the same keys. At each
+    /// request the layer checks the expiry (RFC 7519 §4.1.4) and the revocation. The application's claims are
+    /// deserialized once. The size counts a token, its identity and as many bytes again as the token has, for claims of
+    /// the application.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConfigError::Number`] unless `max_tokens` is 100 to 100,000,000 and `max_bytes` at least 256 KiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tower_jwt_auth::{ConfigError, Issuer, JwtAuthLayer, RevocationList, SigningKey, Verifier};
+    /// # fn layer() -> Result<JwtAuthLayer, ConfigError> {
+    /// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// # let verifier = Verifier::new(&issuer);
+    /// // A million users with a token each.
+    /// JwtAuthLayer::new(verifier, RevocationList::none()).with_token_cache(1_000_000, 2 << 30)
+    /// # }
+    /// # assert!(layer().is_ok());
+    /// ```
+    pub fn with_token_cache(
+        mut self,
+        max_tokens: usize,
+        max_bytes: usize,
+    ) -> Result<Self, ConfigError> {
+        self.config.tokens = Some(Arc::new(TokenCache::new(max_tokens, max_bytes)?));
+        Ok(self)
+    }
+
+    /// Verifies the signature of every token, also of one that has been accepted before.
+    pub fn without_token_cache(mut self) -> Self {
+        self.config.tokens = None;
         self
     }
 

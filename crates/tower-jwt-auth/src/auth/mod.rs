@@ -10,6 +10,7 @@ mod future;
 mod layer;
 pub mod require;
 mod service;
+mod token_cache;
 
 pub use self::body::AuthBody;
 pub use self::decision::Anonymous;

@@ -73,8 +73,10 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let (decision, caching) = self.config.decide(&request, self.config.clock.now());
         mark_sensitive(request.headers_mut());
-        // Removes identities inserted by outer layers: only this layer vouches for the request.
-        request.extensions_mut().remove::<Identity>();
+        // Removes the results of outer layers: only this layer vouches for the request.
+        if !matches!(decision, Decision::Accept(_)) {
+            request.extensions_mut().remove::<Identity>();
+        }
         request.extensions_mut().remove::<Anonymous>();
         request.extensions_mut().remove::<Preflight>();
         match decision {

@@ -63,6 +63,8 @@ impl ValidationRules {
 pub(crate) struct ValidClaims<'s> {
     pub(crate) sub: Cow<'s, str>,
     pub(crate) exp: Timestamp,
+    /// The latest of the times before which the token is not valid, without the leeway.
+    pub(crate) latest_start: Timestamp,
     pub(crate) iat: Option<Timestamp>,
     pub(crate) auth_time: Option<Timestamp>,
     pub(crate) jti: Option<Cow<'s, str>>,
@@ -101,13 +103,21 @@ pub(crate) fn validate<'s>(
     let nbf = claims.nbf.optional("nbf")?;
     let iat = claims.iat.optional("iat")?;
     let auth_time = rules.unless_malformed(claims.auth_time, "auth_time", false)?;
+    let mut latest_start = Timestamp::from_unix_millis(i64::MIN);
     for (name, date) in [("nbf", nbf), ("iat", iat), ("auth_time", auth_time)] {
         if date.is_some_and(|date| date > horizon) {
             return Err(TokenError::Early(name));
         }
+        latest_start = latest_start.max(date.unwrap_or(latest_start));
     }
-    if rules.max_lifetime.is_some_and(|max| exp > iat.unwrap_or(horizon) + max) {
-        return Err(TokenError::Lifetime);
+    if let Some(max) = rules.max_lifetime {
+        if exp > iat.unwrap_or(horizon) + max {
+            return Err(TokenError::Lifetime);
+        }
+        if iat.is_none() {
+            // At an earlier time the token would be valid for too long.
+            latest_start = latest_start.max(exp - max);
+        }
     }
     for (name, expected) in &rules.required_claims {
         if !matches!(member::text(json, name), Claim::Value(value) if value == **expected) {
@@ -117,6 +127,7 @@ pub(crate) fn validate<'s>(
     let valid = ValidClaims {
         sub: claims.sub.non_empty().required("sub")?,
         exp,
+        latest_start,
         iat,
         auth_time,
         jti: rules.text(claims.jti, "jti", rules.requires_token_id)?,

@@ -1,5 +1,7 @@
 //! The location of the access token in a request (RFC 6750 §2).
 
+use std::fmt;
+
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Uri};
 
@@ -43,7 +45,36 @@ pub(crate) enum TokenLocation {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenSearch<'r> {
     pub(crate) location: TokenLocation,
-    pub(crate) token: Result<Option<&'r str>, RequestError>,
+    pub(crate) token: Result<Option<UncheckedToken<'r>>, RequestError>,
+}
+
+/// A token whose characters have not been checked. It is not longer than the maximum.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UncheckedToken<'r>(&'r [u8]);
+
+impl<'r> UncheckedToken<'r> {
+    pub(crate) fn new(bytes: &'r [u8], max: usize) -> Result<Self, RequestError> {
+        if bytes.len() > max { Err(RequestError::TooLong) } else { Ok(Self(bytes)) }
+    }
+
+    pub(crate) fn as_bytes(self) -> &'r [u8] {
+        self.0
+    }
+
+    /// Checks the characters: the token is not empty, and contains no separators of fields and cookies.
+    pub(crate) fn check(self) -> Result<&'r str, RequestError> {
+        let is_part = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b';' | b'"');
+        if self.0.is_empty() || !self.0.iter().all(is_part) {
+            return Err(RequestError::Malformed);
+        }
+        std::str::from_utf8(self.0).map_err(|_| RequestError::Malformed)
+    }
+}
+
+impl fmt::Debug for UncheckedToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("UncheckedToken")
+    }
 }
 
 impl TokenSource {
@@ -122,7 +153,7 @@ impl TokenSource {
     }
 }
 
-fn in_header(headers: &HeaderMap, max: usize) -> Result<Option<&str>, RequestError> {
+fn in_header(headers: &HeaderMap, max: usize) -> Result<Option<UncheckedToken<'_>>, RequestError> {
     let mut fields = headers.get_all(AUTHORIZATION).into_iter();
     match (fields.next(), fields.next()) {
         (None, _) => Ok(None),
@@ -135,18 +166,18 @@ fn in_cookie<'h>(
     headers: &'h HeaderMap,
     name: &str,
     max: usize,
-) -> Result<Option<&'h str>, RequestError> {
+) -> Result<Option<UncheckedToken<'h>>, RequestError> {
     // Some clients send a cookie that was cleared with an empty value.
     let mut values = cookies::values(headers, name).filter(|value| !value.is_empty());
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => token(value, max).map(Some),
+        (Some(value), None) => UncheckedToken::new(value, max).map(Some),
         (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
     }
 }
 
 /// Returns the token of an `Authorization` field, or `None` for another scheme (RFC 6750 §2.1).
-fn bearer(field: &[u8], max: usize) -> Result<Option<&str>, RequestError> {
+fn bearer(field: &[u8], max: usize) -> Result<Option<UncheckedToken<'_>>, RequestError> {
     const SCHEME: &[u8] = b"Bearer";
     let end = field.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(field.len());
     let (scheme, rest) = field.split_at(end);
@@ -154,30 +185,18 @@ fn bearer(field: &[u8], max: usize) -> Result<Option<&str>, RequestError> {
         return Ok(None);
     }
     let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
-    token(&rest[spaces..], max).map(Some)
+    UncheckedToken::new(&rest[spaces..], max).map(Some)
 }
 
 /// Returns the token in the query parameter, which may occur once.
-fn parameter(uri: &Uri, max: usize) -> Result<Option<&str>, RequestError> {
+fn parameter(uri: &Uri, max: usize) -> Result<Option<UncheckedToken<'_>>, RequestError> {
     let pairs = uri.query().unwrap_or_default().split('&');
     let mut values = pairs.filter_map(|pair| pair.strip_prefix("access_token="));
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => token(value.as_bytes(), max).map(Some),
+        (Some(value), None) => UncheckedToken::new(value.as_bytes(), max).map(Some),
         (Some(_), Some(_)) => Err(RequestError::SeveralTokens),
     }
-}
-
-/// Checks the characters and the length of a token: it is not empty, and contains no separators of fields and cookies.
-fn token(bytes: &[u8], max: usize) -> Result<&str, RequestError> {
-    if bytes.len() > max {
-        return Err(RequestError::TooLong);
-    }
-    let is_part = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b',' | b';' | b'"');
-    if bytes.is_empty() || !bytes.iter().all(is_part) {
-        return Err(RequestError::Malformed);
-    }
-    std::str::from_utf8(bytes).map_err(|_| RequestError::Malformed)
 }
 
 #[cfg(test)]
@@ -204,7 +223,8 @@ mod tests {
         let (headers, uri) = (headers(&[("authorization", value)]), Uri::from_static("/"));
         let search = find(&TokenSource::authorization_header(), &headers, &uri);
         assert_eq!(search.location, TokenLocation::Header);
-        search.token.map(|token| token.map(str::to_owned))
+        let token = search.token?.map(UncheckedToken::check).transpose()?;
+        Ok(token.map(str::to_owned))
     }
 
     #[test]
@@ -267,7 +287,7 @@ mod tests {
     }
 
     fn found(location: TokenLocation, token: &str) -> TokenSearch<'_> {
-        TokenSearch { location, token: Ok(Some(token)) }
+        TokenSearch { location, token: Ok(Some(UncheckedToken(token.as_bytes()))) }
     }
 
     fn several(location: TokenLocation) -> TokenSearch<'static> {

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
+use super::generation::Generation;
+
 /// Keys that can be replaced while requests use them: a [`KeyRing`](super::KeyRing) or
 /// [`RefreshSecrets`](super::RefreshSecrets).
 ///
@@ -27,11 +29,13 @@ use arc_swap::{ArcSwap, Guard};
 /// ```
 pub struct KeyHandle<T> {
     current: Arc<ArcSwap<T>>,
+    generation: Generation,
 }
 
 impl<T> KeyHandle<T> {
     pub(crate) fn new(keys: T) -> Self {
-        Self { current: Arc::new(ArcSwap::from_pointee(keys)) }
+        let current = Arc::new(ArcSwap::from_pointee(keys));
+        Self { current, generation: Generation::default() }
     }
 
     /// Returns the present keys.
@@ -45,6 +49,10 @@ impl<T> KeyHandle<T> {
         let guard: Guard<Arc<T>> = self.current.load();
         guard
     }
+
+    pub(super) fn generation(&self) -> &Generation {
+        &self.generation
+    }
 }
 
 impl<T: fmt::Debug> KeyHandle<T> {
@@ -56,12 +64,13 @@ impl<T: fmt::Debug> KeyHandle<T> {
     pub fn replace(&self, keys: T) {
         tracing::info!(?keys, "keys were replaced");
         self.current.store(Arc::new(keys));
+        self.generation.advance();
     }
 }
 
 impl<T> Clone for KeyHandle<T> {
     fn clone(&self) -> Self {
-        Self { current: Arc::clone(&self.current) }
+        Self { current: Arc::clone(&self.current), generation: self.generation.clone() }
     }
 }
 

@@ -18,6 +18,7 @@
 //! - values that the compiler moves or spills to the stack.
 
 pub(crate) mod crypto;
+mod generation;
 mod handle;
 mod hygiene;
 mod jwk;
@@ -33,6 +34,7 @@ mod spki;
 mod thumbprint;
 mod verifying;
 
+pub(crate) use self::generation::KeyStamp;
 pub use self::handle::KeyHandle;
 #[cfg(feature = "jwks")]
 pub use self::remote::{FetchErrorKind, RemoteKeySet, RemoteKeySetBuilder, RemoteKeySetStatus};

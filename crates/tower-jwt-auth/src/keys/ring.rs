@@ -104,9 +104,14 @@ impl KeyRing {
     /// Returns whether a key of the ring is accepted at this time, if tokens are accepted for `lifetime` after they are
     /// signed.
     pub(crate) fn accepts(&self, key: &VerifyingKey, lifetime: Duration, now: Timestamp) -> bool {
+        now <= self.accepted_until(key, lifetime)
+    }
+
+    /// Returns the last time at which a key of the ring is accepted.
+    pub(super) fn accepted_until(&self, key: &VerifyingKey, lifetime: Duration) -> Timestamp {
         // A ring has few retired keys.
         let retired = self.retired.iter().find(|retired| retired.key.is_same(key));
-        retired.is_none_or(|retired| now <= retired.at + lifetime)
+        retired.map_or(Timestamp::MAX, |retired| retired.at + lifetime)
     }
 
     /// Returns the keys that are accepted at this time.

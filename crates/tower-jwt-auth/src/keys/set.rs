@@ -78,6 +78,13 @@ impl KeySet {
         self.keys.iter()
     }
 
+    /// Returns whether this set has the same keys in the same order.
+    #[cfg(feature = "jwks")]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.keys.len() == other.keys.len()
+            && self.keys.iter().zip(&*other.keys).all(|(one, other)| one.is_same(other))
+    }
+
     /// Returns the keys that may verify a token with this header, at most [`MAX_CANDIDATES`](super::jwk::MAX_CANDIDATES).
     /// Without `kid` exactly one key must be for the algorithm.
     pub(crate) fn candidates<'a>(

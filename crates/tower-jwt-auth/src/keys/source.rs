@@ -1,7 +1,10 @@
+#[cfg(feature = "jwks")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
+use super::generation::KeyStamp;
 use super::handle::KeyHandle;
 #[cfg(feature = "jwks")]
 use super::remote::{RemoteKeySet, Snapshot};
@@ -75,22 +78,33 @@ pub(crate) struct SignedMessage<'m> {
 }
 
 impl KeySource {
-    /// Verifies a message with the keys that are present and accepted at the time `now`, without waiting.
+    /// Verifies a message with the keys that are present and accepted at the time `now`, without waiting. The stamp
+    /// holds as long as the same keys would verify it.
     pub(crate) fn verify(
         &self,
         message: SignedMessage<'_>,
         now: Timestamp,
-    ) -> Result<(), VerifyError> {
+    ) -> Result<KeyStamp, VerifyError> {
         match &self.kind {
-            Kind::Fixed(keys) => Ok(verify_with(candidates(keys, message), message)?),
-            Kind::Ring(ring, lifetime) => {
-                let ring = ring.peek();
+            Kind::Fixed(keys) => {
+                verify_with(candidates(keys, message), message)?;
+                Ok(KeyStamp::FIXED)
+            }
+            Kind::Ring(handle, lifetime) => {
+                let generation = handle.generation().current();
+                let ring = handle.peek();
                 let candidates = candidates(ring.set(), message);
                 let accepted = candidates.filter(|key| ring.accepts(key, *lifetime, now));
-                Ok(verify_with(accepted, message)?)
+                let key = verify_with(accepted, message)?;
+                let valid_until = ring.accepted_until(key, *lifetime);
+                Ok(KeyStamp::new(handle.generation(), generation, valid_until))
             }
             #[cfg(feature = "jwks")]
-            Kind::Remote(keys) => verify_with_remote(keys, &keys.snapshot(), message),
+            Kind::Remote(keys) => {
+                let snapshot = keys.snapshot();
+                verify_with_remote(keys, &snapshot, message)?;
+                Ok(snapshot.stamp(Arc::clone(keys.clock())))
+            }
         }
     }
 }
@@ -102,13 +116,14 @@ fn candidates<'k>(
     keys.candidates(message.key_id, message.algorithm)
 }
 
+/// Returns the key that has signed the message.
 fn verify_with<'k>(
     candidates: impl Iterator<Item = &'k VerifyingKey>,
     message: SignedMessage<'_>,
-) -> Result<(), TokenError> {
+) -> Result<&'k VerifyingKey, TokenError> {
     let mut result = Err(TokenError::UnknownKey);
     for key in candidates {
-        result = key.verify(message.algorithm, message.input, message.signature);
+        result = key.verify(message.algorithm, message.input, message.signature).map(|()| key);
         if result.is_ok() {
             break;
         }
@@ -125,12 +140,12 @@ fn verify_with_remote(
     let error = match snapshot.keys() {
         Ok(present) => match verify_with(candidates(present, message), message) {
             Err(error @ TokenError::UnknownKey) => error,
-            result => return Ok(result?),
+            result => return Ok(result.map(|_| ())?),
         },
         Err(unavailable) => TokenError::KeysUnavailable { retry_after: unavailable.retry_after },
     };
     let newer =
-        NewerKeys { keys: keys.clone(), seen_generation: snapshot.generation(), otherwise: error };
+        NewerKeys { keys: keys.clone(), seen_fetch: snapshot.fetch_number(), otherwise: error };
     Err(VerifyError::NeedsKeys(newer))
 }
 
@@ -165,7 +180,8 @@ impl From<TokenError> for VerifyError {
 #[derive(Debug)]
 pub(crate) struct NewerKeys {
     keys: RemoteKeySet,
-    seen_generation: u64,
+    /// The number of the fetch that brought the present keys.
+    seen_fetch: u64,
     /// The error if no newer keys come.
     otherwise: TokenError,
 }
@@ -174,7 +190,7 @@ pub(crate) struct NewerKeys {
 impl NewerKeys {
     /// Waits until the keys have been fetched once more. The wait is bounded, and ends at once if no fetch is due.
     pub(crate) async fn fetched(self) {
-        drop(self.keys.refresh_for_unknown_key(self.seen_generation).await);
+        drop(self.keys.refresh_for_unknown_key(self.seen_fetch).await);
     }
 
     fn otherwise(self) -> TokenError {

@@ -10,9 +10,7 @@ mod options;
 mod status;
 
 pub use self::list::RevocationList;
-#[cfg(test)]
-use self::list::WatchedKeys;
-pub(crate) use self::list::{DEFAULT_MAX_STALENESS, RevocationStatus};
+pub(crate) use self::list::{DEFAULT_MAX_STALENESS, RevocationStatus, WatchedKeys};
 pub use self::options::SyncOptions;
 pub use self::status::TokenStatus;
 

@@ -1,10 +1,11 @@
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use arc_swap::ArcSwap;
 
-use super::resolved::{ResolvedIssuers, Resolver};
+use super::resolved::{ResolvedIssuers, ResolvedPlace, Resolver};
 use super::trusted::TrustedIssuer;
 use crate::error::{ConfigError, TokenError};
 
@@ -38,6 +39,16 @@ struct Shared {
     /// Serializes changes.
     writer: Mutex<()>,
     resolved: Option<ResolvedIssuers>,
+    /// Counts the calls that have changed the issuers. Read before the issuers, and raised after they have changed.
+    changes: AtomicU64,
+}
+
+/// The state of the issuers when a token was verified.
+#[derive(Debug)]
+pub(super) struct IssuerStamp {
+    changes: u64,
+    /// The place of an issuer that the application has resolved.
+    resolved: Option<Arc<ResolvedPlace>>,
 }
 
 impl TrustedIssuers {
@@ -47,7 +58,8 @@ impl TrustedIssuers {
 
     fn from_parts(listed: Vec<Arc<TrustedIssuer>>, resolved: Option<ResolvedIssuers>) -> Self {
         let listed = ArcSwap::from_pointee(listed);
-        Self { shared: Arc::new(Shared { listed, writer: Mutex::new(()), resolved }) }
+        let (writer, changes) = (Mutex::new(()), AtomicU64::new(0));
+        Self { shared: Arc::new(Shared { listed, writer, resolved, changes }) }
     }
 
     /// Returns a copy that changes of this one do not affect, with these issuers of other names.
@@ -82,6 +94,7 @@ impl TrustedIssuers {
         let at = listed.partition_point(|other| other.name() < trusted.name());
         listed.insert(at, trusted);
         self.shared.listed.store(Arc::new(listed));
+        self.shared.changes.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
@@ -94,11 +107,14 @@ impl TrustedIssuers {
         let was_resolved =
             self.shared.resolved.as_ref().is_some_and(|resolved| resolved.remove(name));
         let mut listed = self.shared.listed.load().to_vec();
-        let Some(at) = index(&listed, name) else { return was_resolved };
-        listed.remove(at);
-        self.shared.listed.store(Arc::new(listed));
-        tracing::info!(issuer = name, "an issuer is no longer trusted");
-        true
+        let listed_at = index(&listed, name);
+        if let Some(at) = listed_at {
+            listed.remove(at);
+            self.shared.listed.store(Arc::new(listed));
+            tracing::info!(issuer = name, "an issuer is no longer trusted");
+        }
+        self.shared.changes.fetch_add(1, Ordering::Release);
+        was_resolved || listed_at.is_some()
     }
 
     /// Returns the names of the issuers in alphabetical order, without those that
@@ -107,19 +123,33 @@ impl TrustedIssuers {
         self.shared.listed.load().iter().map(|trusted| trusted.name().to_owned()).collect()
     }
 
+    /// Returns whether the issuer with this stamp is trusted by the same rules, and counts a use of it.
+    pub(super) fn are_as_in(&self, stamp: &IssuerStamp) -> bool {
+        self.shared.changes.load(Ordering::Acquire) == stamp.changes
+            && match (&stamp.resolved, &self.shared.resolved) {
+                (Some(place), Some(resolved)) => resolved.is_kept(place),
+                (Some(_), None) => false,
+                (None, _) => true,
+            }
+    }
+
     /// Calls `verify` with the issuer of this name, which is the unverified `iss` of a token. `verify` returns `Ok`
-    /// only if the issuer has signed the token.
+    /// only if the issuer has signed the token. The stamp was read before the issuer.
     pub(super) fn verify_with<T, E: From<TokenError>>(
         &self,
         name: &str,
-        verify: impl FnOnce(&TrustedIssuer) -> Result<T, E>,
+        verify: impl FnOnce(&TrustedIssuer, IssuerStamp) -> Result<T, E>,
     ) -> Result<T, E> {
+        let changes = self.shared.changes.load(Ordering::Acquire);
         let listed = self.shared.listed.load();
         match (index(&listed, name), &self.shared.resolved) {
-            (Some(at), _) => verify(&listed[at]),
+            (Some(at), _) => verify(&listed[at], IssuerStamp { changes, resolved: None }),
             (None, Some(resolved)) => {
                 drop(listed);
-                resolved.verify_with(name, Instant::now, verify)
+                resolved.verify_with(name, Instant::now, |trusted, place| {
+                    let resolved = Some(Arc::clone(place));
+                    verify(trusted, IssuerStamp { changes, resolved })
+                })
             }
             (None, None) => Err(TokenError::Issuer.into()),
         }

@@ -4,6 +4,7 @@ mod issuers;
 mod profiles;
 mod resolved;
 mod settings;
+mod stamp;
 mod trusted;
 
 use std::cell::Cell;
@@ -17,6 +18,7 @@ use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::Timestamp;
 
 pub use self::issuers::TrustedIssuers;
+pub(crate) use self::stamp::{Stamp, VerifiedToken};
 pub use self::trusted::TrustedIssuer;
 use crate::claims;
 use crate::error::{ConfigError, TokenError};
@@ -196,7 +198,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Returns the [`TokenError`] of the first rule that the token breaks. Cheap rules are checked before the
     /// signature, so the error may be based on claims that the issuer has not signed.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
-        self.verify_with_present_keys(token, now).map_err(VerifyError::without_waiting)
+        let verified = self.verify_with_present_keys(token, now);
+        Ok(verified.map_err(VerifyError::without_waiting)?.identity)
     }
 
     /// Verifies a token at the time `now`. If the issuer's keys are remote and the token's key is not among them, waits
@@ -212,7 +215,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         now: Timestamp,
     ) -> Result<Identity, TokenError> {
         match self.verify_with_present_keys(token, now) {
-            Ok(identity) => Ok(identity),
+            Ok(verified) => Ok(verified.identity),
             Err(VerifyError::Rejected(error)) => Err(error),
             Err(VerifyError::NeedsKeys(newer)) => {
                 newer.fetched().await;
@@ -226,15 +229,20 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         &self,
         token: &str,
         now: Timestamp,
-    ) -> Result<Identity, VerifyError> {
+    ) -> Result<VerifiedToken, VerifyError> {
         thread_local! {
             static BUFFER: Cell<DecodeBuffer> = Cell::default();
         }
         // Taken while in use: deserializing `C` runs the application's code, which may call this function.
         let mut buffer = BUFFER.take();
-        let identity = self.verify_with(token, now, &mut buffer);
+        let verified = self.verify_with(token, now, &mut buffer);
         BUFFER.set(buffer);
-        identity
+        verified
+    }
+
+    /// Returns whether a token with this stamp would be verified at this time with the same result.
+    pub(crate) fn would_verify(&self, stamp: &Stamp, now: Timestamp) -> bool {
+        stamp.is_current(now) && self.issuers.are_as_in(stamp.issuer())
     }
 
     fn verify_with(
@@ -242,7 +250,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         token: &str,
         now: Timestamp,
         buffer: &mut DecodeBuffer,
-    ) -> Result<Identity, VerifyError> {
+    ) -> Result<VerifiedToken, VerifyError> {
         if token.len() > self.max_token_length {
             return Err(TokenError::TooLong.into());
         }
@@ -251,14 +259,21 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let header = Header::parse(decoded.header)?;
         let mut registered = claims::parse(decoded.claims)?;
         let issuer = mem::take(&mut registered.iss).required("iss")?;
-        self.issuers.verify_with(&issuer, |trusted| {
+        self.issuers.verify_with(&issuer, |trusted, issuer_stamp| {
             let valid = trusted.validate(&header, registered, decoded.claims, now)?;
-            trusted.verify_signature(&header, segments.signing_input, decoded.signature, now)?;
+            let keys = trusted.verify_signature(
+                &header,
+                segments.signing_input,
+                decoded.signature,
+                now,
+            )?;
             // Code of the application runs for signed tokens alone.
             let own = claims::read::<C>(decoded.claims)
                 .map_err(|error| TokenError::Claims { field: error.field })?;
+            let stamp = Stamp::new(issuer_stamp, keys, &valid, trusted);
             let (issuer, scopes) = (trusted.shared_name(), trusted.listed_scopes());
-            Ok(Identity::new(issuer, &valid, scopes, own, trusted.leeway(), now))
+            let identity = Identity::new(issuer, &valid, scopes, own, trusted.leeway(), now);
+            Ok(VerifiedToken { identity, stamp })
         })
     }
 }

@@ -54,6 +54,13 @@ struct Resolved {
     trusted: Option<TrustedIssuer>,
     resolved_at: Instant,
     on_probation: AtomicBool,
+    place: Arc<ResolvedPlace>,
+}
+
+/// The place of an issuer among the resolved ones.
+#[derive(Debug, Default)]
+pub(super) struct ResolvedPlace {
+    is_given_up: AtomicBool,
     last_use: AtomicU64,
 }
 
@@ -78,7 +85,7 @@ impl ResolvedIssuers {
         changes.removals += 1;
         changes.probation.retain(|(_, other)| **other != *name);
         let mut issuers = HashMap::clone(&self.issuers.load());
-        let removed = issuers.remove(name);
+        let removed = take(&mut issuers, name);
         self.issuers.store(Arc::new(issuers));
         removed.is_some_and(|removed| removed.trusted.is_some())
     }
@@ -89,7 +96,7 @@ impl ResolvedIssuers {
         &self,
         name: &str,
         now: impl Fn() -> Instant,
-        verify: impl FnOnce(&TrustedIssuer) -> Result<T, E>,
+        verify: impl FnOnce(&TrustedIssuer, &Arc<ResolvedPlace>) -> Result<T, E>,
     ) -> Result<T, E> {
         let known = self.issuers.load().get(name).cloned();
         let resolved = match known {
@@ -97,8 +104,8 @@ impl ResolvedIssuers {
             _ => self.resolve(name, now())?,
         };
         let Some(trusted) = &resolved.trusted else { return Err(TokenError::Issuer.into()) };
-        let verified = verify(trusted)?;
-        resolved.last_use.store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+        let verified = verify(trusted, &resolved.place)?;
+        resolved.place.last_use.store(self.uses.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
         if resolved.on_probation.load(Ordering::Relaxed) {
             self.end_probation(name, &resolved);
         }
@@ -123,12 +130,12 @@ impl ResolvedIssuers {
             return Ok(Arc::clone(resolved));
         }
         changes.probation.retain(|(_, other)| **other != *name);
-        issuers.remove(name);
+        take(&mut issuers, name);
         while issuers.len() >= self.max
             && let Some((_, oldest)) = changes.probation.pop_front()
         {
             tracing::info!(issuer = &*oldest, "an issuer gives its place to another");
-            issuers.remove(&oldest);
+            take(&mut issuers, &oldest);
         }
         let is_same = trusted.name() == name;
         if is_same {
@@ -143,7 +150,7 @@ impl ResolvedIssuers {
             trusted: is_same.then(|| trusted.granting_listed_scopes()),
             resolved_at: now,
             on_probation: AtomicBool::new(true),
-            last_use: AtomicU64::new(0),
+            place: Arc::default(),
         });
         changes.probation.push_back((now, name.into()));
         issuers.insert(name.into(), Arc::clone(&resolved));
@@ -166,17 +173,35 @@ impl ResolvedIssuers {
         while issuers.len() - changes.probation.len() > self.max - self.max / 4 {
             let lasting =
                 issuers.iter().filter(|(_, other)| !other.on_probation.load(Ordering::Relaxed));
-            let oldest = lasting.min_by_key(|(_, other)| other.last_use.load(Ordering::Relaxed));
+            let oldest =
+                lasting.min_by_key(|(_, other)| other.place.last_use.load(Ordering::Relaxed));
             let Some(name) = oldest.map(|(name, _)| name.clone()) else { break };
             tracing::info!(issuer = &*name, "an issuer gives its place to another");
-            issuers.remove(&name);
+            take(&mut issuers, &name);
         }
         self.issuers.store(Arc::new(issuers));
+    }
+
+    /// Returns whether an issuer still has its place, and counts a use of it.
+    pub(super) fn is_kept(&self, place: &ResolvedPlace) -> bool {
+        let uses = self.uses.load(Ordering::Relaxed);
+        // A token that is repeated writes nothing while no other token is verified.
+        if place.last_use.load(Ordering::Relaxed) < uses {
+            place.last_use.store(uses, Ordering::Relaxed);
+        }
+        !place.is_given_up.load(Ordering::Acquire)
     }
 
     fn lock(&self) -> MutexGuard<'_, Changes> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Removes an issuer, whose place is then given up.
+fn take(issuers: &mut Issuers, name: &str) -> Option<Arc<Resolved>> {
+    let removed = issuers.remove(name)?;
+    removed.place.is_given_up.store(true, Ordering::Release);
+    Some(removed)
 }
 
 impl Resolved {
@@ -263,7 +288,7 @@ mod tests {
             let now = self.start + Duration::from_secs(seconds);
             let name = format!("https://login.example/{tenant}");
             let verdict = if is_signed { Ok(()) } else { Err(TokenError::Signature) };
-            self.issuers.verify_with(&name, || now, |_| verdict)
+            self.issuers.verify_with(&name, || now, |_, _| verdict)
         }
 
         fn has(&self, tenant: &str) -> bool {
@@ -292,7 +317,7 @@ mod tests {
     fn names_that_the_application_does_not_trust_are_rejected_and_not_kept() {
         let tenants = Tenants::new(64);
         let other = |name: &str| {
-            tenants.issuers.verify_with(name, || tenants.start, |_| Ok::<_, TokenError>(()))
+            tenants.issuers.verify_with(name, || tenants.start, |_, _| Ok::<_, TokenError>(()))
         };
         assert_eq!(other("https://evil.example/a"), Err(TokenError::Issuer));
         // An issuer must not be kept under the name of another.
@@ -323,12 +348,11 @@ mod tests {
             };
             ResolvedIssuers::new(Arc::new(resolver), 8)
         });
-        let present =
-            || {
-                issuers.verify_with("https://login.example/a", Instant::now, |_| {
-                    Ok::<_, TokenError>(())
-                })
-            };
+        let present = || {
+            issuers.verify_with("https://login.example/a", Instant::now, |_, _| {
+                Ok::<_, TokenError>(())
+            })
+        };
         assert_eq!(present(), Err(NO_PLACE));
         assert_eq!(present(), Err(TokenError::Issuer));
     }

@@ -10,7 +10,7 @@ use crate::claims::{
 use crate::error::{ConfigError, TokenError};
 use crate::issuer::Issuer;
 use crate::jws::Header;
-use crate::keys::{KeySource, SignedMessage, VerifyError};
+use crate::keys::{KeySource, KeyStamp, SignedMessage, VerifyError};
 
 /// The leeway for tokens of other issuers.
 pub(super) const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
@@ -138,7 +138,7 @@ impl TrustedIssuer {
         input: &str,
         signature: &[u8],
         now: Timestamp,
-    ) -> Result<(), VerifyError> {
+    ) -> Result<KeyStamp, VerifyError> {
         let message = SignedMessage {
             key_id: header.key_id.as_deref(),
             algorithm: header.algorithm,

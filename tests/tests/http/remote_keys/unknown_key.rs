@@ -171,3 +171,21 @@ async fn a_request_that_waits_and_is_rejected_releases_its_permit() {
     let response = service.ready().await.unwrap().call(good).await.unwrap();
     assert_eq!(response.status(), OK);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_cached_token_of_a_withdrawn_key_is_rejected_and_an_unchanged_set_changes_nothing() {
+    let provider = Provider::new("https://login.example");
+    let keys = provider.remote().build().unwrap();
+    keys.ready().await;
+    let auth = layer(Verifier::new(trust(&provider, keys)));
+    let token = provider.token("first").sign();
+    assert_eq!(call_behind(&auth, &token).await.status, OK);
+    let fetches = provider.fetches();
+    tokio::time::sleep(Duration::from_secs(3700)).await;
+    assert!(provider.fetches() > fetches);
+    assert_eq!(call_behind(&auth, &token).await.status, OK);
+    provider.withdraw_keys();
+    provider.add_key("second");
+    tokio::time::sleep(Duration::from_secs(3700)).await;
+    assert_eq!(call_behind(&auth, &token).await.status, UNAUTHORIZED);
+}

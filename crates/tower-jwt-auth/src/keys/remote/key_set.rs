@@ -1,6 +1,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use tower_jwt_auth_core::Clock;
+
 use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::status::RemoteKeySetStatus;
@@ -60,16 +62,21 @@ impl RemoteKeySet {
         self.shared.status()
     }
 
+    /// Returns the clock by which the keys expire.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
     /// Returns the keys without waiting.
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.shared.snapshot()
     }
 
-    /// Returns the keys for a token whose key is not in the set of this generation, or for which there were no keys.
+    /// Returns the keys for a token whose key is not in the set of this fetch, or for which there were no keys.
     ///
     /// Waits for a fetch, within the wait timeout, unless the set has changed since or the cool-down forbids a fetch.
-    pub(crate) async fn refresh_for_unknown_key(&self, seen_generation: u64) -> Snapshot {
-        self.shared.refresh_for_unknown_key(seen_generation).await
+    pub(crate) async fn refresh_for_unknown_key(&self, seen_fetch: u64) -> Snapshot {
+        self.shared.refresh_for_unknown_key(seen_fetch).await
     }
 }
 

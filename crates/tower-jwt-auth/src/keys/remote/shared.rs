@@ -13,11 +13,14 @@ use super::schedule::Schedule;
 use super::snapshot::{Published, Snapshot, UnavailableReason};
 use super::source::Fetched;
 use super::status::RemoteKeySetStatus;
+use crate::keys::generation::Generation;
 
 pub(super) struct Shared {
     pub(super) schedule: Schedule,
     pub(super) clock: Arc<dyn Clock>,
     published: ArcSwap<Published>,
+    /// The changes of the published keys. A fetch that brings the same keys is not one.
+    generation: Generation,
     progress: Mutex<Progress>,
     /// Wakes the task for a request.
     wake: Notify,
@@ -44,7 +47,7 @@ struct Progress {
 impl Shared {
     pub(super) fn new(schedule: Schedule, clock: Arc<dyn Clock>) -> Self {
         let published = Published {
-            generation: 0,
+            number: 0,
             keys: Err(UnavailableReason::Pending),
             fetched_at: Timestamp::UNIX_EPOCH,
         };
@@ -52,6 +55,7 @@ impl Shared {
             schedule,
             clock,
             published: ArcSwap::from_pointee(published),
+            generation: Generation::default(),
             progress: Mutex::new(Progress {
                 begun: 0,
                 is_fetching: false,
@@ -75,20 +79,22 @@ impl Shared {
 
     /// Returns the keys. Takes a lock only if they are unavailable.
     pub(super) fn snapshot(&self) -> Snapshot {
+        let seen = self.generation.current();
         let published = self.published.load();
-        let age = self.clock.now().since(published.fetched_at);
-        let is_expired = age > self.schedule.max_age;
+        let valid_until = published.fetched_at + self.schedule.max_age;
+        let is_expired = self.clock.now() > valid_until;
         let retry_after = match published.keys.is_err() || is_expired {
             true => self.progress().next_fetch.duration_since(Instant::now()),
             false => Duration::ZERO,
         };
-        Snapshot { published, is_expired, retry_after }
+        let generation = (self.generation.clone(), seen);
+        Snapshot { published, generation, is_expired, valid_until, retry_after }
     }
 
     /// Returns a set later than the one that has been seen. If that is the latest, waits for the fetch that is running,
     /// or requests one unless the cool-down forbids it. After the wait timeout returns the latest set.
-    pub(super) async fn refresh_for_unknown_key(&self, seen_generation: u64) -> Snapshot {
-        if self.published.load().generation == seen_generation
+    pub(super) async fn refresh_for_unknown_key(&self, seen_fetch: u64) -> Snapshot {
+        if self.published.load().number == seen_fetch
             && let Some(number) = self.request()
         {
             let mut finished = self.finished.subscribe();
@@ -166,13 +172,20 @@ impl Shared {
         progress.begun
     }
 
+    fn publish(&self, published: Published) {
+        let before = self.published.swap(Arc::new(published));
+        let is_same = match (&before.keys, &self.published.load().keys) {
+            (Ok(before), Ok(now)) => before.is_same(now),
+            _ => false,
+        };
+        if !is_same {
+            self.generation.advance();
+        }
+    }
+
     /// Publishes a set and lets those who wait for it go on. Returns the time until the next fetch.
     pub(super) fn succeed(&self, number: u64, fetched: &Fetched, at: Timestamp) -> Duration {
-        self.published.store(Arc::new(Published {
-            generation: number,
-            keys: Ok(fetched.keys.clone()),
-            fetched_at: at,
-        }));
+        self.publish(Published { number, keys: Ok(fetched.keys.clone()), fetched_at: at });
         let delay = self.schedule.after_success(fetched.freshness);
         let mut progress = self.progress();
         progress.consecutive_failures = 0;
@@ -185,11 +198,8 @@ impl Shared {
     /// fetch.
     pub(super) fn fail(&self, number: u64, kind: FetchErrorKind, at: Timestamp) -> Duration {
         if kind == FetchErrorKind::NoKeys {
-            self.published.store(Arc::new(Published {
-                generation: number,
-                keys: Err(UnavailableReason::Empty),
-                fetched_at: at,
-            }));
+            let keys = Err(UnavailableReason::Empty);
+            self.publish(Published { number, keys, fetched_at: at });
         }
         let mut progress = self.progress();
         progress.failures += 1;

@@ -2,15 +2,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::Guard;
-use tower_jwt_auth_core::Timestamp;
+use tower_jwt_auth_core::{Clock, Timestamp};
 
+use crate::keys::generation::{Generation, KeyStamp};
 use crate::keys::set::KeySet;
 
 /// The result of the latest fetch that returned a JWK set.
 #[derive(Debug)]
 pub(super) struct Published {
     /// The number of the fetch, or zero before the first set.
-    pub(super) generation: u64,
+    pub(super) number: u64,
     pub(super) keys: Result<KeySet, UnavailableReason>,
     /// When the set was requested.
     pub(super) fetched_at: Timestamp,
@@ -20,7 +21,12 @@ pub(super) struct Published {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(super) published: Guard<Arc<Published>>,
+    /// The generation of the keys, which was read before them.
+    pub(super) generation: (Generation, u64),
+    /// Whether the keys are older than the maximum age.
     pub(super) is_expired: bool,
+    /// The last time at which they are not, by the clock of the set.
+    pub(super) valid_until: Timestamp,
     /// The time until the next scheduled fetch, where there are no keys.
     pub(super) retry_after: Duration,
 }
@@ -56,7 +62,13 @@ impl Snapshot {
     }
 
     /// Returns the number of the fetch that brought the set. A later set has a higher one.
-    pub(crate) fn generation(&self) -> u64 {
-        self.published.generation
+    pub(crate) fn fetch_number(&self) -> u64 {
+        self.published.number
+    }
+
+    /// Returns the stamp of a token that these keys verify, by the clock of the set.
+    pub(crate) fn stamp(&self, clock: Arc<dyn Clock>) -> KeyStamp {
+        let (generation, seen) = &self.generation;
+        KeyStamp::new(generation, *seen, self.valid_until).by_clock(clock)
     }
 }

@@ -108,7 +108,7 @@ async fn keys_age_by_the_wall_clock_while_the_machine_sleeps() {
     clock.advance(SECOND);
     assert_eq!(reason(&keys), Some(UnavailableReason::Expired));
     // The request that notices it is served.
-    let seen = keys.snapshot().generation();
+    let seen = keys.snapshot().fetch_number();
     assert!(has(&keys.refresh_for_unknown_key(seen).await, "key"));
 }
 
@@ -119,13 +119,13 @@ async fn an_empty_set_withdraws_the_keys_and_is_fetched_again() {
         let provider = Provider::with_set(set_of("key"));
         let keys = provider.keys();
         keys.ready().await;
-        let seen = keys.snapshot().generation();
+        let seen = keys.snapshot().fetch_number();
         provider.publish(empty.to_owned());
         let refreshed = keys.refresh_for_unknown_key(seen).await;
         let unavailable = refreshed.keys().unwrap_err();
         assert_eq!(unavailable.reason, UnavailableReason::Empty);
         assert!(unavailable.retry_after <= SECOND);
-        assert!(refreshed.generation() > seen);
+        assert!(refreshed.fetch_number() > seen);
         assert_eq!(keys.status().last_error(), Some(FetchErrorKind::NoKeys));
         assert!(timeout(MINUTE, keys.ready()).await.is_err());
 
@@ -141,7 +141,7 @@ async fn a_fetch_that_panics_counts_as_a_failure() {
     keys.ready().await;
     provider.answer(|_| Reply::Panic);
     let begun = Instant::now();
-    let seen = keys.snapshot().generation();
+    let seen = keys.snapshot().fetch_number();
     assert!(has(&keys.refresh_for_unknown_key(seen).await, "key"));
     assert!(begun.elapsed() <= 2 * SECOND);
     let before = provider.requests();

@@ -20,10 +20,10 @@ async fn rotation_right_after_a_scheduled_fetch_is_found_at_once() {
     let begun = Instant::now();
     let seen = keys.snapshot();
     assert!(!has(&seen, "new"));
-    let refreshed = keys.refresh_for_unknown_key(seen.generation()).await;
+    let refreshed = keys.refresh_for_unknown_key(seen.fetch_number()).await;
     assert!(has(&refreshed, "new"), "the request is judged by the new set");
     assert!(!has(&refreshed, "old"), "which replaces the old one");
-    assert!(refreshed.generation() > seen.generation());
+    assert!(refreshed.fetch_number() > seen.fetch_number());
     assert_eq!((provider.requests(), begun.elapsed()), (2, Duration::ZERO));
 }
 
@@ -37,7 +37,7 @@ async fn all_wait_for_one_fetch() {
     for _ in 0..1000 {
         let keys = keys.clone();
         waiting.spawn(async move {
-            let seen = keys.snapshot().generation();
+            let seen = keys.snapshot().fetch_number();
             has(&keys.refresh_for_unknown_key(seen).await, "new")
         });
     }
@@ -64,7 +64,7 @@ async fn the_cool_down_bounds_the_fetches_whatever_comes() {
         let mut fetches = Vec::new();
         for _ in 0..60 {
             for _ in 0..100 {
-                let seen = keys.snapshot().generation();
+                let seen = keys.snapshot().fetch_number();
                 let before = provider.requests();
                 drop(keys.refresh_for_unknown_key(seen).await);
                 if provider.requests() > before {
@@ -83,11 +83,11 @@ async fn the_cool_down_bounds_the_fetches_whatever_comes() {
 #[tokio::test(start_paused = true)]
 async fn during_the_cool_down_nobody_waits() {
     let (provider, keys) = rotated().await;
-    let seen = keys.refresh_for_unknown_key(keys.snapshot().generation()).await.generation();
+    let seen = keys.refresh_for_unknown_key(keys.snapshot().fetch_number()).await.fetch_number();
     provider.answer(|_| Reply::Never);
     let begun = Instant::now();
     for _ in 0..1000 {
-        assert_eq!(keys.refresh_for_unknown_key(seen).await.generation(), seen);
+        assert_eq!(keys.refresh_for_unknown_key(seen).await.fetch_number(), seen);
     }
     assert_eq!((provider.requests(), begun.elapsed()), (2, Duration::ZERO));
 }
@@ -98,10 +98,10 @@ async fn waiting_is_bounded_and_the_fetch_goes_on() {
     let set = set_of("late");
     provider.answer(move |_| Reply::json(set.clone()).after(4 * SECOND));
     let begun = Instant::now();
-    let seen = keys.snapshot().generation();
+    let seen = keys.snapshot().fetch_number();
     let refreshed = keys.refresh_for_unknown_key(seen).await;
     assert_eq!(begun.elapsed(), 2 * SECOND);
-    assert!(has(&refreshed, "old") && refreshed.generation() == seen);
+    assert!(has(&refreshed, "old") && refreshed.fetch_number() == seen);
     drop(refreshed);
     sleep(2 * SECOND).await;
     settle().await;
@@ -114,7 +114,7 @@ async fn a_request_that_is_given_up_does_not_stop_the_fetch() {
     let (provider, keys) = rotated().await;
     let set = set_of("new");
     provider.answer(move |_| Reply::json(set.clone()).after(SECOND));
-    let seen = keys.snapshot().generation();
+    let seen = keys.snapshot().fetch_number();
     let given_up = timeout(SECOND / 2, keys.refresh_for_unknown_key(seen)).await;
     assert!(given_up.is_err());
     sleep(SECOND).await;
@@ -124,7 +124,7 @@ async fn a_request_that_is_given_up_does_not_stop_the_fetch() {
 #[tokio::test(start_paused = true)]
 async fn a_set_that_is_newer_than_the_one_seen_is_returned_without_a_fetch() {
     let (provider, keys) = rotated().await;
-    let seen = keys.snapshot().generation();
+    let seen = keys.snapshot().fetch_number();
     drop(keys.refresh_for_unknown_key(seen).await);
     advance(31 * SECOND).await;
     provider.answer(|_| Reply::Never);
@@ -142,7 +142,7 @@ async fn requests_join_a_scheduled_fetch_and_leave_the_cool_down_alone() {
     assert_eq!(provider.requests(), 1);
     assert!(has(&keys.refresh_for_unknown_key(0).await, "first"));
     assert_eq!(provider.requests(), 1, "the first fetch was under way");
-    let seen = keys.snapshot().generation();
+    let seen = keys.snapshot().fetch_number();
     provider.publish(set_of("second"));
     assert!(has(&keys.refresh_for_unknown_key(seen).await, "second"));
 }
@@ -152,7 +152,7 @@ async fn a_scheduled_fetch_serves_a_request_of_the_same_moment() {
     let (provider, keys) = rotated().await;
     // The task has not run yet when the request comes.
     advance(5 * MINUTE).await;
-    let seen = keys.snapshot().generation();
+    let seen = keys.snapshot().fetch_number();
     assert!(has(&keys.refresh_for_unknown_key(seen).await, "new"));
     settle().await;
     sleep(SECOND).await;
@@ -163,7 +163,7 @@ async fn a_scheduled_fetch_serves_a_request_of_the_same_moment() {
 async fn a_fetch_for_an_unknown_key_restarts_the_refresh_interval() {
     let (provider, keys) = rotated().await;
     sleep(4 * MINUTE).await;
-    drop(keys.refresh_for_unknown_key(keys.snapshot().generation()).await);
+    drop(keys.refresh_for_unknown_key(keys.snapshot().fetch_number()).await);
     assert_eq!(provider.requests(), 2);
     sleep(4 * MINUTE).await;
     assert_eq!(provider.requests(), 2, "the interval begins with the latest fetch");
@@ -180,7 +180,7 @@ async fn the_cool_down_and_the_wait_timeout_can_be_set() {
         .unwrap();
     keys.ready().await;
     provider.answer(|_| Reply::Never);
-    let seen = keys.snapshot().generation();
+    let seen = keys.snapshot().fetch_number();
     let begun = Instant::now();
     drop(keys.refresh_for_unknown_key(seen).await);
     assert_eq!(begun.elapsed(), SECOND);
