@@ -97,9 +97,10 @@ const AUTH: Levels = Levels {
 const CLAIMS: Levels = Levels {
     source: "crates/tower-jwt-auth/src/claims",
     levels: &[
-        &["claim", "registered", "values"],
-        &["member", "parse", "read"],
-        &["application", "validate"],
+        &["claim", "values"],
+        &["member", "registered"],
+        &["compact", "read", "validate"],
+        &["application", "parse"],
     ],
     min_imports: 3,
 };

@@ -26,12 +26,16 @@ pub(crate) struct Segments<'t> {
 
 /// Splits a token into its segments, of which there must be exactly three.
 pub(crate) fn split(token: &str) -> Result<Segments<'_>, TokenError> {
-    let (signing_input, signature) = token.rsplit_once('.').ok_or(TokenError::Encoding)?;
-    let (header, claims) = signing_input.split_once('.').ok_or(TokenError::Encoding)?;
-    if claims.contains('.') {
+    let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+    let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
         return Err(TokenError::Encoding);
-    }
-    Ok(Segments { header, claims, signature, signing_input })
+    };
+    Ok(Segments {
+        header: &token[..first],
+        claims: &token[first + 1..second],
+        signature: &token[second + 1..],
+        signing_input: &token[..second],
+    })
 }
 
 /// A reusable buffer for decoded segments, so that verifying a token does not allocate one.
@@ -42,23 +46,33 @@ pub(crate) struct DecodeBuffer {
 
 /// The decoded segments.
 pub(crate) struct Decoded<'s> {
-    pub(crate) header: &'s str,
+    /// `None` if the header was skipped.
+    pub(crate) header: Option<&'s str>,
     pub(crate) claims: &'s str,
     pub(crate) signature: &'s [u8],
 }
 
 impl DecodeBuffer {
     /// Decodes base64url without padding (RFC 7515 §2). Other alphabets and non-zero trailing bits are rejected.
-    pub(crate) fn decode(&mut self, segments: Segments<'_>) -> Result<Decoded<'_>, TokenError> {
+    pub(crate) fn decode(
+        &mut self,
+        segments: Segments<'_>,
+        skips_header: bool,
+    ) -> Result<Decoded<'_>, TokenError> {
         let length = |text: &str| text.len() / 4 * 3 + 3;
-        let (header, claims) = (length(segments.header), length(segments.claims));
-        self.bytes.resize(header + claims + length(segments.signature), 0);
+        let encoded_header = if skips_header { "" } else { segments.header };
+        let (header, claims) = (length(encoded_header), length(segments.claims));
+        let total = header + claims + length(segments.signature);
+        if self.bytes.len() < total {
+            self.bytes.resize(total, 0);
+        }
         let (header, rest) = self.bytes.split_at_mut(header);
-        let (claims, signature) = rest.split_at_mut(claims);
+        let (claims, rest) = rest.split_at_mut(claims);
+        let header = text(decode(encoded_header, header)?, TokenPart::Header)?;
         Ok(Decoded {
-            header: text(decode(segments.header, header)?, TokenPart::Header)?,
+            header: (!skips_header).then_some(header),
             claims: text(decode(segments.claims, claims)?, TokenPart::Claims)?,
-            signature: decode(segments.signature, signature)?,
+            signature: decode(segments.signature, rest)?,
         })
     }
 }
@@ -90,6 +104,16 @@ pub(crate) struct Header<'s> {
 }
 
 impl<'s> Header<'s> {
+    /// Returns a copy that does not borrow from the token.
+    fn to_owned(&self) -> Header<'static> {
+        let owned = |text: &Cow<'_, str>| Cow::Owned(text.clone().into_owned());
+        Header {
+            algorithm: self.algorithm,
+            key_id: self.key_id.as_ref().map(owned),
+            typ: self.typ.as_ref().map(owned),
+        }
+    }
+
     pub(crate) fn parse(json: &'s str) -> Result<Self, TokenError> {
         let mut deserializer = serde_json::Deserializer::from_str(json);
         let malformed = |_| TokenError::Json(TokenPart::Header);
@@ -115,6 +139,36 @@ impl<'s> Header<'s> {
             _ => typ,
         };
         bare.eq_ignore_ascii_case(expected)
+    }
+}
+
+/// The headers of the last tokens that were verified. The tokens of an issuer share theirs, and comparing the encoded
+/// text costs less than decoding and parsing it.
+#[derive(Default)]
+pub(crate) struct RecentHeaders {
+    headers: Vec<(Box<str>, Header<'static>)>,
+    /// The place of the next one.
+    next: usize,
+}
+
+impl RecentHeaders {
+    /// The number of headers that are kept.
+    const MAX: usize = 4;
+
+    /// Returns the parsed header of this segment.
+    pub(crate) fn find(&self, segment: &str) -> Option<&Header<'static>> {
+        self.headers.iter().find(|(known, _)| **known == *segment).map(|(_, header)| header)
+    }
+
+    /// Keeps the header of a token that has been verified. Those of other tokens would displace the useful ones.
+    pub(crate) fn add(&mut self, segment: &str, header: &Header<'_>) {
+        let entry = (segment.into(), header.to_owned());
+        if self.headers.len() < Self::MAX {
+            self.headers.push(entry);
+        } else {
+            self.headers[self.next] = entry;
+            self.next = (self.next + 1) % Self::MAX;
+        }
     }
 }
 
@@ -160,19 +214,31 @@ pub(crate) fn set_once<T, E: serde::de::Error>(member: &mut Option<T>, value: T)
     }
 }
 
-/// The names of the members of an object that have no field of their own, to find duplicates. For most headers it is
-/// empty and does not allocate.
+/// The names of the members of an object that have no field of their own, to find duplicates.
 #[derive(Default)]
 pub(crate) struct SeenNames<'s> {
-    seen: Vec<Cow<'s, str>>,
+    /// The first ones, which need no allocation.
+    first: [Cow<'s, str>; 8],
+    first_count: usize,
+    others: Vec<Cow<'s, str>>,
 }
 
 impl<'s> SeenNames<'s> {
     pub(crate) fn add<E: serde::de::Error>(&mut self, name: Cow<'s, str>) -> Result<(), E> {
-        if self.seen.len() == MAX_MEMBERS || self.seen.contains(&name) {
+        let first = &self.first[..self.first_count];
+        if first.len() + self.others.len() == MAX_MEMBERS
+            || first.contains(&name)
+            || self.others.contains(&name)
+        {
             return Err(E::custom("there are too many members, or two have the same name"));
         }
-        self.seen.push(name);
+        match self.first.get_mut(self.first_count) {
+            Some(place) => {
+                *place = name;
+                self.first_count += 1;
+            }
+            None => self.others.push(name),
+        }
         Ok(())
     }
 }
@@ -218,7 +284,7 @@ mod tests {
 
     fn decodes(segment: &str) -> bool {
         let token = format!("e30.{segment}.AA");
-        DecodeBuffer::default().decode(split(&token).unwrap()).is_ok()
+        DecodeBuffer::default().decode(split(&token).unwrap(), false).is_ok()
     }
 
     #[test]
@@ -236,8 +302,14 @@ mod tests {
         for length in 0..200 {
             let text = base64_simd::URL_SAFE_NO_PAD.encode_to_string(vec![b'{'; length]);
             let token = format!("{text}.{text}.{text}");
-            let decoded = buffer.decode(split(&token).unwrap()).unwrap();
-            assert_eq!(decoded.header.len(), length);
+            for skips_header in [true, false] {
+                let decoded = buffer.decode(split(&token).unwrap(), skips_header).unwrap();
+                assert_eq!(decoded.header.is_none(), skips_header);
+                assert_eq!(decoded.claims.len(), length);
+                assert_eq!(decoded.signature, vec![b'{'; length]);
+            }
+            let decoded = buffer.decode(split(&token).unwrap(), false).unwrap();
+            assert_eq!(decoded.header.map(str::len), Some(length));
             assert_eq!(decoded.claims.len(), length);
             assert_eq!(decoded.signature, vec![b'{'; length]);
         }
@@ -273,6 +345,38 @@ mod tests {
         for crit in [r#"["b64"]"#, "[]", "null", "1"] {
             let json = format!(r#"{{"alg":"ES256","crit":{crit},"b64":true}}"#);
             assert_eq!(error(&json), Some(TokenError::Critical), "{crit}");
+        }
+    }
+
+    #[test]
+    fn recent_headers_are_found_by_their_whole_text_and_are_few() {
+        let mut recent = RecentHeaders::default();
+        let json = |id: usize| format!(r#"{{"alg":"ES256","kid":"{id}"}}"#);
+        for id in 0..6 {
+            recent.add(&format!("segment-{id}"), &Header::parse(&json(id)).unwrap());
+        }
+        let found = |segment: &str| {
+            recent.find(segment).map(|header| header.key_id.as_deref().unwrap().to_owned())
+        };
+        for id in 2..6 {
+            assert_eq!(found(&format!("segment-{id}")), Some(id.to_string()));
+        }
+        for other in ["segment-0", "segment-1", "segment-", "segment-22", ""] {
+            assert_eq!(found(other), None, "{other}");
+        }
+        assert_eq!(recent.headers.len(), RecentHeaders::MAX);
+    }
+
+    #[test]
+    fn duplicates_are_found_among_few_and_many_names() {
+        for count in [1, 2, 8, 9, 20] {
+            let mut seen = SeenNames::default();
+            for n in 0..count {
+                assert!(seen.add::<serde_json::Error>(n.to_string().into()).is_ok());
+            }
+            for n in 0..count {
+                assert!(seen.add::<serde_json::Error>(n.to_string().into()).is_err(), "{n}");
+            }
         }
     }
 

@@ -137,8 +137,9 @@ pub(crate) fn verify(
     }
     let segments = jws::split(token).map_err(|_| InvalidRefreshToken)?;
     let mut buffer = Zeroizing::new(DecodeBuffer::default());
-    let decoded = buffer.decode(segments).map_err(|_| InvalidRefreshToken)?;
-    let header = Header::parse(decoded.header).map_err(|_| InvalidRefreshToken)?;
+    let decoded = buffer.decode(segments, false).map_err(|_| InvalidRefreshToken)?;
+    let header =
+        Header::parse(decoded.header.unwrap_or_default()).map_err(|_| InvalidRefreshToken)?;
     let key =
         header.key_id.as_deref().and_then(|kid| secrets.find(kid)).ok_or(InvalidRefreshToken)?;
     if !header.has_type(TYPE) || header.algorithm != key.algorithm() {

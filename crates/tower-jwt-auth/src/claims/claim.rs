@@ -26,6 +26,14 @@ impl<T> Claim<T> {
         }
     }
 
+    pub(super) fn map<U>(self, map: impl FnOnce(T) -> U) -> Claim<U> {
+        match self {
+            Self::Absent => Claim::Absent,
+            Self::Value(value) => Claim::Value(map(value)),
+            Self::Mistyped => Claim::Mistyped,
+        }
+    }
+
     /// Returns the value of a claim that must be present.
     pub(crate) fn required(self, name: &'static str) -> Result<T, TokenError> {
         self.optional(name)?.ok_or(TokenError::Missing(name))

@@ -18,11 +18,7 @@ pub(super) fn claim<'s, T: Deserialize<'s>>(json: &'s str, name: &str) -> Claim<
 
 /// As [`claim`], for a text.
 pub(super) fn text<'s>(json: &'s str, name: &str) -> Claim<Cow<'s, str>> {
-    match claim(json, name) {
-        Claim::Value(Text(text)) => Claim::Value(text),
-        Claim::Absent => Claim::Absent,
-        Claim::Mistyped => Claim::Mistyped,
-    }
+    claim(json, name).map(|Text(text)| text)
 }
 
 struct Search<'n, T> {

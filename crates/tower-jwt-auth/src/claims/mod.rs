@@ -3,6 +3,7 @@
 
 mod application;
 mod claim;
+mod compact;
 mod member;
 mod parse;
 mod read;
@@ -15,9 +16,9 @@ use std::time::Duration;
 
 pub(crate) use self::application::ApplicationClaims;
 pub use self::application::ClaimsError;
-pub(crate) use self::parse::{RegisteredClaims, parse};
+pub(crate) use self::parse::parse;
 pub(crate) use self::read::read;
-pub(crate) use self::registered::REGISTERED;
+pub(crate) use self::registered::{REGISTERED, RegisteredClaims};
 pub(crate) use self::validate::{ValidClaims, ValidationRules, validate};
 use crate::error::ConfigError;
 

@@ -1,33 +1,23 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{self, Deserialize, Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use serde::de::{self, Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use tower_jwt_auth_core::Timestamp;
 
 use super::claim::Claim;
-use super::values::{Audience, NumericDate};
+use super::compact;
+use super::registered::RegisteredClaims;
+use super::values::NumericDate;
 use crate::error::{TokenError, TokenPart};
 use crate::jws::{SeenNames, Text};
-
-/// The registered claims of a token.
-#[derive(Default)]
-pub(crate) struct RegisteredClaims<'s> {
-    pub(crate) iss: Claim<Cow<'s, str>>,
-    pub(crate) sub: Claim<Cow<'s, str>>,
-    pub(crate) aud: Claim<Audience<'s>>,
-    pub(crate) exp: Claim<Timestamp>,
-    pub(crate) nbf: Claim<Timestamp>,
-    pub(crate) iat: Claim<Timestamp>,
-    pub(crate) jti: Claim<Cow<'s, str>>,
-    pub(crate) sid: Claim<Cow<'s, str>>,
-    pub(crate) client_id: Claim<Cow<'s, str>>,
-    pub(crate) auth_time: Claim<Timestamp>,
-    pub(crate) scope: Claim<Cow<'s, str>>,
-}
 
 /// Parses the registered claims. Their types are not checked, but the whole claims set must be a JSON object with
 /// distinct member names.
 pub(crate) fn parse(json: &str) -> Result<RegisteredClaims<'_>, TokenError> {
+    compact::parse(json).map_or_else(|| parse_any(json), Ok)
+}
+
+fn parse_any(json: &str) -> Result<RegisteredClaims<'_>, TokenError> {
     let malformed = |_| TokenError::Json(TokenPart::Claims);
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let claims = deserializer.deserialize_map(ClaimsVisitor).map_err(malformed)?;
@@ -75,22 +65,11 @@ impl<'s> Visitor<'s> for ClaimsVisitor {
 }
 
 fn text<'s, A: MapAccess<'s>>(map: &mut A) -> Result<Claim<Cow<'s, str>>, A::Error> {
-    value(map, |Text(text)| text)
+    Ok(map.next_value::<Claim<Text<'s>>>()?.map(|Text(text)| text))
 }
 
 fn date<'s, A: MapAccess<'s>>(map: &mut A) -> Result<Claim<Timestamp>, A::Error> {
-    value(map, |NumericDate(date)| date)
-}
-
-fn value<'s, T: Deserialize<'s>, U, A: MapAccess<'s>>(
-    map: &mut A,
-    unwrap: impl FnOnce(T) -> U,
-) -> Result<Claim<U>, A::Error> {
-    Ok(match map.next_value()? {
-        Claim::Absent => Claim::Absent,
-        Claim::Value(value) => Claim::Value(unwrap(value)),
-        Claim::Mistyped => Claim::Mistyped,
-    })
+    Ok(map.next_value::<Claim<NumericDate>>()?.map(|NumericDate(date)| date))
 }
 
 #[cfg(test)]

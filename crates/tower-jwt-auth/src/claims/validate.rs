@@ -6,7 +6,7 @@ use tower_jwt_auth_core::Timestamp;
 
 use super::claim::Claim;
 use super::member;
-use super::parse::RegisteredClaims;
+use super::registered::RegisteredClaims;
 use super::values::Scopes;
 use crate::error::TokenError;
 

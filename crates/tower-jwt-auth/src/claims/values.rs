@@ -10,6 +10,7 @@ use tower_jwt_auth_core::Timestamp;
 use crate::jws::Text;
 
 /// The audience: one string or several (RFC 7519 §4.1.3).
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Audience<'s> {
     One(Cow<'s, str>),
     Several(Vec<Cow<'s, str>>),

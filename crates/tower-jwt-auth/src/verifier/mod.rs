@@ -23,7 +23,7 @@ pub use self::trusted::TrustedIssuer;
 use crate::claims;
 use crate::error::{ConfigError, TokenError};
 use crate::identity::Identity;
-use crate::jws::{self, DecodeBuffer, Header, MAX_TOKEN_LENGTH};
+use crate::jws::{self, DecodeBuffer, Header, MAX_TOKEN_LENGTH, RecentHeaders};
 use crate::keys::VerifyError;
 
 /// Verifies access tokens of one or several issuers.
@@ -53,6 +53,13 @@ pub struct Verifier<C = ()> {
     issuers: TrustedIssuers,
     max_token_length: usize,
     claims: PhantomData<fn() -> C>,
+}
+
+/// The memory that verifications on a thread share.
+#[derive(Default)]
+struct Scratch {
+    buffer: DecodeBuffer,
+    headers: RecentHeaders,
 }
 
 /// The bounds of the maximum length of a token, in bytes.
@@ -231,12 +238,12 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         now: Timestamp,
     ) -> Result<VerifiedToken, VerifyError> {
         thread_local! {
-            static BUFFER: Cell<DecodeBuffer> = Cell::default();
+            static SCRATCH: Cell<Scratch> = Cell::default();
         }
         // Taken while in use: deserializing `C` runs the application's code, which may call this function.
-        let mut buffer = BUFFER.take();
-        let verified = self.verify_with(token, now, &mut buffer);
-        BUFFER.set(buffer);
+        let mut scratch = SCRATCH.take();
+        let verified = self.verify_with(token, now, &mut scratch);
+        SCRATCH.set(scratch);
         verified
     }
 
@@ -249,24 +256,22 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         &self,
         token: &str,
         now: Timestamp,
-        buffer: &mut DecodeBuffer,
+        scratch: &mut Scratch,
     ) -> Result<VerifiedToken, VerifyError> {
         if token.len() > self.max_token_length {
             return Err(TokenError::TooLong.into());
         }
         let segments = jws::split(token)?;
-        let decoded = buffer.decode(segments)?;
-        let header = Header::parse(decoded.header)?;
+        let known = scratch.headers.find(segments.header);
+        let decoded = scratch.buffer.decode(segments, known.is_some())?;
+        let parsed = decoded.header.map(Header::parse).transpose()?;
+        let header = known.or(parsed.as_ref()).ok_or(TokenError::Encoding)?;
         let mut registered = claims::parse(decoded.claims)?;
         let issuer = mem::take(&mut registered.iss).required("iss")?;
-        self.issuers.verify_with(&issuer, |trusted, issuer_stamp| {
-            let valid = trusted.validate(&header, registered, decoded.claims, now)?;
-            let keys = trusted.verify_signature(
-                &header,
-                segments.signing_input,
-                decoded.signature,
-                now,
-            )?;
+        let verified = self.issuers.verify_with(&issuer, |trusted, issuer_stamp| {
+            let valid = trusted.validate(header, registered, decoded.claims, now)?;
+            let keys =
+                trusted.verify_signature(header, segments.signing_input, decoded.signature, now)?;
             // Code of the application runs for signed tokens alone.
             let own = claims::read::<C>(decoded.claims)
                 .map_err(|error| TokenError::Claims { field: error.field })?;
@@ -274,7 +279,11 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
             let (issuer, scopes) = (trusted.shared_name(), trusted.listed_scopes());
             let identity = Identity::new(issuer, &valid, scopes, own, trusted.leeway(), now);
             Ok(VerifiedToken { identity, stamp })
-        })
+        });
+        if let (Ok(_), Some(parsed)) = (&verified, &parsed) {
+            scratch.headers.add(segments.header, parsed);
+        }
+        verified
     }
 }
 

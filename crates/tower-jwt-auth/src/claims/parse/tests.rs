@@ -105,3 +105,56 @@ fn names_by_which_serde_json_marks_other_json_are_refused() {
         assert!(matches!(parse(&json), Err(TokenError::Json(TokenPart::Claims))), "{name}");
     }
 }
+
+/// Texts that the parser of compact claims sets accepts, and some that it leaves to the other one.
+const TEXTS: &[&str] = &[
+    r#"{"iss":"https://i.example","sub":"alice","aud":"a","client_id":"c","jti":"j","sid":"s","iat":1700000000,"exp":1700000300,"auth_time":1,"scope":"read write"}"#,
+    r#"{"exp":123456789012345,"nbf":0,"aud":["a","b"],"name":"A","admin":true,"x":null,"y":false}"#,
+    "{\"sub\":\"ä😀\u{7f}\"}",
+    r#"{"aud":"a","aud":"a"}"#,
+    r#"{"name":"A","name":"B"}"#,
+    r#"{"sub":1,"exp":"1","aud":1,"iat":null,"scope":["a"]}"#,
+    r#"{"a":{"b":[1]},"sub":"s"}"#,
+    r#"{"exp":1.5,"iat":-1,"nbf":1e3,"auth_time":01}"#,
+    r#"{"sub":"\u0041","na\u006de":1}"#,
+    r#"{ "sub" : "s" }"#,
+    r#"{"$serde_json::private::RawValue":"1"}"#,
+    r#"{"aud":[],"b":[""],"c":[[]],"d":[1]}"#,
+    "{}",
+    r#"{"exp":9999999999999999}"#,
+];
+
+#[test]
+fn claims_sets_as_issuers_write_them_take_the_short_path() {
+    assert!(TEXTS[..3].iter().all(|text| compact::parse(text).is_some()));
+    assert!(TEXTS[3..5].iter().all(|text| compact::parse(text).is_none()));
+    assert!(compact::parse(TEXTS[5]).is_some(), "mistyped claims");
+    assert!(TEXTS[6..].iter().all(|text| compact::parse(text).is_none()));
+}
+
+/// Every text that differs from one of these in one character is parsed as by `serde_json`.
+#[test]
+fn the_short_path_accepts_nothing_that_the_other_one_parses_differently() {
+    let mut accepted = 0;
+    let mut check = |text: &str| {
+        if let Some(claims) = compact::parse(text) {
+            accepted += 1;
+            assert_eq!(Ok(claims), parse_any(text), "{text}");
+        }
+    };
+    let characters: Vec<char> = "\"\\{}[]:,.-+eEtfn019aA$ \t\n\0\u{1f}\u{7f}é".chars().collect();
+    for text in TEXTS {
+        for (at, old) in text.char_indices() {
+            let (before, after) = (&text[..at], &text[at + old.len_utf8()..]);
+            check(&format!("{before}{after}"));
+            for new in &characters {
+                check(&format!("{before}{new}{after}"));
+                check(&format!("{before}{new}{old}{after}"));
+            }
+        }
+        check(&format!("{text}{text}"));
+        check(&format!("{text} "));
+        check(&text[..text.len() - 1]);
+    }
+    assert!(accepted > 5000, "{accepted}");
+}
