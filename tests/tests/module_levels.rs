@@ -86,7 +86,7 @@ const DIRECTORIES: &[Levels] =
 const AUTH: Levels = Levels {
     source: "crates/tower-jwt-auth/src/auth",
     levels: &[
-        &["body", "caching", "token_cache"],
+        &["body", "caching", "signature_limit", "token_cache"],
         &["decision", "future"],
         &["extract", "require", "service"],
         &["layer"],

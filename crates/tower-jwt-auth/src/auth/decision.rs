@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, RevocationKey, Timestamp};
 
 use super::caching::Caching;
+use super::signature_limit::SignatureLimit;
 use super::token_cache::{CachedToken, Lookup, TokenCache};
 use crate::error::TokenError;
 use crate::http::challenge::{AuthError, Challenge};
@@ -25,6 +26,7 @@ pub(super) struct AuthConfig<C> {
     pub(super) verifier: Verifier<C>,
     /// The tokens that the verifier has verified and the list does not revoke. It belongs to these two.
     pub(super) tokens: Option<Arc<TokenCache>>,
+    pub(super) signatures: Arc<SignatureLimit>,
     pub(super) revocations: RevocationList,
     pub(super) source: TokenSource,
     pub(super) origins: OriginPolicy,
@@ -41,6 +43,7 @@ impl<C> Clone for AuthConfig<C> {
         Self {
             verifier: self.verifier.clone(),
             tokens: self.tokens.clone(),
+            signatures: Arc::clone(&self.signatures),
             revocations: self.revocations.clone(),
             source: self.source.clone(),
             origins: self.origins.clone(),
@@ -136,8 +139,16 @@ pub(super) enum Decision {
     Reject(AuthError),
     /// The store must be queried whether this identity is revoked.
     QueryStore(Identity),
-    /// The issuer's keys must be fetched once more before this token can be verified.
-    AwaitKeys(NewerKeys, String),
+    /// This token must wait before it can be verified.
+    Wait(Wait, String),
+}
+
+/// What a token waits for before it can be verified.
+pub(super) enum Wait {
+    /// The issuer's keys must be fetched once more.
+    ForKeys(NewerKeys),
+    /// As many signatures as may be are verified.
+    ForPermit,
 }
 
 /// The decision on a token that is verified.
@@ -198,10 +209,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
             Ok(token) => token,
             Err(error) => return Decision::Reject(error.into()),
         };
-        let decision = match self.verifier.verify_with_present_keys(token, now) {
+        let decision = match self.verifier.verify_with_present_keys(token, &*self.signatures, now) {
             Ok(verified) => return self.decide_first(token, verified, now).into(),
             Err(VerifyError::Rejected(error)) => Decision::Reject(error.into()),
-            Err(VerifyError::NeedsKeys(newer)) => Decision::AwaitKeys(newer, token.to_owned()),
+            Err(VerifyError::NeedsKeys(newer)) => {
+                return Decision::Wait(Wait::ForKeys(newer), token.to_owned());
+            }
+            Err(VerifyError::AtLimit) if self.signatures.has_place() => {
+                return Decision::Wait(Wait::ForPermit, token.to_owned());
+            }
+            Err(VerifyError::AtLimit) => return Decision::Reject(AuthError::Unavailable),
         };
         if let (true, Some(tokens)) = (is_outdated, &self.tokens) {
             tokens.remove(token.as_bytes());
@@ -251,16 +268,36 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
     }
 }
 
-/// Waits for newer keys, and decides on the token with them. Waits once: the decision is final.
-pub(super) async fn await_keys<C: DeserializeOwned + Send + Sync + 'static>(
+/// Waits, and decides on the token. Waits for keys once: the decision with them is final.
+pub(super) async fn decide_later<C: DeserializeOwned + Send + Sync + 'static>(
     config: Arc<AuthConfig<C>>,
-    newer: NewerKeys,
+    mut wait: Wait,
     token: String,
 ) -> Result<Identity, AuthError> {
-    newer.fetched().await;
-    let now = config.clock.now();
-    let verified = config.verifier.verify_with_present_keys(&token, now);
-    let verified = verified.map_err(VerifyError::without_waiting)?;
+    let mut may_wait_for_keys = true;
+    let (verified, now) = loop {
+        let permit = match wait {
+            Wait::ForKeys(newer) => {
+                may_wait_for_keys = false;
+                newer.fetched().await;
+                None
+            }
+            Wait::ForPermit => {
+                Some(config.signatures.acquire().await.ok_or(AuthError::Unavailable)?)
+            }
+        };
+        let now = config.clock.now();
+        let verified = match permit {
+            Some(permit) => config.verifier.verify_with_present_keys(&token, permit, now),
+            None => config.verifier.verify_with_present_keys(&token, &*config.signatures, now),
+        };
+        wait = match verified {
+            Ok(verified) => break (verified, now),
+            Err(VerifyError::NeedsKeys(newer)) if may_wait_for_keys => Wait::ForKeys(newer),
+            Err(VerifyError::AtLimit) => Wait::ForPermit,
+            Err(error) => return Err(error.without_waiting().into()),
+        };
+    };
     match config.decide_first(&token, verified, now) {
         VerifiedDecision::Accept(identity) => Ok(identity),
         VerifiedDecision::Reject(error) => Err(error),

@@ -10,6 +10,7 @@ mod future;
 mod layer;
 pub mod require;
 mod service;
+mod signature_limit;
 mod token_cache;
 
 pub use self::body::AuthBody;

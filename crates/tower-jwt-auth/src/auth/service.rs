@@ -10,7 +10,7 @@ use tower_service::Service;
 
 use super::body::AuthBody;
 use super::decision::{
-    Anonymous, AuthConfig, Decision, Preflight, await_keys, mark_sensitive, query_store,
+    Anonymous, AuthConfig, Decision, Preflight, decide_later, mark_sensitive, query_store,
 };
 use super::future::{ResponseFuture, rejection};
 use crate::http::challenge::takes_body;
@@ -102,8 +102,8 @@ where
                 let response = rejection(error, &self.config.challenge, with_body);
                 ResponseFuture::rejected(response, caching)
             }
-            Decision::AwaitKeys(newer, token) => {
-                let decision = Box::pin(await_keys(Arc::clone(&self.config), newer, token));
+            Decision::Wait(wait, token) => {
+                let decision = Box::pin(decide_later(Arc::clone(&self.config), wait, token));
                 let challenge = self.config.challenge.clone();
                 ResponseFuture::pending(decision, challenge, self.take_ready(), request, caching)
             }

@@ -1,5 +1,7 @@
 //! The middleware as a tower service: readiness, permits, waiting for the store.
 
+mod signatures;
+
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;

@@ -63,7 +63,7 @@ pub enum AuthError {
     #[error("another site caused the request")]
     CrossSite,
     /// The service cannot decide at the moment: 503 with `Retry-After`. The store or the refresh hook is unavailable,
-    /// or an endpoint works on its maximum number of requests.
+    /// an endpoint works on its maximum number of requests, or too many signatures wait to be verified.
     #[error("the service is temporarily unavailable")]
     Unavailable,
     /// The keys of the token's issuer are unavailable: 503 with `Retry-After`.

@@ -44,7 +44,7 @@ pub use self::signer::{SIGNER_TIMEOUT, Signer};
 pub(crate) use self::signing::SignError;
 pub use self::signing::{RefreshSecrets, SigningKey};
 pub use self::source::KeySource;
-pub(crate) use self::source::{NewerKeys, SignedMessage, VerifyError};
+pub(crate) use self::source::{Admission, NewerKeys, SignedMessage, Unlimited, VerifyError};
 pub use self::verifying::VerifyingKey;
 pub use crate::algorithm::Algorithm;
 

@@ -79,15 +79,16 @@ pub(crate) struct SignedMessage<'m> {
 
 impl KeySource {
     /// Verifies a message with the keys that are present and accepted at the time `now`, without waiting. The stamp
-    /// holds as long as the same keys would verify it.
+    /// holds as long as the same keys would verify it. `admission` is asked before a signature is verified.
     pub(crate) fn verify(
         &self,
         message: SignedMessage<'_>,
+        admission: impl Admission,
         now: Timestamp,
     ) -> Result<KeyStamp, VerifyError> {
         match &self.kind {
             Kind::Fixed(keys) => {
-                verify_with(candidates(keys, message), message)?;
+                verify_with(candidates(keys, message), message, admission)?;
                 Ok(KeyStamp::FIXED)
             }
             Kind::Ring(handle, lifetime) => {
@@ -95,14 +96,14 @@ impl KeySource {
                 let ring = handle.peek();
                 let candidates = candidates(ring.set(), message);
                 let accepted = candidates.filter(|key| ring.accepts(key, *lifetime, now));
-                let key = verify_with(accepted, message)?;
+                let key = verify_with(accepted, message, admission)?;
                 let valid_until = ring.accepted_until(key, *lifetime);
                 Ok(KeyStamp::new(handle.generation(), generation, valid_until))
             }
             #[cfg(feature = "jwks")]
             Kind::Remote(keys) => {
                 let snapshot = keys.snapshot();
-                verify_with_remote(keys, &snapshot, message)?;
+                verify_with_remote(keys, &snapshot, message, admission)?;
                 Ok(snapshot.stamp(Arc::clone(keys.clock())))
             }
         }
@@ -120,15 +121,45 @@ fn candidates<'k>(
 fn verify_with<'k>(
     candidates: impl Iterator<Item = &'k VerifyingKey>,
     message: SignedMessage<'_>,
-) -> Result<&'k VerifyingKey, TokenError> {
+    admission: impl Admission,
+) -> Result<&'k VerifyingKey, VerifyError> {
+    let mut admission = Some(admission);
+    let mut permit = None;
     let mut result = Err(TokenError::UnknownKey);
     for key in candidates {
+        // A signature of another length is rejected without a permit.
+        if key.has_length_of(message.signature)
+            && let Some(admission) = admission.take()
+        {
+            permit = Some(admission.admit(message.algorithm).ok_or(VerifyError::AtLimit)?);
+        }
         result = key.verify(message.algorithm, message.input, message.signature).map(|()| key);
         if result.is_ok() {
             break;
         }
     }
-    result
+    drop(permit);
+    Ok(result?)
+}
+
+/// Admits the verification of signatures, which takes most of the time of a check.
+pub(crate) trait Admission {
+    /// Held while signatures of one token are verified.
+    type Permit;
+
+    /// Returns a permit, or `None` if as many signatures as may be are verified.
+    fn admit(self, algorithm: Algorithm) -> Option<Self::Permit>;
+}
+
+/// Admits every verification.
+pub(crate) struct Unlimited;
+
+impl Admission for Unlimited {
+    type Permit = ();
+
+    fn admit(self, _: Algorithm) -> Option<()> {
+        Some(())
+    }
 }
 
 #[cfg(feature = "jwks")]
@@ -136,11 +167,12 @@ fn verify_with_remote(
     keys: &RemoteKeySet,
     snapshot: &Snapshot,
     message: SignedMessage<'_>,
+    admission: impl Admission,
 ) -> Result<(), VerifyError> {
     let error = match snapshot.keys() {
-        Ok(present) => match verify_with(candidates(present, message), message) {
-            Err(error @ TokenError::UnknownKey) => error,
-            result => return Ok(result.map(|_| ())?),
+        Ok(present) => match verify_with(candidates(present, message), message, admission) {
+            Err(VerifyError::Rejected(error @ TokenError::UnknownKey)) => error,
+            result => return result.map(|_| ()),
         },
         Err(unavailable) => TokenError::KeysUnavailable { retry_after: unavailable.retry_after },
     };
@@ -154,6 +186,8 @@ fn verify_with_remote(
 pub(crate) enum VerifyError {
     /// The keys reject it.
     Rejected(TokenError),
+    /// The [`Admission`] did not admit the verification of the signature.
+    AtLimit,
     /// The present keys do not decide. Newer ones may.
     #[cfg_attr(not(feature = "jwks"), expect(dead_code, reason = "no source brings newer keys"))]
     NeedsKeys(NewerKeys),
@@ -165,6 +199,8 @@ impl VerifyError {
         match self {
             Self::Rejected(error) => error,
             Self::NeedsKeys(newer) => newer.otherwise(),
+            // Where there is a limit, the caller waits.
+            Self::AtLimit => TokenError::KeysUnavailable { retry_after: Duration::from_secs(1) },
         }
     }
 }

@@ -170,6 +170,11 @@ impl VerifyingKey {
         self.signature_length
     }
 
+    /// Returns whether a signature has the length of this key's.
+    pub(super) fn has_length_of(&self, signature: &[u8]) -> bool {
+        signature.len() == self.signature_length
+    }
+
     /// Verifies a signature with the algorithm that the token names. One that the key is not for verifies nothing.
     pub(crate) fn verify(
         &self,
@@ -177,7 +182,7 @@ impl VerifyingKey {
         input: &[u8],
         signature: &[u8],
     ) -> Result<(), TokenError> {
-        if signature.len() != self.signature_length {
+        if !self.has_length_of(signature) {
             return Err(TokenError::Signature);
         }
         self.verifier

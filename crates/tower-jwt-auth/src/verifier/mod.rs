@@ -24,7 +24,7 @@ use crate::claims;
 use crate::error::{ConfigError, TokenError};
 use crate::identity::Identity;
 use crate::jws::{self, DecodeBuffer, Header, MAX_TOKEN_LENGTH, RecentHeaders};
-use crate::keys::VerifyError;
+use crate::keys::{Admission, Unlimited, VerifyError};
 
 /// Verifies access tokens of one or several issuers.
 ///
@@ -205,7 +205,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     /// Returns the [`TokenError`] of the first rule that the token breaks. Cheap rules are checked before the
     /// signature, so the error may be based on claims that the issuer has not signed.
     pub fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
-        let verified = self.verify_with_present_keys(token, now);
+        let verified = self.verify_with_present_keys(token, Unlimited, now);
         Ok(verified.map_err(VerifyError::without_waiting)?.identity)
     }
 
@@ -221,13 +221,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         token: &str,
         now: Timestamp,
     ) -> Result<Identity, TokenError> {
-        match self.verify_with_present_keys(token, now) {
+        match self.verify_with_present_keys(token, Unlimited, now) {
             Ok(verified) => Ok(verified.identity),
-            Err(VerifyError::Rejected(error)) => Err(error),
             Err(VerifyError::NeedsKeys(newer)) => {
                 newer.fetched().await;
                 self.verify(token, now)
             }
+            Err(error) => Err(error.without_waiting()),
         }
     }
 
@@ -235,6 +235,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     pub(crate) fn verify_with_present_keys(
         &self,
         token: &str,
+        admission: impl Admission,
         now: Timestamp,
     ) -> Result<VerifiedToken, VerifyError> {
         thread_local! {
@@ -242,7 +243,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         }
         // Taken while in use: deserializing `C` runs the application's code, which may call this function.
         let mut scratch = SCRATCH.take();
-        let verified = self.verify_with(token, now, &mut scratch);
+        let verified = self.verify_with(token, admission, now, &mut scratch);
         SCRATCH.set(scratch);
         verified
     }
@@ -255,6 +256,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
     fn verify_with(
         &self,
         token: &str,
+        admission: impl Admission,
         now: Timestamp,
         scratch: &mut Scratch,
     ) -> Result<VerifiedToken, VerifyError> {
@@ -270,8 +272,13 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
         let issuer = mem::take(&mut registered.iss).required("iss")?;
         let verified = self.issuers.verify_with(&issuer, |trusted, issuer_stamp| {
             let valid = trusted.validate(header, registered, decoded.claims, now)?;
-            let keys =
-                trusted.verify_signature(header, segments.signing_input, decoded.signature, now)?;
+            let keys = trusted.verify_signature(
+                header,
+                segments.signing_input,
+                decoded.signature,
+                admission,
+                now,
+            )?;
             // Code of the application runs for signed tokens alone.
             let own = claims::read::<C>(decoded.claims)
                 .map_err(|error| TokenError::Claims { field: error.field })?;

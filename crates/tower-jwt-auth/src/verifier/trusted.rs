@@ -10,7 +10,7 @@ use crate::claims::{
 use crate::error::{ConfigError, TokenError};
 use crate::issuer::Issuer;
 use crate::jws::Header;
-use crate::keys::{KeySource, KeyStamp, SignedMessage, VerifyError};
+use crate::keys::{Admission, KeySource, KeyStamp, SignedMessage, VerifyError};
 
 /// The leeway for tokens of other issuers.
 pub(super) const DEFAULT_LEEWAY: Duration = Duration::from_secs(30);
@@ -137,6 +137,7 @@ impl TrustedIssuer {
         header: &Header<'_>,
         input: &str,
         signature: &[u8],
+        admission: impl Admission,
         now: Timestamp,
     ) -> Result<KeyStamp, VerifyError> {
         let message = SignedMessage {
@@ -145,7 +146,7 @@ impl TrustedIssuer {
             input: input.as_bytes(),
             signature,
         };
-        self.keys.verify(message, now)
+        self.keys.verify(message, admission, now)
     }
 }
 

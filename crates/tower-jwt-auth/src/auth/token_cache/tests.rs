@@ -3,7 +3,7 @@
 use super::*;
 use crate::algorithm::Algorithm;
 use crate::issuer::{self, Issuer};
-use crate::keys::SigningKey;
+use crate::keys::{SigningKey, Unlimited};
 use crate::revocation::RevocationList;
 use crate::verifier::Verifier;
 
@@ -30,7 +30,7 @@ impl Entries {
     }
 
     fn entry(&self) -> VerifiedToken {
-        self.verifier.verify_with_present_keys(&self.token, NOW).unwrap()
+        self.verifier.verify_with_present_keys(&self.token, Unlimited, NOW).unwrap()
     }
 
     fn insert(&self, cache: &TokenCache, token: &str, now: Timestamp) {
