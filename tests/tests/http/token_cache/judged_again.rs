@@ -7,11 +7,11 @@ use tower::{Layer, service_fn};
 use tower_jwt_auth::store::Revocation;
 use tower_jwt_auth::tokens::TokenError;
 use tower_jwt_auth::{
-    AuthError, Identity, RequireFreshLoginLayer, RequireScopeLayer, RevocationList, SignIn,
-    Timestamp, Verifier,
+    AuthError, Identity, MemoryStore, RequireFreshLoginLayer, RequireScopeLayer, RevocationList,
+    SignIn, Timestamp, Verifier,
 };
-use tower_jwt_auth_tests::harness::{Profile, START, echo, request, send_to};
-use tower_jwt_auth_tests::{Fault, Harness, ISSUER};
+use tower_jwt_auth_tests::harness::{Profile, START, call_behind, echo, request, send_to};
+use tower_jwt_auth_tests::{Fault, FaultyStore, Harness, ISSUER};
 
 use super::{accepts, layer, rejection, signer, token, trusted, verifications};
 
@@ -160,4 +160,16 @@ async fn a_rejection_behind_a_cached_token_has_the_realm_of_its_own_layer() {
         let challenge = response.challenge().unwrap();
         assert!(challenge.starts_with(&format!(r#"Bearer realm="{realm}""#)), "{challenge}");
     }
+}
+
+#[tokio::test]
+async fn a_token_that_only_the_store_could_accept_is_not_kept() {
+    let list = RevocationList::follow(FaultyStore::new(MemoryStore::new())).unwrap();
+    // The list has not caught up with its log, since no task has run yet.
+    let (auth, _) = layer(Verifier::new(trusted(ISSUER)), list);
+    let token = token().sign(&signer());
+    let response = call_behind(&auth.clone().with_max_staleness(Duration::ZERO), &token).await;
+    assert_eq!((response.status, verifications()), (StatusCode::OK, 1));
+    let response = call_behind(&auth.with_max_staleness(Duration::ZERO), &token).await;
+    assert_eq!((response.status, verifications()), (StatusCode::OK, 1));
 }

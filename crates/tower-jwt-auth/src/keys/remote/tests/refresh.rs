@@ -72,6 +72,35 @@ async fn the_same_document_makes_the_keys_young_again() {
     assert!(keys.snapshot().fetch_number() > seen);
 }
 
+/// Tokens in a cache are verified again after a change of the keys, and only then.
+#[tokio::test(start_paused = true)]
+async fn a_stamp_outlasts_the_same_keys_and_ends_with_others() {
+    let clock =
+        Arc::new(tower_jwt_auth_core::ManualClock::at(Timestamp::from_unix_seconds(1_700_000_000)));
+    let provider = Provider::with_set(set_of("key"));
+    let keys = provider.configure(RemoteKeySet::from_jwks_url(JWKS_URL).clock(clock.clone()));
+    let keys = keys.build().unwrap();
+    keys.ready().await;
+    let stamp = || keys.snapshot().stamp(clock.clone());
+    let is_current = |stamp: &crate::keys::KeyStamp| stamp.is_current(Timestamp::MAX);
+    let first = stamp();
+    sleep(48 * HOUR).await;
+    assert!(is_current(&first), "the keys are the same");
+    provider.publish(set_of("other"));
+    sleep(HOUR).await;
+    let second = stamp();
+    assert!(!is_current(&first) && is_current(&second));
+    provider.publish(r#"{"keys":[]}"#.to_owned());
+    sleep(HOUR).await;
+    assert!(!is_current(&second));
+    provider.publish(set_of("other"));
+    sleep(HOUR).await;
+    let third = stamp();
+    assert!(!is_current(&second) && is_current(&third));
+    clock.advance(25 * HOUR);
+    assert!(!is_current(&third), "the keys are too old by the clock of the set");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_task_ends_with_the_last_handle() {
     let provider = Provider::with_set(set_of("key"));
