@@ -78,8 +78,8 @@ async fn a_stamp_outlasts_the_same_keys_and_ends_with_others() {
     let clock =
         Arc::new(tower_jwt_auth_core::ManualClock::at(Timestamp::from_unix_seconds(1_700_000_000)));
     let provider = Provider::with_set(set_of("key"));
-    let keys = provider.configure(RemoteKeySet::from_jwks_url(JWKS_URL).clock(clock.clone()));
-    let keys = keys.build().unwrap();
+    let keys = provider.configure(RemoteKeySet::from_jwks_url(JWKS_URL));
+    let keys = keys.clock(clock.clone()).build().unwrap();
     keys.ready().await;
     let stamp = || keys.snapshot().stamp(clock.clone());
     let is_current = |stamp: &crate::keys::KeyStamp| stamp.is_current(Timestamp::MAX);
