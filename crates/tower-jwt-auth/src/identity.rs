@@ -193,12 +193,16 @@ impl Identity {
         now >= self.expires_at() + self.verified.leeway
     }
 
-    /// Returns the time at which the token was verified, which is the time of the request.
+    /// Returns the time of the check, by the clock of the layer: the time of the request, also for a token whose signature
+    /// was verified at an earlier one.
     pub fn verified_at(&self) -> Timestamp {
         self.verified_at
     }
 
     /// Returns the application's own claims, or `None` where the verifier reads claims of another type.
+    ///
+    /// Requests with the same token may share them, so their type should not contain state of a request, such as a
+    /// `OnceLock`.
     ///
     /// `None` is a mistake in the setup, which is logged as an error: the verifier lacks
     /// [`with_claims`](crate::Verifier::with_claims). Treat it as a rejection. The extractor [`Claims`] responds with

@@ -21,6 +21,9 @@ use crate::verifier::Verifier;
 
 /// Checks the access token of every request and puts an [`Identity`](crate::Identity) into its extensions.
 ///
+/// The signature of a token is verified once, and the token is then kept in memory
+/// ([`with_token_cache`](Self::with_token_cache)). Expiry, revocation and requirements are checked at each request.
+///
 /// Requests without a valid token do not reach the inner service, except anonymous requests if the layer is
 /// [`optional`](Self::optional), and CORS preflights if it [lets them pass](Self::allow_preflights).
 ///

@@ -31,7 +31,8 @@ use crate::keys::{Admission, Unlimited, VerifyError};
 /// The verifier is strict where the RFCs leave a choice: it requires canonical base64url, distinct member names, no
 /// critical extensions, `typ: at+jwt` (RFC 9068 §2.1), the exact issuer and audience, and an explicit leeway. The
 /// settings of a [`TrustedIssuer`] relax some of these. It checks the signature after the other rules, which are cheaper,
-/// and then reads the application's claims. It does not check revocation: the layer does.
+/// and then reads the application's claims. It does not check revocation and verifies each token: the layer checks it,
+/// and keeps the tokens that it has accepted.
 ///
 /// # Examples
 ///
