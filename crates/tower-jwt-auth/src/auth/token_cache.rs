@@ -24,6 +24,8 @@ const MIN_BYTES: usize = 256 * 1024;
 /// The intended number of tokens in a shard. It bounds the time for which a shard is locked.
 const TOKENS_PER_SHARD: usize = 512;
 const MAX_SHARDS: usize = 4096;
+/// The size of the cache for each evicted token that is remembered.
+const BYTES_PER_GHOST: usize = 8 * 1024;
 /// The interval at which expired tokens are removed from a shard.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// The length of the end of a token that is hashed, in bytes: 192 bits of the signature, which no client can choose for
@@ -102,12 +104,16 @@ impl TokenCache {
         let shards = (max_tokens / TOKENS_PER_SHARD).min(max_bytes / MIN_BYTES).min(MAX_SHARDS);
         // Rounded down to a power of two, so that no shard has less room.
         let shards = 1 << shards.max(1).ilog2();
+        // The hashes of evicted tokens, by which one that comes again is known as such.
+        let ghosts = max_tokens.min(max_bytes / BYTES_PER_GHOST);
+        let max_weight = max_bytes - ghosts * SLOT;
         // An entry weighs at least as much as the share of one token, so the weight bounds both.
-        let weigher = ByWeight { min: max_bytes.div_ceil(max_tokens) as u64 };
+        let weigher = ByWeight { min: max_weight.div_ceil(max_tokens) as u64 };
         let shard = || {
             let options = OptionsBuilder::new()
-                .estimated_items_capacity(max_tokens / shards)
-                .weight_capacity((max_bytes / shards) as u64)
+                .estimated_items_capacity(ghosts / shards)
+                .ghost_allocation(1.0)
+                .weight_capacity((max_weight / shards) as u64)
                 .build();
             #[expect(
                 clippy::expect_used,
@@ -213,7 +219,8 @@ impl Hash for TokenQuery<'_> {
 
 impl Equivalent<TokenKey> for TokenQuery<'_> {
     fn equivalent(&self, key: &TokenKey) -> bool {
-        *self.token == *key.token
+        // The hashes first: the time of comparing texts would reveal how much of a token somebody has guessed.
+        self.hash == key.hash && *self.token == *key.token
     }
 }
 
@@ -223,9 +230,9 @@ struct ByWeight {
     min: u64,
 }
 
-/// The bytes of an entry in the tables of the cache: its slot with the links, a half of a slot of an evicted one, and
-/// the buckets.
-const SLOT: usize = size_of::<(TokenKey, CachedToken)>() * 3 / 2 + 48;
+/// The bytes of an entry in the tables of the cache: its slot with two links, its buckets, and as much again, because the
+/// tables double when they grow.
+const SLOT: usize = 2 * (size_of::<(TokenKey, CachedToken)>() + 32);
 
 impl Weighter<TokenKey, CachedToken> for ByWeight {
     fn weight(&self, key: &TokenKey, cached: &CachedToken) -> u64 {
