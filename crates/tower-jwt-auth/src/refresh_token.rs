@@ -100,14 +100,21 @@ pub(crate) struct VerifiedRefreshToken {
     pub(crate) session_id: SessionId,
     pub(crate) generation: u64,
     pub(crate) secret: SessionSecret,
+    /// The hash of the secret, computed once.
+    secret_hash: SecretHash,
     pub(crate) id: TokenId,
     /// The absolute expiry of the session.
     pub(crate) expires_at: Timestamp,
 }
 
 impl VerifiedRefreshToken {
+    /// Returns the hash of the session's secret, as the store has it.
+    pub(crate) fn secret_hash(&self) -> SecretHash {
+        self.secret_hash
+    }
+
     pub(crate) fn presented(&self) -> PresentedToken {
-        PresentedToken { generation: self.generation, secret_hash: self.secret.hash() }
+        PresentedToken { generation: self.generation, secret_hash: self.secret_hash }
     }
 
     /// Returns the id of the token of another generation of this session.
@@ -117,7 +124,7 @@ impl VerifiedRefreshToken {
 
     /// Returns whether both are tokens of the same session. A token with the same `sid` and another secret is not.
     pub(crate) fn is_of_same_session_as(&self, other: &Self) -> bool {
-        self.session_id == other.session_id && self.secret.hash() == other.secret.hash()
+        self.session_id == other.session_id && self.secret_hash == other.secret_hash
     }
 }
 
@@ -161,7 +168,14 @@ pub(crate) fn verify(
         return Err(InvalidRefreshToken);
     }
     let expires_at = Timestamp::from_unix_seconds(claims.exp);
-    Ok(VerifiedRefreshToken { session_id, generation: claims.generation, secret, id, expires_at })
+    Ok(VerifiedRefreshToken {
+        session_id,
+        generation: claims.generation,
+        secret_hash: secret.hash(),
+        secret,
+        id,
+        expires_at,
+    })
 }
 
 /// A refresh token, which is a secret. `Debug` does not show its text, which is wiped on drop. Copies in responses and

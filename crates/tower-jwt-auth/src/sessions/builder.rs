@@ -5,6 +5,7 @@ use std::time::Duration;
 use tower_jwt_auth_core::{RevocationLog, RotationPolicy, SessionLimit, SessionStore};
 
 use super::hook::KeepClaims;
+use super::in_flight::InFlight;
 use super::sweeper::SessionSweeper;
 use super::tasks::Tasks;
 use super::{RefreshHook, Sessions, SessionsInner};
@@ -155,7 +156,7 @@ impl<C: Send + 'static> SessionsBuilder<C> {
                 hook: self.hook.unwrap_or_else(|| Arc::new(KeepClaims)),
                 _sweeper: sweeper,
                 tasks,
-                in_flight: Default::default(),
+                in_flight: InFlight::new()?,
                 lost_batches: Default::default(),
             }),
         })

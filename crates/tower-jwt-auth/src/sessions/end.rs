@@ -60,7 +60,7 @@ where
         reason: EndReason,
     ) -> Result<bool, StoreError> {
         let selector =
-            SessionSelector::ByToken { id: token.session_id, secret_hash: token.secret.hash() };
+            SessionSelector::ByToken { id: token.session_id, secret_hash: token.secret_hash() };
         self.end_selected(&selector, reason).await
     }
 

@@ -1,12 +1,17 @@
 use std::collections::HashMap;
 use std::collections::hash_map::{Entry, OccupiedEntry};
+use std::hash::Hash as _;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
 use tokio::sync::OnceCell;
-use tower_jwt_auth_core::{ClientInfo, Session, SessionId, Timestamp};
+use tower_jwt_auth_core::{ClientInfo, Session, Timestamp};
 
 use super::{RefreshError, RefreshKind, Tokens};
+use crate::error::ConfigError;
+use crate::keys::crypto;
 use crate::refresh_token::VerifiedRefreshToken;
 
 /// The maximum number of requests that wait for one refresh: more than a browser has tabs, and a small part of the
@@ -14,10 +19,9 @@ use crate::refresh_token::VerifiedRefreshToken;
 const MAX_WAITERS: usize = 256;
 
 /// The result of a successful refresh.
-#[derive(Clone)]
 pub(super) struct Refreshed {
     pub(super) tokens: Tokens,
-    pub(super) session: Arc<Session>,
+    pub(super) session: Session,
     pub(super) kind: RefreshKind,
 }
 
@@ -30,19 +34,14 @@ pub(super) type SharedResult = Result<Refreshed, RefreshError>;
 /// A request waits only for a refresh that began less than a grace window ago, so that a spent token is accepted no
 /// longer than the rotation rule allows. Without a grace window no request waits. Clients that differ in user agent or
 /// address do not share a refresh, because the hook may distinguish them.
-#[derive(Default)]
 pub(super) struct InFlight {
+    hash_key: [u8; 16],
     refreshes: Mutex<HashMap<Key, Flight>>,
 }
 
-/// A refresh token and its client. Tokens of one session id with different secrets are different tokens.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Key {
-    session: SessionId,
-    generation: u64,
-    secret_hash: [u8; 32],
-    client: ClientInfo,
-}
+/// A keyed hash of a refresh token and its client. Its size does not depend on them, and a client cannot choose values
+/// whose hashes collide.
+type Key = u128;
 
 struct Flight {
     begun: Timestamp,
@@ -54,24 +53,30 @@ struct Flight {
 pub(super) struct TooManyWaiters;
 
 impl InFlight {
-    /// Waits for the refresh of this token that is in progress, or does the work. Returns the result, and whether it is
-    /// that of the caller's own work.
+    /// Creates the empty map.
     ///
-    /// If the future that does the work is dropped, one of those that wait does its own work instead.
+    /// # Errors
+    ///
+    /// [`ConfigError::Entropy`] if the operating system returns no random bytes.
+    pub(super) fn new() -> Result<Self, ConfigError> {
+        let hash_key = *crypto::random().map_err(|_| ConfigError::Entropy)?;
+        Ok(Self { hash_key, refreshes: Mutex::default() })
+    }
+
+    /// Waits for the refresh of this token that is in progress, or does the work. Calls `inspect` with the result, and
+    /// whether it is that of the caller's own work, and returns it.
+    ///
+    /// If the future that does the work is dropped, one of those that wait does its own work instead. The work is pinned
+    /// by the caller: it is large, and is moved several times otherwise.
     pub(super) async fn join(
         &self,
         token: &VerifiedRefreshToken,
         client: &ClientInfo,
         (now, grace): (Timestamp, Duration),
-        work: impl Future<Output = SharedResult>,
-    ) -> Result<(SharedResult, bool), TooManyWaiters> {
-        let key = Key {
-            session: token.session_id,
-            generation: token.generation,
-            secret_hash: *token.secret.hash().as_bytes(),
-            client: client.clone(),
-        };
-        let waiter = self.enter(key, now, grace)?;
+        work: Pin<&mut impl Future<Output = SharedResult>>,
+        inspect: impl FnOnce(&SharedResult, bool),
+    ) -> Result<Result<Tokens, RefreshError>, TooManyWaiters> {
+        let waiter = self.enter(self.key(token, client), now, grace)?;
         let mut is_own = false;
         let working = async {
             is_own = true;
@@ -80,8 +85,28 @@ impl InFlight {
             waiter.close();
             result
         };
-        let result = waiter.result.get_or_init(|| working).await.clone();
-        Ok((result, is_own))
+        let result = waiter.result.get_or_init(|| working).await;
+        inspect(result, is_own);
+        let mut shared = Arc::clone(&waiter.result);
+        drop(waiter);
+        // The last one that holds the result takes it, which is the only one for most refreshes.
+        if let Some(result) = Arc::get_mut(&mut shared).and_then(OnceCell::take) {
+            return Ok(result.map(|refreshed| refreshed.tokens));
+        }
+        match shared.get().ok_or(TooManyWaiters)? {
+            Ok(refreshed) => Ok(Ok(refreshed.tokens.clone())),
+            Err(error) => Ok(Err(error.clone())),
+        }
+    }
+
+    /// Returns the key of a token and its client. Tokens of one session id with different secrets are different tokens.
+    fn key(&self, token: &VerifiedRefreshToken, client: &ClientInfo) -> Key {
+        let mut hasher = SipHasher13::new_with_key(&self.hash_key);
+        token.session_id.hash(&mut hasher);
+        token.generation.hash(&mut hasher);
+        token.secret_hash().as_bytes().hash(&mut hasher);
+        client.hash(&mut hasher);
+        hasher.finish128().as_u128()
     }
 
     fn enter(
@@ -92,7 +117,7 @@ impl InFlight {
     ) -> Result<Waiter<'_>, TooManyWaiters> {
         let mut refreshes = self.refreshes();
         let new = || Flight { begun: now, result: Arc::default(), waiters: 0 };
-        let flight = refreshes.entry(key.clone()).or_insert_with(new);
+        let flight = refreshes.entry(key).or_insert_with(new);
         if flight.waiters > 0 && now.since(flight.begun) >= grace {
             // The requests that wait for the older refresh still receive its result.
             *flight = new();
@@ -127,7 +152,7 @@ impl Waiter<'_> {
 
     /// Calls the function with the flight, unless it was removed or replaced.
     fn with_flight(&self, change: impl FnOnce(OccupiedEntry<'_, Key, Flight>)) {
-        if let Entry::Occupied(flight) = self.in_flight.refreshes().entry(self.key.clone())
+        if let Entry::Occupied(flight) = self.in_flight.refreshes().entry(self.key)
             && Arc::ptr_eq(&flight.get().result, &self.result)
         {
             change(flight);

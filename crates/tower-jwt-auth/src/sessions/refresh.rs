@@ -1,3 +1,4 @@
+use std::pin::pin;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -92,26 +93,25 @@ where
     ) -> Result<Tokens, RefreshError> {
         let now = self.clock().now();
         self.reject_expired_or_revoked(token, now).await?;
-        let work = self.rotate_and_renew(token, client, now);
-        let Ok((result, is_own)) = self
-            .inner
-            .in_flight
-            .join(token, client, (now, self.inner.rotation.grace()), work)
-            .await
+        let work = pin!(self.rotate_and_renew(token, client, now));
+        let times = (now, self.inner.rotation.grace());
+        let inspect = |result: &SharedResult, is_own: bool| {
+            if let Ok(refreshed) = result {
+                let kind = if is_own { refreshed.kind } else { RefreshKind::Replayed };
+                log_refresh(&refreshed.session, kind, client);
+            }
+        };
+        let Ok(result) = self.inner.in_flight.join(token, client, times, work, inspect).await
         else {
             let source = StoreError::unavailable("too many requests wait for one refresh");
             return Err(source.into());
         };
-        if let Ok(refreshed) = &result {
-            let kind = if is_own { refreshed.kind } else { RefreshKind::Replayed };
-            log_refresh(&refreshed.session, kind, client);
-        }
         let sets_cookie = result.as_ref().map_or_else(RefreshError::has_successor, |_| true);
         if sets_cookie && self.is_session_in_list(token.session_id, now) {
             // The session ended during the call of the hook: its cookie must not replace that of a newer login.
             return Err(RefreshRejection::Revoked.into());
         }
-        Ok(result?.tokens)
+        result
     }
 
     /// Does the part of a refresh that runs once for all requests with the same token at the same time.
@@ -133,7 +133,7 @@ where
         }
         let context = RefreshContext { session: &session, kind, client };
         let tokens = self.renew(&context, refresh, now, expires_at).await?;
-        Ok(Refreshed { tokens, session: Arc::new(session), kind })
+        Ok(Refreshed { tokens, session, kind })
     }
 
     /// Rejects a token if it or its session is revoked. Queries the store only if the list is stale or incomplete.
