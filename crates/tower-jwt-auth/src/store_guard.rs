@@ -17,11 +17,11 @@ const TRIP_AFTER: Duration = Duration::from_secs(1);
 
 /// A store or a log whose calls have a timeout. Without one a request could wait indefinitely: it would keep its
 /// resources, and its client would not know that it should retry.
-pub(crate) struct GuardedStore<S> {
-    inner: S,
+pub(crate) struct GuardedStore<S: ?Sized> {
     /// Reads have a circuit of their own: a store that accepts no writes may still return revocations.
     reads: CircuitBreaker,
     writes: CircuitBreaker,
+    inner: S,
 }
 
 /// Limits the callers that wait for an unavailable store: while the circuit is open, one caller at a time probes the
@@ -37,7 +37,7 @@ struct CircuitBreaker {
 
 impl<S> GuardedStore<S> {
     pub(crate) fn new(inner: S) -> Self {
-        Self { inner, reads: CircuitBreaker::default(), writes: CircuitBreaker::default() }
+        Self { reads: CircuitBreaker::default(), writes: CircuitBreaker::default(), inner }
     }
 }
 
@@ -101,9 +101,9 @@ impl<S: RevocationLog> RevocationLog for GuardedStore<S> {
     }
 }
 
-#[async_trait]
-impl<S: SessionStore> SessionStore for GuardedStore<S> {
-    async fn insert(
+/// The calls of [`SessionStore`]. Methods of their own need no allocation for a future.
+impl<S: SessionStore + ?Sized> GuardedStore<S> {
+    pub(crate) async fn insert(
         &self,
         session: &Session,
         limit: SessionLimit,
@@ -111,19 +111,25 @@ impl<S: SessionStore> SessionStore for GuardedStore<S> {
         self.writes.call(self.inner.insert(session, limit)).await
     }
 
-    async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
+    pub(crate) async fn load(&self, id: SessionId) -> Result<Option<SessionSnapshot>, StoreError> {
         self.reads.call(self.inner.load(id)).await
     }
 
-    async fn advance(&self, request: &AdvanceRequest) -> Result<Option<Session>, StoreError> {
+    pub(crate) async fn advance(
+        &self,
+        request: &AdvanceRequest,
+    ) -> Result<Option<Session>, StoreError> {
         self.writes.call(self.inner.advance(request)).await
     }
 
-    async fn late_retry(&self, request: &LateRetryRequest) -> Result<Option<Session>, StoreError> {
+    pub(crate) async fn late_retry(
+        &self,
+        request: &LateRetryRequest,
+    ) -> Result<Option<Session>, StoreError> {
         self.writes.call(self.inner.late_retry(request)).await
     }
 
-    async fn end(
+    pub(crate) async fn end(
         &self,
         selector: &SessionSelector<'_>,
         reason: EndReason,
@@ -131,11 +137,11 @@ impl<S: SessionStore> SessionStore for GuardedStore<S> {
         self.writes.call(self.inner.end(selector, reason)).await
     }
 
-    async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
+    pub(crate) async fn end_batch(&self, batch: &EndBatch<'_>) -> Result<EndedBatch, StoreError> {
         self.writes.call(self.inner.end_batch(batch)).await
     }
 
-    async fn list(
+    pub(crate) async fn list(
         &self,
         issuer: &str,
         subject: &str,
@@ -145,7 +151,7 @@ impl<S: SessionStore> SessionStore for GuardedStore<S> {
         self.reads.call(self.inner.list(issuer, subject, after, limit)).await
     }
 
-    async fn purge_sessions(
+    pub(crate) async fn purge_sessions(
         &self,
         older_than: Duration,
         limit: usize,

@@ -40,7 +40,8 @@ const MAX_ABSOLUTE_LIFETIME: Duration = Duration::from_secs(10 * 366 * 24 * 3600
 pub struct SessionsBuilder<C = ()> {
     issuer: Issuer,
     secrets: RefreshSecrets,
-    store: Arc<dyn SessionStore>,
+    store: Arc<GuardedStore<dyn SessionStore>>,
+    log: Arc<dyn RevocationLog>,
     rotation: Option<RotationPolicy>,
     limit: SessionLimit,
     hook: Option<Arc<dyn RefreshHook<C>>>,
@@ -52,10 +53,12 @@ pub struct SessionsBuilder<C = ()> {
 
 impl SessionsBuilder {
     pub(super) fn new(issuer: Issuer, secrets: RefreshSecrets, store: impl SessionStore) -> Self {
+        let store = Arc::new(GuardedStore::new(store));
         Self {
             issuer,
             secrets,
-            store: Arc::new(GuardedStore::new(store)),
+            log: store.clone(),
+            store,
             rotation: None,
             limit: SessionLimit::default(),
             hook: None,
@@ -74,6 +77,7 @@ impl<C> SessionsBuilder<C> {
             issuer: self.issuer,
             secrets: self.secrets,
             store: self.store,
+            log: self.log,
             rotation: self.rotation,
             limit: self.limit,
             hook: None,
@@ -141,8 +145,7 @@ impl<C: Send + 'static> SessionsBuilder<C> {
         let tasks = Tasks::new()?;
         // The sessions, the list and the tokens use one clock.
         let sync_options = self.sync_options.with_clock(Arc::clone(self.issuer.clock()));
-        let log: Arc<dyn RevocationLog> = self.store.clone();
-        let revocations = RevocationList::follow_shared(log, sync_options)?;
+        let revocations = RevocationList::follow_shared(self.log, sync_options)?;
         let sweeps = self.sweeps.then(|| Arc::clone(&self.store));
         let sweeper = sweeps.map(|store| SessionSweeper::start(tasks.runtime(), store));
         Ok(Sessions {
@@ -189,6 +192,7 @@ impl<C> Clone for SessionsBuilder<C> {
             issuer: self.issuer.clone(),
             secrets: self.secrets.clone(),
             store: Arc::clone(&self.store),
+            log: Arc::clone(&self.log),
             rotation: self.rotation.clone(),
             limit: self.limit,
             hook: self.hook.clone(),

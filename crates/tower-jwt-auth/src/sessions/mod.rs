@@ -43,6 +43,7 @@ use self::tasks::Tasks;
 use crate::issuer::Issuer;
 use crate::keys::{KeyHandle, RefreshSecrets};
 use crate::revocation::RevocationList;
+use crate::store_guard::GuardedStore;
 
 /// Starts, refreshes, ends and lists sessions whose access tokens carry the application's claims `C`.
 ///
@@ -73,7 +74,7 @@ pub struct Sessions<C = ()> {
 struct SessionsInner<C> {
     issuer: Issuer,
     secrets: KeyHandle<RefreshSecrets>,
-    store: Arc<dyn SessionStore>,
+    store: Arc<GuardedStore<dyn SessionStore>>,
     revocations: RevocationList,
     rotation: RotationPolicy,
     limit: SessionLimit,

@@ -7,6 +7,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use tower_jwt_auth_core::{SessionStore, StoreError};
 
 use crate::background::Background;
+use crate::store_guard::GuardedStore;
 
 /// The interval between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(60);
@@ -21,13 +22,13 @@ pub(super) struct SessionSweeper {
 }
 
 impl SessionSweeper {
-    pub(super) fn start(runtime: &Handle, store: Arc<dyn SessionStore>) -> Self {
+    pub(super) fn start(runtime: &Handle, store: Arc<GuardedStore<dyn SessionStore>>) -> Self {
         let task = Background::start(runtime, "session sweeper", move || run(Arc::clone(&store)));
         Self { _task: task }
     }
 }
 
-async fn run(store: Arc<dyn SessionStore>) {
+async fn run(store: Arc<GuardedStore<dyn SessionStore>>) {
     let mut ticks = interval(SWEEP_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -42,7 +43,7 @@ async fn run(store: Arc<dyn SessionStore>) {
 }
 
 /// Removes the sessions that ended or expired long ago, in batches.
-async fn sweep(store: &dyn SessionStore) -> Result<(), StoreError> {
+async fn sweep(store: &GuardedStore<dyn SessionStore>) -> Result<(), StoreError> {
     while store.purge_sessions(PURGE_AFTER, BATCH_SIZE).await? == BATCH_SIZE {
         yield_now().await;
     }
@@ -75,10 +76,12 @@ mod tests {
             ids.push(sessions.start(SignIn::new("a")).await.unwrap().refresh().session_id());
         }
         clock.advance(idle + PURGE_AFTER);
-        sweep(&*store).await.unwrap();
+        let guarded: Arc<GuardedStore<dyn SessionStore>> =
+            Arc::new(GuardedStore::new(store.clone()));
+        sweep(&guarded).await.unwrap();
         assert!(store.load(ids[0]).await.unwrap().is_some());
         clock.advance(Duration::from_millis(1));
-        sweep(&*store).await.unwrap();
+        sweep(&guarded).await.unwrap();
         for id in ids {
             assert!(store.load(id).await.unwrap().is_none());
         }
