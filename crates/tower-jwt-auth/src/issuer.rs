@@ -6,8 +6,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::{Clock, SessionId, SystemClock, Timestamp, TokenId};
 
-use crate::base64url;
-use crate::claims::{self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, check_name};
+use crate::base64url::{self, Text128};
+use crate::claims::{
+    self, ACCESS_TOKEN_TYPE, ApplicationClaims, ClaimsError, ReadError, check_name,
+};
 use crate::error::{ConfigError, TokenError};
 use crate::jws::MAX_TOKEN_LENGTH;
 use crate::keys::crypto::CryptoError;
@@ -171,12 +173,35 @@ impl Issuer {
         grant: &AccessGrant<'_>,
     ) -> Result<AccessToken, IssueError> {
         let claims = grant.claims.with_registered(&self.registered_claims(grant))?;
-        claims::parse(&claims).map_err(IssueError::Unreadable)?;
+        if !grant.claims.is_simple() {
+            claims::parse(&claims).map_err(IssueError::Unreadable)?;
+        }
         claims::read::<C>(&claims)
             .map_err(|error| IssueError::Unreadable(TokenError::Claims { field: error.field }))?;
+        self.sign_claims(grant, &claims).await
+    }
+
+    /// Issues the access token of a grant after [`stored_claims`](Self::stored_claims) of a grant with the same content.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`IssueError`] if the token cannot be signed.
+    pub(crate) async fn mint_stored(
+        &self,
+        grant: &AccessGrant<'_>,
+        claims: &ReadClaims,
+    ) -> Result<AccessToken, IssueError> {
+        self.sign_claims(grant, &claims.0).await
+    }
+
+    async fn sign_claims(
+        &self,
+        grant: &AccessGrant<'_>,
+        claims: &str,
+    ) -> Result<AccessToken, IssueError> {
         let ring = self.ring.load();
         let key = ring.signing_key();
-        let mut text = signing_input(key, ACCESS_TOKEN_TYPE, claims.as_bytes())?;
+        let mut text = signing_input(key, ACCESS_TOKEN_TYPE, claims.as_bytes());
         let signature = key.sign_or_wait(text.as_bytes()).await?;
         append_signature(&mut text, &signature);
         if text.len() > MAX_TOKEN_LENGTH {
@@ -188,11 +213,14 @@ impl Issuer {
     }
 
     /// Reads the application's claims of a grant, with the registered claims that the token will have.
-    pub(crate) fn application_claims<C: DeserializeOwned>(
+    pub(crate) fn stored_claims<C: DeserializeOwned>(
         &self,
         grant: &AccessGrant<'_>,
-    ) -> Result<C, ClaimsError> {
-        grant.claims.to(&self.registered_claims(grant))
+    ) -> Result<(C, ReadClaims), ClaimsError> {
+        let json = grant.claims.with_registered(&self.registered_claims(grant))?;
+        let claims = claims::read_stored(&json)
+            .map_err(|error: ReadError| ClaimsError::Deserialize(error.source))?;
+        Ok((claims, ReadClaims(json)))
     }
 
     fn registered_claims<'g>(&'g self, grant: &'g AccessGrant<'_>) -> SerializedClaims<'g> {
@@ -202,15 +230,18 @@ impl Issuer {
             aud: &self.audience,
             exp: grant.expires_at.unix_seconds(),
             iat: grant.issued_at.unix_seconds(),
-            jti: grant.id.to_string(),
+            jti: Text128::new(grant.id.as_bytes()),
             client_id: grant.client_id,
-            sid: grant.session_id.to_string(),
+            sid: Text128::new(grant.session_id.as_bytes()),
             // The clock of the node that served the login may be ahead of this one.
             auth_time: grant.auth_time.min(grant.issued_at).unix_seconds(),
             scope: Some(grant.scope).filter(|scope| !scope.is_empty()),
         }
     }
 }
+
+/// A claims set that has been read into the application's type.
+pub(crate) struct ReadClaims(String);
 
 /// The content of an access token.
 pub(crate) struct AccessGrant<'g> {
@@ -220,7 +251,7 @@ pub(crate) struct AccessGrant<'g> {
     pub(crate) client_id: &'g str,
     pub(crate) auth_time: Timestamp,
     pub(crate) scope: &'g str,
-    pub(crate) claims: &'g ApplicationClaims,
+    pub(crate) claims: &'g ApplicationClaims<'g>,
     pub(crate) issued_at: Timestamp,
     pub(crate) expires_at: Timestamp,
 }
@@ -232,40 +263,36 @@ struct SerializedClaims<'g> {
     aud: &'g str,
     exp: i64,
     iat: i64,
-    jti: String,
+    jti: Text128,
     client_id: &'g str,
-    sid: String,
+    sid: Text128,
     auth_time: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<&'g str>,
 }
 
-#[derive(Serialize)]
-struct SerializedHeader<'h> {
-    typ: &'h str,
-    alg: &'h str,
-    kid: &'h str,
-}
-
 /// Returns header, claims and signature in the compact serialization (RFC 7515 §7.1), signed with a key of this process.
-pub(crate) fn sign(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String, IssueError> {
-    let mut token = signing_input(key, typ, claims)?;
-    let signature = key.sign(token.as_bytes()).map_err(|CryptoError| IssueError::Signature)?;
+pub(crate) fn sign(
+    key: &SigningKey,
+    typ: &'static str,
+    claims: &[u8],
+) -> Result<String, CryptoError> {
+    let mut token = signing_input(key, typ, claims);
+    let signature = key.sign(token.as_bytes())?;
     append_signature(&mut token, &signature);
     Ok(token)
 }
 
 /// Returns header and claims as they are signed (RFC 7515 §5.1), in a string with room for the signature.
-fn signing_input(key: &SigningKey, typ: &str, claims: &[u8]) -> Result<String, IssueError> {
-    let header = SerializedHeader { typ, alg: key.algorithm().as_str(), kid: key.key_id() };
-    let header = serde_json::to_vec(&header).map_err(ClaimsError::Serialize)?;
+fn signing_input(key: &SigningKey, typ: &'static str, claims: &[u8]) -> String {
+    let header = key.header(typ);
     // The capacity is enough for the whole token: a string that grows leaves copies of a refresh token behind.
-    let length = base64_length(header.len()) + base64_length(claims.len());
+    let length = header.len() + base64_length(claims.len());
     let mut token = String::with_capacity(length + base64_length(key.signature_length()) + 2);
-    base64url::append(&header, &mut token);
+    token.push_str(&header);
     token.push('.');
     base64url::append(claims, &mut token);
-    Ok(token)
+    token
 }
 
 fn append_signature(token: &mut String, signature: &[u8]) {

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use tower_jwt_auth_core::{PresentedToken, SecretHash, Session, SessionId, Timestamp, TokenId};
 use zeroize::Zeroizing;
 
-use crate::base64url;
+use crate::base64url::{Text128, decode_128};
 use crate::claims::ClaimsError;
 use crate::issuer::{IssueError, sign};
 use crate::jws::{self, DecodeBuffer, Header};
 use crate::keys::RefreshSecrets;
-use crate::keys::crypto::{self, sha256};
+use crate::keys::crypto::{self, CryptoError, sha256};
 
 /// The `typ` of refresh tokens. No other kind of token has it.
 const TYPE: &str = "refresh+jwt";
@@ -31,8 +31,9 @@ impl SessionSecret {
         crypto::random().map(Self).map_err(|_| IssueError::Entropy)
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        Some(Self(Zeroizing::new(bytes.try_into().ok()?)))
+    fn from_text(text: &str) -> Option<Self> {
+        let mut bits = Zeroizing::new([0; 16]);
+        decode_128(text, &mut bits).then_some(Self(bits))
     }
 
     pub(crate) fn hash(&self) -> SecretHash {
@@ -42,18 +43,34 @@ impl SessionSecret {
 
 /// The claims. During a session only the generation and the `jti`, which depends on it, change: any node that receives
 /// a token can issue the same successor.
+///
+/// They are borrowed from a text that is wiped: base64url has no escapes.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RefreshClaims<'t> {
+    #[serde(borrow)]
     iss: Cow<'t, str>,
-    sid: String,
+    #[serde(borrow)]
+    sid: Cow<'t, str>,
     #[serde(rename = "gen")]
     generation: u64,
-    /// Borrowed from a text that is wiped: base64url has no escapes.
     #[serde(borrow)]
     sec: Cow<'t, str>,
-    jti: String,
+    #[serde(borrow)]
+    jti: Cow<'t, str>,
     exp: i64,
+}
+
+impl RefreshClaims<'_> {
+    /// Serializes the claims into a buffer that is wiped.
+    fn to_json(&self) -> Result<Zeroizing<Vec<u8>>, IssueError> {
+        // With room for the longest claims: a buffer that grows leaves copies behind. A character of the issuer takes at
+        // most 6 bytes (RFC 8259 §7).
+        let capacity = 192 + 6 * self.iss.len();
+        let mut json = Zeroizing::new(Vec::with_capacity(capacity));
+        serde_json::to_writer(&mut *json, self).map_err(ClaimsError::Serialize)?;
+        Ok(json)
+    }
 }
 
 /// Returns the id of the refresh token of a generation. Only a holder of one of the session's tokens can compute it.
@@ -74,19 +91,20 @@ pub(crate) fn issue(
 ) -> Result<RefreshToken, IssueError> {
     let record = session.record();
     let id = token_id(record.id, record.generation, secret);
-    let sec = Zeroizing::new(base64url::encode(secret.0.as_slice()));
+    let (sid, jti) = (Text128::new(record.id.as_bytes()), Text128::new(id.as_bytes()));
+    let mut sec = Zeroizing::new(Text128::default());
+    sec.set(&secret.0);
     let claims = RefreshClaims {
         iss: record.issuer.as_str().into(),
-        sid: record.id.to_string(),
+        sid: (*sid).into(),
         generation: record.generation,
-        sec: sec.as_str().into(),
-        jti: id.to_string(),
+        sec: (**sec).into(),
+        jti: (*jti).into(),
         exp: record.expires_at.unix_seconds(),
     };
-    // With room for the longest claims: a buffer that grows leaves copies behind.
-    let mut json = Zeroizing::new(Vec::with_capacity(MAX_LENGTH));
-    serde_json::to_writer(&mut *json, &claims).map_err(ClaimsError::Serialize)?;
-    let text = Zeroizing::new(sign(secrets.current(), TYPE, &json)?);
+    let json = claims.to_json()?;
+    let text = sign(secrets.current(), TYPE, &json);
+    let text = Zeroizing::new(text.map_err(|CryptoError| IssueError::Signature)?);
     if text.len() > MAX_LENGTH {
         return Err(IssueError::TooLong { length: text.len(), max: MAX_LENGTH });
     }
@@ -161,10 +179,9 @@ pub(crate) fn verify(
         return Err(InvalidRefreshToken);
     }
     let session_id: SessionId = claims.sid.parse().map_err(|_| InvalidRefreshToken)?;
-    let secret = Zeroizing::new(base64url::decode(&claims.sec).ok_or(InvalidRefreshToken)?);
-    let secret = SessionSecret::from_bytes(&secret).ok_or(InvalidRefreshToken)?;
+    let secret = SessionSecret::from_text(&claims.sec).ok_or(InvalidRefreshToken)?;
     let id = token_id(session_id, claims.generation, &secret);
-    if claims.jti != id.to_string() {
+    if claims.jti != *Text128::new(id.as_bytes()) {
         return Err(InvalidRefreshToken);
     }
     let expires_at = Timestamp::from_unix_seconds(claims.exp);
@@ -239,5 +256,26 @@ impl fmt::Debug for RefreshToken {
             .field("session_id", &self.session_id)
             .field("generation", &self.generation)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_buffer_of_the_claims_does_not_grow() {
+        for issuer in ["", "https://shop.example", "\u{1}\u{1f}\"\\é😀"] {
+            let text = Text128::new(&[0xff; 16]);
+            let claims = RefreshClaims {
+                iss: issuer.into(),
+                sid: (*text).into(),
+                generation: u64::MAX,
+                sec: (*text).into(),
+                jti: (*text).into(),
+                exp: i64::MIN,
+            };
+            assert_eq!(claims.to_json().unwrap().capacity(), 192 + 6 * issuer.len(), "{issuer}");
+        }
     }
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 pub(crate) use self::application::ApplicationClaims;
 pub use self::application::ClaimsError;
 pub(crate) use self::parse::parse;
-pub(crate) use self::read::read;
+pub(crate) use self::read::{ReadError, read, read_stored};
 pub(crate) use self::registered::{REGISTERED, RegisteredClaims};
 pub(crate) use self::validate::{ValidClaims, ValidationRules, validate};
 use crate::error::ConfigError;

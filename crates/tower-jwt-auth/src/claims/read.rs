@@ -20,7 +20,7 @@ pub(crate) fn read<'s, C: Deserialize<'s>>(json: &'s str) -> Result<C, ReadError
 /// Reads the application's claims from those in a store and the registered claims of the session.
 ///
 /// A map does not see the registered claims, so that it can be stored again, and a struct those that it names.
-pub(super) fn read_stored<'s, C: Deserialize<'s>>(json: &'s str) -> Result<C, ReadError> {
+pub(crate) fn read_stored<'s, C: Deserialize<'s>>(json: &'s str) -> Result<C, ReadError> {
     first_of(json, [Visible::Named, Visible::All])
 }
 

@@ -1,16 +1,19 @@
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use serde_json::Value;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::crypto::{self, CryptoError, Signer as LocalSigner};
+use super::crypto::{self, CryptoError, Signature, Signer as LocalSigner};
 use super::hygiene::check_secret;
 use super::pem::PemBlock;
 use super::signer::{SIGNER_TIMEOUT, Signer};
 use super::verifying::VerifyingKey;
 use crate::algorithm::{Algorithm, AlgorithmSet, Family};
+use crate::base64url;
 use crate::error::ConfigError;
 
 /// A key to sign tokens with: a private key or a shared secret, for one algorithm (RFC 8725 §3.1).
@@ -33,6 +36,13 @@ use crate::error::ConfigError;
 pub struct SigningKey {
     private: PrivateKey,
     verifying: VerifyingKey,
+    header: Arc<OnceLock<Header>>,
+}
+
+/// The encoded header of tokens of one type. A key signs tokens of one type.
+struct Header {
+    typ: &'static str,
+    encoded: String,
 }
 
 #[derive(Clone)]
@@ -145,7 +155,7 @@ impl SigningKey {
         let verifying = VerifyingKey::from_secret(algorithm, secret)?;
         let signer = LocalSigner::from_secret(algorithm, secret)
             .map_err(|CryptoError| mismatch(algorithm))?;
-        Ok(Self { private: PrivateKey::Local(Arc::new(signer)), verifying })
+        Ok(Self::new(PrivateKey::Local(Arc::new(signer)), verifying))
     }
 
     /// Creates a key whose private part is outside of the process. `public` has its algorithm and its
@@ -154,27 +164,29 @@ impl SigningKey {
     /// Whether the signer has the private key of `public` shows with the first signature: a token with a signature that
     /// `public` does not verify is not issued.
     pub fn from_signer(public: VerifyingKey, signer: impl Signer) -> Self {
-        Self { private: PrivateKey::External(Arc::new(signer)), verifying: public }
+        Self::new(PrivateKey::External(Arc::new(signer)), public)
+    }
+
+    fn new(private: PrivateKey, verifying: VerifyingKey) -> Self {
+        Self { private, verifying, header: Arc::default() }
     }
 
     fn from_local(algorithm: Algorithm, signer: LocalSigner) -> Result<Self, ConfigError> {
         let components = signer.public_components().ok_or_else(|| mismatch(algorithm))?;
-        let key = Self {
-            private: PrivateKey::Local(Arc::new(signer)),
-            verifying: VerifyingKey::from_public_components(
-                AlgorithmSet::of(&[algorithm]),
-                components,
-            )?,
-        };
+        let algorithms = AlgorithmSet::of(&[algorithm]);
+        let verifying = VerifyingKey::from_public_components(algorithms, components)?;
+        let key = Self::new(PrivateKey::Local(Arc::new(signer)), verifying);
         // Nobody could verify the signatures of a private key that is stored with the public key of another.
         let signature = key.sign(b"probe").map_err(|CryptoError| mismatch(algorithm))?;
-        key.verifying.verify(algorithm, b"probe", &signature).map_err(|_| mismatch(algorithm))?;
+        let verified = key.verifying.verify(algorithm, b"probe", &signature);
+        verified.map_err(|_| mismatch(algorithm))?;
         Ok(key)
     }
 
     /// Sets the `kid` (RFC 7515 §4.1.4).
     pub fn with_key_id(mut self, key_id: impl Into<String>) -> Self {
         self.verifying = self.verifying.with_key_id(key_id);
+        self.header = Arc::default();
         self
     }
 
@@ -197,8 +209,23 @@ impl SigningKey {
         self.verifying.signature_length()
     }
 
+    /// Returns the header of a token of this type (RFC 7515 §4.1), encoded.
+    pub(crate) fn header(&self, typ: &'static str) -> Cow<'_, str> {
+        let header = self.header.get_or_init(|| Header { typ, encoded: self.encode_header(typ) });
+        if header.typ == typ {
+            Cow::Borrowed(&header.encoded)
+        } else {
+            Cow::Owned(self.encode_header(typ))
+        }
+    }
+
+    fn encode_header(&self, typ: &str) -> String {
+        let (alg, kid) = (self.algorithm().as_str(), Value::from(self.key_id()));
+        base64url::encode(format!(r#"{{"typ":"{typ}","alg":"{alg}","kid":{kid}}}"#).as_bytes())
+    }
+
     /// Signs with a key of this process.
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Signature, CryptoError> {
         match &self.private {
             PrivateKey::Local(signer) => signer.sign(message),
             PrivateKey::External(_) => Err(CryptoError),
@@ -206,7 +233,7 @@ impl SigningKey {
     }
 
     /// Signs with a key of this process at once, or waits for the external signer, [`SIGNER_TIMEOUT`] at most.
-    pub(crate) async fn sign_or_wait(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+    pub(crate) async fn sign_or_wait(&self, message: &[u8]) -> Result<Signature, SignError> {
         let signer = match &self.private {
             PrivateKey::Local(signer) => {
                 return signer.sign(message).map_err(|CryptoError| SignError::Crypto);
@@ -218,7 +245,7 @@ impl SigningKey {
             Err(elapsed) => return Err(SignError::Unavailable(elapsed.into())),
         };
         let verified = self.verifying.verify(self.algorithm(), message, &signature);
-        verified.map(|()| signature).map_err(|_| SignError::Mismatch)
+        verified.map(|()| signature.into()).map_err(|_| SignError::Mismatch)
     }
 }
 
@@ -376,6 +403,22 @@ mod tests {
         // A version 1 document without the public key: some parsers accept no other (RFC 8410 §7).
         let head = [48, 46, 2, 1, 0, 48, 5, 6, 3, 43, 101, 112, 4, 34, 4, 32];
         assert_eq!((der.len(), &der[..16]), (48, &head[..]));
+    }
+
+    #[test]
+    fn a_header_has_the_type_and_the_present_key_id() {
+        let key = SigningKey::generate().unwrap().with_key_id("one");
+        let header = |key: &SigningKey, typ| -> Value {
+            serde_json::from_slice(&base64url::decode(&key.header(typ)).unwrap()).unwrap()
+        };
+        let expected =
+            |typ: &str, kid: &str| serde_json::json!({ "typ": typ, "alg": "EdDSA", "kid": kid });
+        for typ in ["a", "a", "b", "a"] {
+            assert_eq!(header(&key, typ), expected(typ, "one"));
+        }
+        let renamed = key.clone().with_key_id("\"two\" é");
+        assert_eq!(header(&renamed, "a"), expected("a", "\"two\" é"));
+        assert_eq!(header(&key, "a"), expected("a", "one"));
     }
 
     #[test]

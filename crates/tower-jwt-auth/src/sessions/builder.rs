@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::{RevocationLog, RotationPolicy, SessionLimit, SessionStore};
 
-use super::hook::KeepClaims;
 use super::in_flight::InFlight;
 use super::sweeper::SessionSweeper;
 use super::tasks::Tasks;
@@ -156,7 +155,7 @@ impl<C: Send + 'static> SessionsBuilder<C> {
                 revocations,
                 rotation,
                 limit: self.limit,
-                hook: self.hook.unwrap_or_else(|| Arc::new(KeepClaims)),
+                hook: self.hook,
                 _sweeper: sweeper,
                 tasks,
                 in_flight: InFlight::new()?,

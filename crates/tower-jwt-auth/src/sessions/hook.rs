@@ -160,17 +160,3 @@ impl HookError {
         Self::Unavailable(source.into())
     }
 }
-
-/// The default hook, which keeps the claims and the scope of the sign-in.
-pub(super) struct KeepClaims;
-
-#[async_trait]
-impl<C: Send + 'static> RefreshHook<C> for KeepClaims {
-    async fn on_refresh(
-        &self,
-        refresh: &RefreshContext<'_>,
-        claims: C,
-    ) -> Result<Renewal<C>, HookError> {
-        Ok(Renewal::of(refresh.session, claims))
-    }
-}

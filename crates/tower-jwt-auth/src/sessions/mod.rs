@@ -78,7 +78,7 @@ struct SessionsInner<C> {
     revocations: RevocationList,
     rotation: RotationPolicy,
     limit: SessionLimit,
-    hook: Arc<dyn RefreshHook<C>>,
+    hook: Option<Arc<dyn RefreshHook<C>>>,
     /// Ends with the last clone.
     _sweeper: Option<SessionSweeper>,
     tasks: Tasks,

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -13,9 +14,9 @@ use super::in_flight::{Refreshed, SharedResult};
 use super::rotate::{RefreshKind, log_refresh};
 use super::start::access_grant;
 use super::{
-    HookError, RefreshContext, RefreshError, RefreshRejection, Renewal, SessionError, Sessions,
-    Tokens,
+    HookError, RefreshContext, RefreshError, RefreshRejection, SessionError, Sessions, Tokens,
 };
+use crate::base64url::Text128;
 use crate::claims::ApplicationClaims;
 use crate::issuer::IssueError;
 use crate::refresh_token::{self, RefreshToken, VerifiedRefreshToken};
@@ -144,7 +145,7 @@ where
         now: Timestamp,
     ) -> Result<(), RefreshError> {
         let issuer = self.inner.issuer.name();
-        let (jti, sid) = (token.to_string(), session.to_string());
+        let (jti, sid) = (Text128::new(token.as_bytes()), Text128::new(session.as_bytes()));
         let keys = [
             RevocationKey::Token { issuer, jti: &jti },
             RevocationKey::Session { issuer, sid: &sid },
@@ -155,7 +156,7 @@ where
 
     /// Returns whether the list contains the session. Never queries the store.
     pub(super) fn is_session_in_list(&self, session: SessionId, now: Timestamp) -> bool {
-        let sid = session.to_string();
+        let sid = Text128::new(session.as_bytes());
         let key = RevocationKey::Session { issuer: self.inner.issuer.name(), sid: &sid };
         self.inner.revocations.lookup([key].into_iter(), DEFAULT_MAX_STALENESS, now)
             == RevocationStatus::Revoked
@@ -174,17 +175,17 @@ where
             return Err(RefreshError::failed(IssueError::Entropy, refresh));
         };
         let times = (now, expires_at);
+        let stored = match ApplicationClaims::from_json(&session.record().claims) {
+            Ok(stored) => stored,
+            Err(error) => return Err(RefreshError::failed(error, refresh)),
+        };
         // The registered claims are not stored: those of the next token take their place.
-        let stored = ApplicationClaims::from_json(&session.record().claims);
-        let claims = stored.and_then(|stored| {
-            let grant = access_grant(session, id, session.scope(), &stored, times);
-            self.inner.issuer.application_claims::<C>(&grant)
-        });
-        let claims = match claims {
+        let grant = access_grant(session, id, session.scope(), &stored, times);
+        let (claims, read_claims) = match self.inner.issuer.stored_claims::<C>(&grant) {
             Ok(claims) => claims,
             Err(error) => return Err(RefreshError::failed(error, refresh)),
         };
-        let renewal = match self.call_hook(context, claims).await {
+        let (claims, scope) = match self.call_hook(context, claims).await {
             Ok(renewal) => renewal,
             Err(HookError::Unavailable(source)) => {
                 let source = source.into();
@@ -199,15 +200,22 @@ where
                 return Err(RefreshRejection::ByApplication.into());
             }
         };
-        if !is_scope_or_none(&renewal.scope) {
+        if !is_scope_or_none(&scope) {
             return Err(RefreshError::failed(SessionError::Scope, refresh));
         }
-        let claims = match ApplicationClaims::new(&renewal.claims) {
+        let claims = match ApplicationClaims::new(&claims) {
             Ok(claims) => claims,
             Err(error) => return Err(RefreshError::failed(IssueError::from(error), refresh)),
         };
-        let grant = access_grant(session, id, &renewal.scope, &claims, times);
-        match self.inner.issuer.mint::<C>(&grant).await {
+        // The token has the claims that were read above, unless the hook or a newer type of the application changes them.
+        let is_unchanged =
+            stored.is_simple() && claims.as_json() == stored.as_json() && scope == session.scope();
+        let grant = access_grant(session, id, &scope, &claims, times);
+        let minted = match is_unchanged {
+            true => self.inner.issuer.mint_stored(&grant, &read_claims).await,
+            false => self.inner.issuer.mint::<C>(&grant).await,
+        };
+        match minted {
             Ok(access) => Ok(Tokens { access, refresh }),
             Err(error @ IssueError::SignerUnavailable(_)) => {
                 let source = Arc::new(error);
@@ -217,14 +225,17 @@ where
         }
     }
 
-    /// Calls the hook with the timeout of a store.
-    async fn call_hook(
+    /// Calls the hook with the timeout of a store. Without a hook the claims and the scope are those of the session.
+    async fn call_hook<'s>(
         &self,
-        context: &RefreshContext<'_>,
+        context: &RefreshContext<'s>,
         claims: C,
-    ) -> Result<Renewal<C>, HookError> {
-        match timeout(STORE_TIMEOUT, self.inner.hook.on_refresh(context, claims)).await {
-            Ok(result) => result,
+    ) -> Result<(C, Cow<'s, str>), HookError> {
+        let Some(hook) = &self.inner.hook else {
+            return Ok((claims, context.session.scope().into()));
+        };
+        match timeout(STORE_TIMEOUT, hook.on_refresh(context, claims)).await {
+            Ok(result) => result.map(|renewal| (renewal.claims, renewal.scope.into())),
             Err(elapsed) => Err(HookError::unavailable(elapsed)),
         }
     }

@@ -77,7 +77,7 @@ where
                 .client_id
                 .unwrap_or_else(|| self.inner.issuer.client_id().to_owned()),
             scope: sign_in.scope,
-            claims: claims.to_json(),
+            claims: claims.as_json().to_owned(),
             client_info: sign_in.client_info,
         });
         // Issued before anything is written: an error changes nothing.
@@ -110,7 +110,7 @@ pub(super) fn access_grant<'g>(
     session: &'g Session,
     id: TokenId,
     scope: &'g str,
-    claims: &'g ApplicationClaims,
+    claims: &'g ApplicationClaims<'g>,
     (issued_at, expires_at): (Timestamp, Timestamp),
 ) -> AccessGrant<'g> {
     let record = session.record();

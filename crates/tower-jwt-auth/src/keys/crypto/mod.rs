@@ -9,7 +9,7 @@ use aws_lc_rs::signature::RsaPublicKeyComponents;
 use aws_lc_rs::{digest, hmac};
 use zeroize::Zeroizing;
 
-pub(crate) use self::signer::Signer;
+pub(crate) use self::signer::{Signature, Signer};
 pub(crate) use self::verifier::VerifierKey;
 
 /// The library rejected the key, or an operation failed.

@@ -1,3 +1,5 @@
+use std::ops::Deref;
+
 use aws_lc_rs::hmac;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
@@ -18,6 +20,43 @@ pub(crate) enum Signer {
     Ec(EcdsaKeyPair),
     Ed(Ed25519KeyPair),
     MlDsa(PqdsaKeyPair),
+}
+
+/// A signature. Those of HMAC, ECDSA and Ed25519 are on the stack.
+pub(crate) enum Signature {
+    Short { bytes: [u8; MAX_SHORT], length: usize },
+    Long(Vec<u8>),
+}
+
+/// The length of a signature of ES512 (RFC 7518 §3.4).
+const MAX_SHORT: usize = 132;
+
+impl Signature {
+    fn new(signature: &[u8]) -> Self {
+        let mut bytes = [0; MAX_SHORT];
+        match bytes.get_mut(..signature.len()) {
+            Some(short) => short.copy_from_slice(signature),
+            None => return Self::Long(signature.to_vec()),
+        }
+        Self::Short { bytes, length: signature.len() }
+    }
+}
+
+impl Deref for Signature {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Short { bytes, length } => &bytes[..*length],
+            Self::Long(signature) => signature,
+        }
+    }
+}
+
+impl From<Vec<u8>> for Signature {
+    fn from(signature: Vec<u8>) -> Self {
+        Self::Long(signature)
+    }
 }
 
 impl Signer {
@@ -85,27 +124,27 @@ impl Signer {
         }
     }
 
-    pub(crate) fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    pub(crate) fn sign(&self, message: &[u8]) -> Result<Signature, CryptoError> {
         let random = SystemRandom::new();
         match self {
-            Self::Hmac(key) => Ok(hmac::sign(key, message).as_ref().to_vec()),
+            Self::Hmac(key) => Ok(Signature::new(hmac::sign(key, message).as_ref())),
             Self::Rsa(pair, encoding) => {
                 let mut signature = vec![0; pair.public_modulus_len()];
                 pair.sign(*encoding, &random, message, &mut signature).map_err(|_| CryptoError)?;
-                Ok(signature)
+                Ok(Signature::Long(signature))
             }
             Self::Ec(pair) => {
                 let signature = pair.sign(&random, message).map_err(|_| CryptoError)?;
-                Ok(signature.as_ref().to_vec())
+                Ok(Signature::new(signature.as_ref()))
             }
             Self::Ed(pair) => {
                 let signature = pair.try_sign(message).map_err(|_| CryptoError)?;
-                Ok(signature.as_ref().to_vec())
+                Ok(Signature::new(signature.as_ref()))
             }
             Self::MlDsa(pair) => {
                 let mut signature = vec![0; pair.algorithm().signature_len()];
                 pair.sign(message, &mut signature).map_err(|_| CryptoError)?;
-                Ok(signature)
+                Ok(Signature::Long(signature))
             }
         }
     }
