@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use cookie::{Cookie, CookieBuilder};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
 use crate::error::ConfigError;
@@ -273,21 +273,27 @@ impl RefreshCookie {
         value: &str,
         max_age: Duration,
     ) -> Option<HeaderValue> {
-        let seconds = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
-        let mut cookie: CookieBuilder<'_> = Cookie::build((self.name.as_str(), value))
-            .http_only(true)
-            .secure(self.secure)
-            .path(path)
-            .max_age(cookie::time::Duration::seconds(seconds))
-            .same_site(match self.same_site {
-                SameSite::Strict => cookie::SameSite::Strict,
-                SameSite::Lax => cookie::SameSite::Lax,
-                SameSite::None => cookie::SameSite::None,
-            });
-        if let Some(domain) = domain {
-            cookie = cookie.domain(domain);
-        }
-        let mut header = HeaderValue::from_str(&cookie.build().to_string()).ok()?;
+        let same_site = match self.same_site {
+            SameSite::Strict => "; SameSite=Strict",
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::None => "; SameSite=None",
+        };
+        let cookie = [
+            &*self.name,
+            "=",
+            value,
+            "; HttpOnly",
+            same_site,
+            if self.secure { "; Secure" } else { "" },
+            "; Path=",
+            path,
+            if domain.is_some() { "; Domain=" } else { "" },
+            domain.unwrap_or_default(),
+            "; Max-Age=",
+            &max_age.as_secs().to_string(),
+        ]
+        .concat();
+        let mut header = HeaderValue::from_maybe_shared(Bytes::from(cookie)).ok()?;
         header.set_sensitive(true);
         Some(header)
     }

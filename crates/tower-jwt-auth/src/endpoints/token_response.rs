@@ -2,20 +2,11 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use serde::Serialize;
 
 use super::cookie::RefreshCookie;
 use super::headers::{no_store, set_cookies};
 use crate::http::challenge::AuthError;
 use crate::sessions::Tokens;
-
-/// The body of a successful login or refresh (RFC 6749 §5.1).
-#[derive(Serialize)]
-struct TokenResponse<'t> {
-    access_token: &'t str,
-    token_type: &'static str,
-    expires_in: u64,
-}
 
 impl Tokens {
     /// Creates the response to a login (RFC 6749 §5.1): the access token as JSON, the refresh token in this cookie.
@@ -38,16 +29,20 @@ impl Tokens {
     /// # }
     /// ```
     pub fn into_token_response(self, cookie: &RefreshCookie) -> Response<Full<Bytes>> {
-        let body = TokenResponse {
-            access_token: self.access.as_str(),
-            token_type: "Bearer",
-            expires_in: self.access.expires_in().as_secs(),
-        };
-        let (Ok(json), Some(cookies)) = (serde_json::to_vec(&body), cookie.set(&self.refresh))
-        else {
+        let Some(cookies) = cookie.set(&self.refresh) else {
             tracing::error!("the tokens do not fit into a response");
             return AuthError::Failed.into_error_response();
         };
+        // The body of a successful response (RFC 6749 §5.1). The token consists of base64url and dots, which JSON does
+        // not escape.
+        let json = [
+            r#"{"access_token":""#,
+            self.access.as_str(),
+            r#"","token_type":"Bearer","expires_in":"#,
+            &self.access.expires_in().as_secs().to_string(),
+            "}",
+        ]
+        .concat();
         let mut response = no_store(StatusCode::OK, Full::new(Bytes::from(json)));
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -367,8 +367,12 @@ impl RefreshSecrets {
         &self.keys[0]
     }
 
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &SigningKey> {
+        self.keys.iter()
+    }
+
     pub(crate) fn find(&self, key_id: &str) -> Option<&SigningKey> {
-        self.keys.iter().find(|key| key.key_id() == key_id)
+        self.keys().find(|key| key.key_id() == key_id)
     }
 }
 

@@ -66,14 +66,13 @@ impl InFlight {
     /// Waits for the refresh of this token that is in progress, or does the work. Calls `inspect` with the result, and
     /// whether it is that of the caller's own work, and returns it.
     ///
-    /// If the future that does the work is dropped, one of those that wait does its own work instead. The work is pinned
-    /// by the caller: it is large, and is moved several times otherwise.
+    /// If the future that does the work is dropped, one of those that wait does its own work instead.
     pub(super) async fn join(
         &self,
         token: &VerifiedRefreshToken,
         client: &ClientInfo,
         (now, grace): (Timestamp, Duration),
-        work: Pin<&mut impl Future<Output = SharedResult>>,
+        work: Pin<Box<impl Future<Output = SharedResult>>>,
         inspect: impl FnOnce(&SharedResult, bool),
     ) -> Result<Result<Tokens, RefreshError>, TooManyWaiters> {
         let waiter = self.enter(self.key(token, client), now, grace)?;

@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::pin::pin;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -83,7 +82,11 @@ where
         tokens: Vec<VerifiedRefreshToken>,
         client_info: &ClientInfo,
     ) -> Result<Tokens, RefreshError> {
-        let token = self.select_token(tokens, client_info).await?;
+        let token = match <[_; 1]>::try_from(tokens) {
+            Ok([token]) => token,
+            // Boxed: few browsers send several cookies.
+            Err(tokens) => Box::pin(self.select_token(tokens, client_info)).await?,
+        };
         self.refresh_verified(&token, client_info).await
     }
 
@@ -94,7 +97,8 @@ where
     ) -> Result<Tokens, RefreshError> {
         let now = self.clock().now();
         self.reject_expired_or_revoked(token, now).await?;
-        let work = pin!(self.rotate_and_renew(token, client, now));
+        // Boxed, because the endpoint moves this future into its task.
+        let work = Box::pin(self.rotate_and_renew(token, client, now));
         let times = (now, self.inner.rotation.grace());
         let inspect = |result: &SharedResult, is_own: bool| {
             if let Ok(refreshed) = result {
@@ -192,7 +196,8 @@ where
                 return Err(RefreshError::Unavailable { source, successor: Some(refresh) });
             }
             Err(HookError::Refuse) => {
-                if let Err(error) = self.end_by_id(session.id(), EndReason::Refused).await {
+                let ended = Box::pin(self.end_by_id(session.id(), EndReason::Refused)).await;
+                if let Err(error) = ended {
                     // The session may not have ended: the client must retry and be refused again.
                     let source = Arc::new(error);
                     return Err(RefreshError::Unavailable { source, successor: Some(refresh) });

@@ -61,7 +61,8 @@ where
             if let Some(session) = self.inner.store.advance(&advance).await? {
                 return Ok((session, RefreshKind::Rotated));
             }
-            match self.evaluate(token, client).await? {
+            // Boxed: a refresh would carry its future in each move otherwise, and few refreshes come here.
+            match Box::pin(self.evaluate(token, client)).await? {
                 // The session has changed between the two calls.
                 (_, RefreshKind::Rotated) => {}
                 (session, RefreshKind::Replayed) => return Ok((session, RefreshKind::Replayed)),

@@ -80,13 +80,34 @@ impl PublicComponents {
 
 /// Returns the SHA-256 hash of the concatenated parts.
 pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    // One call for a short input. The parts may be secret.
+    let mut input = Zeroizing::new([0; 64]);
+    let mut free = input.as_mut_slice();
+    for part in parts {
+        match free.split_at_mut_checked(part.len()) {
+            Some((into, rest)) => {
+                into.copy_from_slice(part);
+                free = rest;
+            }
+            None => return sha256_of_long(parts),
+        }
+    }
+    let length = 64 - free.len();
+    to_array(&digest::digest(&digest::SHA256, &input[..length]))
+}
+
+fn sha256_of_long(parts: &[&[u8]]) -> [u8; 32] {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
         context.update(part);
     }
+    to_array(&context.finish())
+}
+
+fn to_array(digest: &digest::Digest) -> [u8; 32] {
     let mut hash = [0; 32];
     // Both have 32 bytes, the length of SHA-256.
-    hash.copy_from_slice(context.finish().as_ref());
+    hash.copy_from_slice(digest.as_ref());
     hash
 }
 
@@ -104,4 +125,22 @@ pub(crate) fn random<const N: usize>() -> Result<Zeroizing<[u8; N]>, CryptoError
     let mut bytes = Zeroizing::new([0; N]);
     SystemRandom::new().fill(bytes.as_mut_slice()).map_err(|_| CryptoError)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_does_not_depend_on_the_form_of_its_input() {
+        // FIPS 180-4: the hash of the empty text begins with these bytes.
+        assert_eq!(sha256(&[])[..4], [0xe3, 0xb0, 0xc4, 0x42]);
+        for length in [0, 1, 63, 64, 65, 200] {
+            let text = vec![7; length];
+            let (begin, end) = text.split_at(length / 3);
+            let expected = sha256_of_long(&[&text]);
+            assert_eq!(sha256(&[&text]), expected);
+            assert_eq!(sha256(&[begin, b"", end]), expected);
+        }
+    }
 }
