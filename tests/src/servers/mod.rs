@@ -1,5 +1,6 @@
 //! Real servers for tests: processes of PostgreSQL and Redis (or Valkey), a proxy that interrupts connections to them,
-//! ChromeDriver, which starts browsers, and an OpenID provider. Node.js and Python run scripts with pinned packages.
+//! ChromeDriver, which starts browsers, and an OpenID provider. Node.js and Python run scripts with pinned packages, and
+//! Valgrind counts instructions.
 //!
 //! Each server has a free port on 127.0.0.1 and a directory that is removed at the end. No server outlives the test
 //! process, however that process ends: a watchdog holds one end of a pipe and kills the server when the other end
@@ -20,6 +21,7 @@ mod postgres;
 mod process;
 mod proxy;
 mod redis;
+mod valgrind;
 
 pub use chromium::Chromium;
 pub use oidc_provider::{OidcProvider, ProviderKey};
@@ -27,6 +29,7 @@ pub use packages::Interpreter;
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use redis::Redis;
+pub use valgrind::instructions;
 
 /// Returns the PostgreSQL server that the tests of this process share. Each test uses a [`Postgres::new_database`].
 pub fn postgres() -> Option<&'static Postgres> {

@@ -12,6 +12,7 @@ fn a_missing_server_is_reported_once_and_is_an_error_if_required() {
         assert!(Redis::start(&[]).is_none() && servers::redis().is_none());
         assert!(OidcProvider::start(&[]).is_none() && Interpreter::node().is_none());
         assert!(Interpreter::python().is_none());
+        assert!(servers::instructions("none", ("A", "b"), "f").is_none());
         return;
     }
     let name = "skipping::a_missing_server_is_reported_once_and_is_an_error_if_required";
@@ -26,7 +27,9 @@ fn a_missing_server_is_reported_once_and_is_an_error_if_required() {
                  SKIPPED: no node found; the tests with oidc-provider and jose need Node.js 20 or \
                  later with npm\n\
                  SKIPPED: no python3 found; the tests with PyJWT and joserfc need Python 3 with \
-                 pip\n";
+                 pip\n\
+                 SKIPPED: no valgrind found; install the package valgrind to run the tests on the \
+                 numbers of instructions\n";
     assert_eq!(said, lines);
 
     let required = command.env(REQUIRED, "1").output().unwrap();

@@ -1,0 +1,140 @@
+//! The number of instructions of an operation, counted by callgrind, as upper bounds. An increase deserves a review.
+//!
+//! The counts are those of the test profile, in which Rust code is not optimized: a release build takes about a quarter.
+//! Two runs differ by less than 0.3 %, and the bounds leave 2 %. A new case is a line in [`CASES`] and a function that
+//! prepares it.
+//!
+//! Each case runs in a process of its own, in which callgrind counts inside of [`measured`] alone: when a process makes
+//! its first key, the cryptographic library measures the jitter of the processor, with a random number of instructions
+//! that is larger than all cases together.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use serde::{Deserialize, Serialize};
+use tokio::runtime::Runtime;
+use tower::Service as _;
+use tower_jwt_auth::{
+    Issuer, MemoryStore, RefreshCookie, RefreshSecrets, RefreshService, RotationPolicy, Sessions,
+    SignIn, SigningKey,
+};
+use tower_jwt_auth_tests::servers;
+
+/// The environment variable that names the case for the process that runs it.
+const CASE: &str = "TOWER_JWT_AUTH_TESTS_CASE";
+/// How often an operation runs while callgrind counts.
+const ITERATIONS: u64 = 50;
+/// How often it runs before, so that lazy statics are set and tables have grown.
+const WARM_UPS: u64 = 10;
+
+/// An operation, repeated as often as the argument says.
+type Operation<'r> = Box<dyn FnMut(u64) + 'r>;
+
+struct Case {
+    name: &'static str,
+    prepare: for<'r> fn(&'r Runtime) -> Operation<'r>,
+    /// The maximum number of instructions of one operation.
+    max: u64,
+}
+
+const CASES: [Case; 2] = [
+    Case { name: "Sessions::refresh", prepare: refresh, max: 750_000 },
+    Case { name: "RefreshService", prepare: refresh_service, max: 945_000 },
+];
+
+#[test]
+fn no_operation_takes_more_instructions_than_its_bound() {
+    let counts = std::thread::scope(|scope| {
+        let count = |case: &'static Case| {
+            scope.spawn(move || {
+                servers::instructions("run_case", (CASE, case.name), "instructions::measured")
+            })
+        };
+        let running: Vec<_> = CASES.iter().map(count).collect();
+        running.into_iter().map(|case| case.join().unwrap()).collect::<Vec<_>>()
+    });
+    let mut exceeded = Vec::new();
+    for (case, count) in CASES.iter().zip(counts) {
+        let Some(count) = count.map(|count| count / ITERATIONS) else { continue };
+        println!("{}: {count} of {}", case.name, case.max);
+        if count > case.max {
+            exceeded.push(format!("{}: {count} instructions, more than {}", case.name, case.max));
+        }
+    }
+    assert!(exceeded.is_empty(), "{}", exceeded.join("\n"));
+}
+
+/// Runs the case that the environment names, in the process under callgrind.
+#[test]
+fn run_case() {
+    let Ok(name) = std::env::var(CASE) else { return };
+    let case = CASES.iter().find(|case| case.name == name).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut operation = (case.prepare)(&runtime);
+    operation(WARM_UPS);
+    measured(&mut operation);
+}
+
+/// Callgrind counts while this runs.
+#[inline(never)]
+fn measured(operation: &mut dyn FnMut(u64)) {
+    operation(ITERATIONS);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Profile {
+    name: String,
+}
+
+/// Returns sessions that rotate with each refresh, and the first refresh token of one.
+async fn rotating_sessions() -> (Sessions<Profile>, String) {
+    let key = SigningKey::generate().unwrap();
+    let issuer = Issuer::new("https://i.example", "https://a.example", key).unwrap();
+    let secrets = RefreshSecrets::generate().unwrap();
+    let sessions = Sessions::builder(issuer, secrets, MemoryStore::new())
+        .claims::<Profile>()
+        .rotation(RotationPolicy::default().with_grace(Duration::ZERO))
+        .build()
+        .unwrap();
+    sessions.revocations().ready().await;
+    let who =
+        SignIn::new("alice").with_claims(Profile { name: "Alice".into() }).with_scope("read write");
+    let token = sessions.start(who).await.unwrap().refresh().as_str().to_owned();
+    (sessions, token)
+}
+
+fn refresh(runtime: &Runtime) -> Operation<'_> {
+    let (sessions, mut token) = runtime.block_on(rotating_sessions());
+    Box::new(move |times| {
+        runtime.block_on(async {
+            for _ in 0..times {
+                let tokens = sessions.refresh(&token).await.unwrap();
+                token.replace_range(.., tokens.refresh().as_str());
+            }
+        });
+    })
+}
+
+fn refresh_service(runtime: &Runtime) -> Operation<'_> {
+    let (sessions, mut token) = runtime.block_on(rotating_sessions());
+    let mut service = RefreshService::new(&sessions, RefreshCookie::host());
+    Box::new(move |times| {
+        runtime.block_on(async {
+            for _ in 0..times {
+                let request = Request::post("https://i.example/refresh")
+                    .header("cookie", format!("__Host-refresh_token={token}"))
+                    .header("sec-fetch-site", "same-origin")
+                    .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:131.0)")
+                    .body(Full::<Bytes>::default())
+                    .unwrap();
+                let response = service.call(request).await.unwrap();
+                let cookie = response.headers()["set-cookie"].to_str().unwrap();
+                let (_, value) = cookie.split_once('=').unwrap();
+                token.replace_range(.., value.split_once(';').unwrap().0);
+            }
+        });
+    })
+}
