@@ -1,20 +1,22 @@
 //! The application's type of claims: it sees the registered claims that it names, and it runs for signed tokens alone.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
-use tower_jwt_auth::store::ManualClock;
+use tower_jwt_auth::sessions::{RefreshError, Session, SessionLimit};
+use tower_jwt_auth::store::{ManualClock, SessionStore as _};
 use tower_jwt_auth::tokens::{ClaimsError, IssueError, TokenError, TokenPart};
 use tower_jwt_auth::{
     Algorithm, AuthError, Issuer, JwtAuthLayer, MemoryStore, RefreshSecrets, RevocationList,
     Sessions, SignIn, SigningKey, Verifier,
 };
 use tower_jwt_auth_tests::harness::{call_behind, reason};
-use tower_jwt_auth_tests::token_builder::TokenBuilder;
+use tower_jwt_auth_tests::token_builder::{TokenBuilder, decode};
 use tower_jwt_auth_tests::{AUDIENCE, ISSUER, START, TestResponse};
 use tower_jwt_auth_tests::{TokenSigner, log_capture};
 
@@ -107,6 +109,61 @@ async fn a_session_whose_claims_name_registered_ones_is_refreshed() {
         assert_eq!(user.exp, 1_700_000_300);
         assert_eq!(user.jti, tokens.access().id().to_string());
         assert_eq!(user.scope.as_deref(), Some("read"));
+    }
+}
+
+// The store has the claims of the release that signed the user in. The next access token has those of this one.
+#[tokio::test]
+async fn a_session_of_an_earlier_release_is_refreshed_with_the_claims_of_this_one() {
+    #[derive(Clone, Serialize, Deserialize)]
+    struct Old {
+        name: String,
+        dropped: u8,
+    }
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct New {
+        name: String,
+        #[serde(default)]
+        added: u8,
+    }
+    let store = Arc::new(MemoryStore::with_clock(ManualClock::at(START)));
+    let secrets = RefreshSecrets::generate().unwrap();
+    let builder = || Sessions::builder(issuer(), secrets.clone(), store.clone());
+    let old = builder().claims::<Old>().build().unwrap();
+    let claims = Old { name: "Alice".into(), dropped: 1 };
+    let first = old.start(SignIn::new("alice").with_claims(claims)).await.unwrap();
+    let new = builder().claims::<New>().build().unwrap();
+    let second = new.refresh(first.refresh().as_str()).await.unwrap();
+    let all = decode(second.access().as_str(), 1);
+    assert_eq!((&all["name"], &all["added"]), (&json!("Alice"), &json!(0)));
+    assert_eq!(all.get("dropped"), None);
+}
+
+// The access token would be refused by every verifier.
+#[tokio::test]
+async fn a_session_with_more_members_than_a_token_may_have_is_not_refreshed() {
+    type Many = BTreeMap<String, u8>;
+    let store = Arc::new(MemoryStore::with_clock(ManualClock::at(START)));
+    let secrets = RefreshSecrets::generate().unwrap();
+    let sessions = Sessions::builder(issuer(), secrets, store.clone()).claims::<Many>();
+    let sessions = sessions.build().unwrap();
+    for (count, is_refreshed) in [(128, true), (129, false)] {
+        let claims = Many::from([("claim-0".to_owned(), 0)]);
+        let first = sessions.start(SignIn::new("alice").with_claims(claims)).await.unwrap();
+        let id = first.refresh().session_id();
+        let mut record = store.load(id).await.unwrap().unwrap().session.into_record();
+        let members = (0..count).map(|n| format!(r#""claim-{n}":0"#)).collect::<Vec<_>>();
+        record.claims = format!("{{{}}}", members.join(","));
+        // The record of a session that another release has written.
+        let other = Arc::new(MemoryStore::with_clock(ManualClock::at(START)));
+        other.insert(&Session::from_record(record), SessionLimit::none()).await.unwrap();
+        let secrets = (*sessions.refresh_secrets().load()).clone();
+        let others = Sessions::builder(issuer(), secrets, other).claims::<Many>().build().unwrap();
+        let result = others.refresh(first.refresh().as_str()).await;
+        assert_eq!(result.is_ok(), is_refreshed, "{result:?}");
+        if let Err(error) = result {
+            assert!(matches!(error, RefreshError::Failed { .. }), "{error:?}");
+        }
     }
 }
 

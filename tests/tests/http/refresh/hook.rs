@@ -15,7 +15,8 @@ use tower_jwt_auth_tests::{Fault, Harness, Profile};
 
 use super::generation;
 
-/// A hook that a test controls by a number: 0 continues, 1 changes the claims, 2 refuses, 3 fails.
+/// A hook that a test controls by a number: 0 continues, 1 changes the claims and the scope, 2 refuses, 3 fails, 4 changes
+/// the claims alone, 5 the scope alone.
 struct Controlled(Arc<AtomicU8>);
 
 #[async_trait]
@@ -31,6 +32,8 @@ impl RefreshHook<Profile> for Controlled {
             0 => Ok(Renewal::of(session, claims)),
             1 => Ok(Renewal::of(session, Profile { name: "Alicia".into() }).with_scope("read")),
             2 => Err(HookError::Refuse),
+            4 => Ok(Renewal::of(session, Profile { name: "Alicia".into() })),
+            5 => Ok(Renewal::of(session, claims).with_scope("read")),
             _ => Err(HookError::Unavailable("the directory is down".into())),
         }
     }
@@ -55,6 +58,22 @@ async fn the_hook_changes_the_next_access_token_and_no_other() {
     let next = harness.refresh(changed.cookie_value().unwrap()).await;
     assert_eq!(harness.call(&next.access_token()).await.body, "alice is Alice");
     assert_eq!(decode(&next.access_token(), 1)["scope"], "read write");
+}
+
+#[tokio::test]
+async fn the_hook_changes_the_claims_or_the_scope_alone() {
+    let (harness, control) = hooked();
+    let mut token = harness.sign_in().await.refresh().as_str().to_owned();
+    for (mode, name, scope) in
+        [(4, "Alicia", "read write"), (0, "Alice", "read write"), (5, "Alice", "read")]
+    {
+        control.store(mode, Ordering::SeqCst);
+        let response = harness.refresh(&token).await;
+        let claims = decode(&response.access_token(), 1);
+        assert_eq!((&claims["name"], &claims["scope"]), (&name.into(), &scope.into()));
+        token = response.cookie_value().unwrap().to_owned();
+        harness.advance(10);
+    }
 }
 
 #[tokio::test]
