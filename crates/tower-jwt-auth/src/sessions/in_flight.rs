@@ -169,3 +169,79 @@ impl Drop for Waiter<'_> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Waker};
+
+    use tower_jwt_auth_core::{SessionId, SessionRecord};
+
+    use super::*;
+    use crate::keys::RefreshSecrets;
+    use crate::refresh_token::{SessionSecret, issue, verify};
+    use crate::sessions::RefreshRejection;
+
+    const NOW: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
+
+    fn token(id: u8, generation: u64, secret: &SessionSecret) -> VerifiedRefreshToken {
+        let secrets = RefreshSecrets::new(b"fnYmDE0Zx1n2Vq5QeVjWJ8o0iY3kUuT4").unwrap();
+        let id = SessionId::from_bytes([id; 16]);
+        let mut record = SessionRecord::new(id, "issuer", "alice", secret.hash(), NOW);
+        record.generation = generation;
+        let issued = issue(&secrets, &Session::from_record(record), secret, NOW).unwrap();
+        verify(&secrets, "issuer", issued.as_str()).unwrap()
+    }
+
+    // A holder of the signing secret alone must not receive the tokens of a session by waiting for its refresh.
+    #[test]
+    fn a_refresh_is_shared_by_the_same_token_of_the_same_client_alone() {
+        let in_flight = InFlight::new().unwrap();
+        let (secret, other) = (SessionSecret::random().unwrap(), SessionSecret::random().unwrap());
+        let client = ClientInfo::default().with_user_agent("agent");
+        let key = in_flight.key(&token(1, 0, &secret), &client);
+        assert_eq!(in_flight.key(&token(1, 0, &secret), &client.clone()), key);
+        for (token, client) in [
+            (token(2, 0, &secret), client.clone()),
+            (token(1, 1, &secret), client.clone()),
+            (token(1, 0, &other), client.clone()),
+            (token(1, 0, &secret), ClientInfo::default()),
+            (token(1, 0, &secret), ClientInfo::default().with_address("agent")),
+            (token(1, 0, &secret), client.clone().with_address("address")),
+        ] {
+            assert_ne!(in_flight.key(&token, &client), key);
+        }
+        let other_process = InFlight::new().unwrap();
+        assert_ne!(other_process.key(&token(1, 0, &secret), &client), key);
+    }
+
+    // The flight is removed before its result is shared, although a request still waits for it.
+    #[tokio::test]
+    async fn a_request_after_the_work_does_its_own() {
+        let in_flight = InFlight::new().unwrap();
+        let token = token(1, 0, &SessionSecret::random().unwrap());
+        let client = ClientInfo::default();
+        let times = (NOW, Duration::from_secs(10));
+        let (begin, done) = (AtomicUsize::new(0), tokio::sync::Notify::new());
+        let join = || {
+            let work = Box::pin(async {
+                if begin.fetch_add(1, Ordering::Relaxed) == 0 {
+                    done.notified().await;
+                }
+                Err(RefreshRejection::Unknown.into())
+            });
+            Box::pin(in_flight.join(&token, &client, times, work, |_, _| {}))
+        };
+        let mut context = Context::from_waker(Waker::noop());
+        let (mut first, mut waiting) = (join(), join());
+        assert!(first.as_mut().poll(&mut context).is_pending());
+        assert!(waiting.as_mut().poll(&mut context).is_pending());
+        assert_eq!(begin.load(Ordering::Relaxed), 1);
+        done.notify_one();
+        assert!(first.as_mut().poll(&mut context).is_ready());
+        assert!(join().await.is_ok_and(|result| result.is_err()));
+        assert_eq!(begin.load(Ordering::Relaxed), 2);
+        assert!(waiting.as_mut().poll(&mut context).is_ready());
+        assert_eq!(begin.load(Ordering::Relaxed), 2);
+    }
+}
