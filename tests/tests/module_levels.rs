@@ -145,8 +145,8 @@ const HTTP: Levels = Levels {
 
 const REVOCATION: Levels = Levels {
     source: "crates/tower-jwt-auth/src/revocation",
-    levels: &[&["cache", "options"], &["follower"], &["list"], &["status"]],
-    min_imports: 6,
+    levels: &[&["options", "target_table"], &["cache"], &["follower"], &["list"], &["status"]],
+    min_imports: 7,
 };
 
 const POSTGRES: Levels = Levels {
