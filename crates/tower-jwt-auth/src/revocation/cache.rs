@@ -84,7 +84,11 @@ impl RevocationCache {
     /// Inserts a revocation. An existing entry of the same target is extended, never shortened. Returns `false` if the
     /// revocation has expired and was not inserted. An insert that changes nothing does not raise the revision.
     pub(super) fn insert(&self, revocation: &Revocation) -> bool {
-        if self.is_expired(revocation) {
+        self.insert_at(revocation, self.clock.now())
+    }
+
+    fn insert_at(&self, revocation: &Revocation, now: Timestamp) -> bool {
+        if is_expired(revocation, now) {
             return false;
         }
         let target = self.hash(revocation.target());
@@ -123,21 +127,16 @@ impl RevocationCache {
         self.revision.fetch_add(1, Ordering::Release);
     }
 
-    /// Returns whether no verifier accepts the tokens that this concerns any longer.
-    fn is_expired(&self, revocation: &Revocation) -> bool {
-        revocation.until() + RETENTION <= self.clock.now()
-    }
-
-    /// Inserts a revocation unless the cache is full. Returns `false` if it was skipped for lack of room. An expired
-    /// revocation needs no room.
-    pub(super) fn insert_if_room(&self, revocation: &Revocation) -> bool {
-        if self.is_expired(revocation) {
+    /// Inserts a revocation at this time unless the cache is full. Returns `false` if it was skipped for lack of room.
+    /// An expired revocation needs no room.
+    pub(super) fn insert_if_room(&self, revocation: &Revocation, now: Timestamp) -> bool {
+        if is_expired(revocation, now) {
             return true;
         }
         let count = self.ids.len() + self.subjects.entry_count();
         let has_room = count < self.max_entries || self.has_target_of(revocation);
         if has_room {
-            self.insert(revocation);
+            self.insert_at(revocation, now);
         }
         has_room
     }
@@ -230,6 +229,11 @@ impl RevocationCache {
     pub(super) fn staleness(&self, now: Timestamp) -> Option<Duration> {
         self.freshness.age(now)
     }
+}
+
+/// Returns whether no verifier accepts the tokens that this concerns any longer.
+fn is_expired(revocation: &Revocation, now: Timestamp) -> bool {
+    revocation.until() + RETENTION <= now
 }
 
 /// Makes the entry of a subject expire [`RETENTION`] after its `until`. An update sets the deadline again, because moka keeps the old

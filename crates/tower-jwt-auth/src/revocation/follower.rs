@@ -266,17 +266,18 @@ impl Follower {
     }
 
     fn apply_page(&mut self, entries: &[LogEntry]) {
+        let now = self.shared.options.clock.now();
         for entry in entries {
-            self.apply(entry);
+            self.apply(entry, now);
         }
         self.shared.cache.run_maintenance();
     }
 
     /// Inserts a revocation, or marks the list as incomplete if it has no room.
-    fn apply(&mut self, entry: &LogEntry) {
+    fn apply(&mut self, entry: &LogEntry, now: Timestamp) {
         match entry {
             LogEntry::Revocation(revocation) => {
-                if !self.shared.cache.insert_if_room(revocation) {
+                if !self.shared.cache.insert_if_room(revocation, now) {
                     self.shared.cache.set_incomplete(true);
                     if let Some(resync) = &mut self.full_resync {
                         resync.has_skipped = true;

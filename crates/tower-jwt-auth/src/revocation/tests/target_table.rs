@@ -83,7 +83,7 @@ fn a_sweep_removes_only_entries_that_are_over() {
     sweep(&table, NOW + second + Duration::from_millis(999));
     assert_eq!(table.len(), 1000);
     assert!((0..3000).all(|number| table.contains(target(number)) == (number % 3 == 2)));
-    // What was removed can be inserted again.
+    // A removed target can be inserted again.
     assert!(insert(&table, target(0), NOW + MINUTE));
     assert_eq!(table.len(), 1001);
 }
