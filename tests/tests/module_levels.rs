@@ -69,7 +69,7 @@ const REDIS: Levels = Levels {
     source: "crates/tower-jwt-auth-redis/src",
     levels: &[
         &["convert", "cursor", "keys", "scripts", "timeouts"],
-        &["durability", "error", "session_row", "watch"],
+        &["durability", "error", "log_page", "session_row", "watch"],
         &["connection", "options", "preflight"],
         &["store"],
         &["log", "sessions"],

@@ -1,22 +1,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use redis::Value;
 use tower_jwt_auth_core::{
-    Cursor, Heartbeat, LogEntry, LogPage, Revocation, RevocationKey, RevocationKind, RevocationLog,
-    StoreError, Timestamp,
+    Cursor, Heartbeat, LogEntry, LogPage, RevocationKey, RevocationLog, StoreError, Timestamp,
 };
 
-use crate::convert::{malformed, optional, parse, parse_time};
+use crate::convert::optional;
 use crate::cursor::LogPosition;
+use crate::log_page::{read_page, state_during};
 use crate::scripts::{APPEND, IS_REVOKED, LOG_STATE, PURGE_LOG};
-use crate::store::{MAX_BATCH, RedisStore, decode, malformed_response, random_incarnation};
+use crate::store::{MAX_BATCH, RedisStore, decode, random_incarnation};
 
 /// The interval at which the log is read without a signal.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The incarnation of the log, the ID of its last entry, and the heartbeats of the nodes.
-type LogState = (String, String, Vec<(String, String)>);
 
 #[async_trait]
 impl RevocationLog for RedisStore {
@@ -65,17 +61,11 @@ impl RevocationLog for RedisStore {
         entries.arg(self.log_key()).arg(from).arg("+").arg("COUNT").arg(limit + 1);
         let commands = [state.clone(), entries, state];
         let [before, entries, after] = self.run_pipeline(&LOG_STATE, commands).await?;
-        let (before, after): (Option<LogState>, Option<LogState>) =
-            (decode(before)?, decode(after)?);
-        // The heartbeats were read before the entries: the page has all entries from before them.
-        let (Some((incarnation, last_id, heartbeats)), Some((incarnation_after, ..))) =
-            (before, after)
+        let Some((incarnation, last_id, heartbeats)) =
+            state_during(decode(before)?, decode(after)?)
         else {
             return Ok(LogPage::CursorLost);
         };
-        if incarnation != incarnation_after {
-            return Ok(LogPage::CursorLost);
-        }
         let page = read_page(entries, limit, last_id, heartbeats)?;
         let next = LogPosition { incarnation: &incarnation, id: &page.next_id, signal_version };
         Ok(LogPage::Entries { entries: page.entries, next: next.to_cursor(), more: page.more })
@@ -110,105 +100,4 @@ impl RevocationLog for RedisStore {
 
 fn optional_millis(time: Option<Timestamp>) -> String {
     optional(time.map(Timestamp::unix_millis))
-}
-
-/// A page of the log.
-struct Page {
-    entries: Vec<LogEntry>,
-    /// The ID after which the next page begins.
-    next_id: String,
-    more: bool,
-}
-
-/// Reads a page from the response to `XRANGE`, which has one entry more than `limit` if there are more.
-fn read_page(
-    response: Value,
-    limit: usize,
-    last_id: String,
-    heartbeats: Vec<(String, String)>,
-) -> Result<Page, StoreError> {
-    let Value::Array(mut rows) = response else { return Err(malformed_response()) };
-    let more = rows.len() > limit;
-    rows.truncate(limit);
-    let mut entries = Vec::with_capacity(rows.len() + heartbeats.len());
-    let mut last_read = None;
-    for row in rows {
-        let (id, fields) = read_row(row)?;
-        entries.push(read_revocation(fields)?);
-        last_read = Some(id);
-    }
-    if more {
-        let next_id = last_read.ok_or_else(malformed_response)?;
-        return Ok(Page { entries, next_id, more });
-    }
-    for heartbeat in heartbeats {
-        entries.push(read_heartbeat(heartbeat)?);
-    }
-    // The last entry may have been appended after the state was read, or removed before.
-    let next_id = match last_read {
-        Some(id) if entry_number(&id)? > entry_number(&last_id)? => id,
-        _ => last_id,
-    };
-    Ok(Page { entries, next_id, more })
-}
-
-/// Returns the ID of an entry, and its fields, each name before its value.
-fn read_row(row: Value) -> Result<(String, Vec<Value>), StoreError> {
-    let Value::Array(row) = row else { return Err(malformed_response()) };
-    match <[Value; 2]>::try_from(row) {
-        Ok([id, Value::Array(fields)]) => Ok((text(id)?, fields)),
-        _ => Err(malformed_response()),
-    }
-}
-
-/// Converts a text without copying it.
-fn text(value: Value) -> Result<String, StoreError> {
-    let Value::BulkString(bytes) = value else { return Err(malformed_response()) };
-    String::from_utf8(bytes).map_err(|_| malformed_response())
-}
-
-/// Returns the parts of an entry's ID, by which entries are ordered.
-fn entry_number(id: &str) -> Result<(u64, u64), StoreError> {
-    let (time, number) = id.split_once('-').ok_or_else(malformed_response)?;
-    Ok((parse("id", time)?, parse("id", number)?))
-}
-
-/// Reads a revocation from the fields of its entry.
-fn read_revocation(fields: Vec<Value>) -> Result<LogEntry, StoreError> {
-    let (mut kind, mut issuer, mut target_id) = (None, None, None);
-    let (mut until, mut issued_before) = (None, None);
-    let mut fields = fields.into_iter();
-    while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
-        let Value::BulkString(name) = name else { return Err(malformed_response()) };
-        match &*name {
-            b"kind" => kind = Some(parse("kind", &text(value)?)?),
-            b"issuer" => issuer = Some(text(value)?),
-            // Entries of version 1 have a field `name` instead.
-            b"target_id" | b"name" => target_id = Some(text(value)?),
-            b"until" => until = Some(parse_time("until", &text(value)?)?),
-            b"issued_before" => issued_before = Some(parse_time("issued_before", &text(value)?)?),
-            _ => {}
-        }
-    }
-    let target_id = target_id.ok_or_else(|| malformed("target_id"))?;
-    let issuer = issuer.ok_or_else(|| malformed("issuer"))?;
-    let until = until.ok_or_else(|| malformed("until"))?;
-    Ok(LogEntry::Revocation(match kind.ok_or_else(|| malformed("kind"))? {
-        RevocationKind::Token => Revocation::Token { issuer, jti: target_id, until },
-        RevocationKind::Session => Revocation::Session { issuer, sid: target_id, until },
-        RevocationKind::Subject => {
-            let issued_before = issued_before.ok_or_else(|| malformed("issued_before"))?;
-            Revocation::Subject { issuer, sub: target_id, issued_before, until }
-        }
-    }))
-}
-
-/// Reads a heartbeat from its node and its value, `beat:at`.
-fn read_heartbeat((node, value): (String, String)) -> Result<LogEntry, StoreError> {
-    let (beat, at) = value.split_once(':').ok_or_else(|| malformed("heartbeat"))?;
-    Ok(LogEntry::Heartbeat(Heartbeat {
-        node: parse("node", &node)?,
-        beat: parse("beat", beat)?,
-        at: parse_time("at", at)?,
-    }))
 }

@@ -7,7 +7,7 @@ use tokio_util::task::AbortOnDropHandle;
 use tower_jwt_auth_core::{ChangeSignal, EntropyError, StoreError, TokenId};
 
 use crate::connection::{Reconnecting, client, with_timeout};
-use crate::convert::millis;
+use crate::convert::{malformed_response, millis};
 use crate::durability::{Durability, NotDurable};
 use crate::error::{ConnectError, store_error};
 use crate::keys::Keys;
@@ -242,9 +242,4 @@ pub(crate) fn random_incarnation() -> Result<String, EntropyError> {
 /// Converts a response. The error contains nothing of it, because it may contain claims of users.
 pub(crate) fn decode<T: FromRedisValue>(response: Value) -> Result<T, StoreError> {
     redis::from_redis_value(response).map_err(|_| malformed_response())
-}
-
-/// Returns the error for a response that a script of this crate does not return.
-pub(crate) fn malformed_response() -> StoreError {
-    StoreError::corrupt("the response of the server is malformed")
 }
