@@ -10,6 +10,7 @@ Prints a report in Markdown on standard output, and progress on standard error.
   --rounds N       rounds; the report has their medians (default 3)
   --entries N      entries of the revocation log (default 1000000)
   --end-all N      measures only `Sessions::end_all`, of N sessions of one subject a round
+  --catch-up N     measures only how a new node reads a log of N entries, and advances meanwhile
   --key-flood N    measures only honest requests during floods of N tokens with made-up key ids and issuers
   --only STORE     memory, sqlite, postgres or redis; may be repeated (default: all)
   --help           prints this text
@@ -25,6 +26,8 @@ pub(crate) struct Args {
     pub(crate) entries: usize,
     /// The sessions of one subject that are ended. If it is set, only this is measured.
     pub(crate) end_all: Option<usize>,
+    /// The entries of the log that new nodes read. If it is set, only this is measured.
+    pub(crate) catch_up: Option<usize>,
     /// The made-up tokens of a flood. If it is set, only this is measured.
     pub(crate) key_flood: Option<usize>,
     only: Vec<String>,
@@ -44,6 +47,7 @@ impl Args {
             rounds: 3,
             entries: 1_000_000,
             end_all: None,
+            catch_up: None,
             key_flood: None,
             only: Vec::new(),
         };
@@ -61,6 +65,7 @@ impl Args {
                 "--seconds" => args.measure_for = Duration::from_secs(number()? as u64),
                 "--rounds" => args.rounds = number()?,
                 "--end-all" => args.end_all = Some(number()?),
+                "--catch-up" => args.catch_up = Some(number()?),
                 "--key-flood" => args.key_flood = Some(number()?),
                 "--entries" => args.entries = number()?,
                 "--only" if EngineKind::ALL.iter().any(|kind| kind.option_value() == value) => {
@@ -107,6 +112,15 @@ mod tests {
         };
         assert_eq!(args.end_all, Some(20_000));
         assert!(parse("--end-all 0").is_err());
+    }
+
+    #[test]
+    fn catch_up_takes_the_number_of_entries() {
+        let Ok(Action::Run(args)) = parse("--catch-up 20000") else {
+            panic!("the options are not a run")
+        };
+        assert_eq!((args.catch_up, args.end_all), (Some(20_000), None));
+        assert!(parse("--catch-up 0").is_err());
     }
 
     #[test]

@@ -36,13 +36,15 @@ pub(crate) async fn measure(
     let grown = before.zip(after).map(|(before, after)| after.saturating_sub(before));
     let bytes_per_entry = grown.map(|grown| grown / entries as u64);
 
-    let (_list, catch_up) = timed(async {
-        // A purge by this list could still run during the next measurement.
-        let options = SyncOptions::default().without_log_purging();
-        let list = RevocationList::follow_with_options(store.clone(), options)?;
-        timeout(CATCH_UP_TIMEOUT, list.ready()).await?;
-        Ok(list)
-    })
-    .await?;
+    let (_list, catch_up) = timed(follow(store)).await?;
     Ok(Log { fill, bytes_per_entry, catch_up })
+}
+
+/// Starts a new node that follows the log, and waits until it has read the whole log.
+pub(crate) async fn follow(store: &SharedStore) -> Result<RevocationList, BoxError> {
+    // A purge by this list could still run during the next measurement.
+    let options = SyncOptions::default().without_log_purging();
+    let list = RevocationList::follow_with_options(store.clone(), options)?;
+    timeout(CATCH_UP_TIMEOUT, list.ready()).await?;
+    Ok(list)
 }

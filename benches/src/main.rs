@@ -5,6 +5,7 @@
 mod advance;
 mod args;
 mod baseline;
+mod catch_up;
 mod end_all;
 mod engine;
 mod fill;
@@ -63,7 +64,7 @@ fn run(args: &Args) -> Result<(), BoxError> {
         }
         return print(io::stdout(), &report.to_string());
     }
-    if args.end_all.is_none() {
+    if args.end_all.is_none() && args.catch_up.is_none() {
         // Before anything else has grown the process.
         print_progress("memory per entry");
         report.memory_use = Some(memory_use::measure(args.entries)?);
@@ -94,6 +95,12 @@ async fn measure(engine: &Engine, args: &Args, report: &mut Report) -> Result<()
     if let Some(sessions) = args.end_all {
         print_progress(&format!("{label}: end all sessions of a subject"));
         report.end_all.push((kind, end_all::measure(engine, sessions, args.rounds).await?));
+        return Ok(());
+    }
+    if let Some(entries) = args.catch_up {
+        print_progress(&format!("{label}: a new node reads the log"));
+        let result = catch_up::measure(engine, entries, args.rounds, args.measure_for).await?;
+        report.catch_up.push((kind, result));
         return Ok(());
     }
     let store = engine.open().await?;

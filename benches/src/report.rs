@@ -2,6 +2,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::args::Args;
+use crate::catch_up::CatchUp;
 use crate::end_all::EndAll;
 use crate::engine::EngineKind;
 use crate::key_flood::KeyFlood;
@@ -20,6 +21,7 @@ pub(crate) struct Report {
     pub(crate) rates: Vec<Rates>,
     pub(crate) stores: Vec<StoreCosts>,
     pub(crate) end_all: Vec<(EngineKind, EndAll)>,
+    pub(crate) catch_up: Vec<(EngineKind, CatchUp)>,
     pub(crate) key_floods: Vec<KeyFlood>,
     pub(crate) memory_use: Option<MemoryUse>,
     pub(crate) skipped: Vec<String>,
@@ -42,6 +44,7 @@ impl Report {
             rates: Vec::new(),
             stores: Vec::new(),
             end_all: Vec::new(),
+            catch_up: Vec::new(),
             key_floods: Vec::new(),
             memory_use: None,
             skipped: Vec::new(),
@@ -148,6 +151,32 @@ impl Report {
         table
     }
 
+    fn catch_up_table(&self) -> Table {
+        let mut table = Table::new(&[
+            "store",
+            "catch-up",
+            "with bystander",
+            "p50 µs",
+            "p99 µs",
+            "p50 µs, catch-up",
+            "p99 µs, catch-up",
+            "max ms, catch-up",
+        ]);
+        for (kind, result) in &self.catch_up {
+            table.row(vec![
+                kind.label().to_owned(),
+                seconds(result.alone),
+                seconds(result.with_bystander),
+                micros(result.idle.p50),
+                micros(result.idle.p99),
+                micros(result.during.p50),
+                micros(result.during.p99),
+                millis(result.during.max),
+            ]);
+        }
+        table
+    }
+
     fn key_flood_table(&self) -> Table {
         let mut table = Table::new(&[
             "made up",
@@ -203,6 +232,12 @@ impl Report {
         writeln!(f, "{store} in the memory store.")
     }
 
+    fn write_catch_up(&self, f: &mut fmt::Formatter<'_>, entries: usize) -> fmt::Result {
+        let (entries, rounds) = (integer(entries as f64), self.args.rounds);
+        writeln!(f, "A log of {entries} entries; {rounds} round(s).\n")?;
+        writeln!(f, "{}", self.catch_up_table())
+    }
+
     fn write_end_all(&self, f: &mut fmt::Formatter<'_>, sessions: usize) -> fmt::Result {
         let (sessions, rounds) = (integer(sessions as f64), self.args.rounds);
         writeln!(f, "{sessions} sessions of one subject; medians of {rounds} round(s).\n")?;
@@ -213,10 +248,11 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_environment(f)?;
-        match (self.args.key_flood, self.args.end_all) {
-            (Some(_), _) => writeln!(f, "\n\n{}", self.key_flood_table())?,
-            (None, Some(sessions)) => self.write_end_all(f, sessions)?,
-            (None, None) => self.write_stores(f)?,
+        match &self.args {
+            Args { key_flood: Some(_), .. } => writeln!(f, "\n\n{}", self.key_flood_table())?,
+            Args { end_all: Some(sessions), .. } => self.write_end_all(f, *sessions)?,
+            Args { catch_up: Some(entries), .. } => self.write_catch_up(f, *entries)?,
+            _ => self.write_stores(f)?,
         }
         for skipped in &self.skipped {
             writeln!(f, "\nSkipped: {skipped}.")?;

@@ -69,7 +69,7 @@ const REDIS: Levels = Levels {
     source: "crates/tower-jwt-auth-redis/src",
     levels: &[
         &["convert", "cursor", "keys", "scripts", "timeouts"],
-        &["durability", "error", "session_row", "watch"],
+        &["durability", "error", "log_page", "session_row", "watch"],
         &["connection", "options", "preflight"],
         &["store"],
         &["log", "sessions"],
@@ -145,8 +145,8 @@ const HTTP: Levels = Levels {
 
 const REVOCATION: Levels = Levels {
     source: "crates/tower-jwt-auth/src/revocation",
-    levels: &[&["cache", "options"], &["follower"], &["list"], &["status"]],
-    min_imports: 6,
+    levels: &[&["options", "target_table"], &["cache"], &["follower"], &["list"], &["status"]],
+    min_imports: 7,
 };
 
 const POSTGRES: Levels = Levels {

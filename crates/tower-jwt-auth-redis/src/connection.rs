@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use redis::{
-    AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, RedisError, RedisResult,
-    ScriptInvocation, Value,
+    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, Pipeline, ProtocolVersion,
+    RedisError, RedisResult, Script, ScriptInvocation, ServerErrorKind, Value,
 };
 use tokio::sync::Mutex;
 
@@ -97,6 +97,28 @@ impl Reconnecting {
         Ok((response?, connection))
     }
 
+    /// Runs a pipeline that calls one script. Returns the responses of its commands.
+    pub(crate) async fn run_pipeline(
+        &self,
+        script: &Script,
+        pipeline: &Pipeline,
+    ) -> RedisResult<Vec<Value>> {
+        let connection = self.connection().await?;
+        let mut commands = connection.commands();
+        let mut responses = run_pipeline(pipeline, &mut commands).await;
+        let is_unknown = ErrorKind::Server(ServerErrorKind::NoScript);
+        if responses.as_ref().is_err_and(|error| error.kind() == is_unknown) {
+            responses = match script.load_async(&mut commands).await {
+                Ok(_) => run_pipeline(pipeline, &mut commands).await,
+                Err(error) => Err(error),
+            };
+        }
+        if let Err(error) = &responses {
+            self.discard_after(error, &connection).await;
+        }
+        responses
+    }
+
     /// Makes the next call open a new connection, unless only the failed call was at fault. Calls that wait for a
     /// response on the old connection keep waiting.
     pub(crate) async fn discard_after(&self, error: &RedisError, connection: &Arc<Connection>) {
@@ -124,6 +146,15 @@ impl Connection {
     pub(crate) async fn confirm(&self, durability: &Durability) -> Result<(), NotDurable> {
         self.wait_batcher.run(durability.wait(self.commands())).await
     }
+}
+
+/// Runs a pipeline. Returns the first error, with its code.
+async fn run_pipeline(
+    pipeline: &Pipeline,
+    commands: &mut MultiplexedConnection,
+) -> RedisResult<Vec<Value>> {
+    let responses: Vec<Value> = pipeline.query_async(commands).await?;
+    responses.into_iter().map(Value::extract_error).collect()
 }
 
 /// Runs a call. Returns an error after [`CALL_TIMEOUT`].

@@ -29,3 +29,8 @@ pub(crate) fn parse_time(name: &str, text: &str) -> Result<Timestamp, StoreError
 pub(crate) fn malformed(name: &str) -> StoreError {
     StoreError::corrupt(format!("the field {name} is missing or malformed"))
 }
+
+/// Returns the error for a response that the server does not return to this crate.
+pub(crate) fn malformed_response() -> StoreError {
+    StoreError::corrupt("the response of the server is malformed")
+}

@@ -1,6 +1,6 @@
 //! The keys of a prefix. All have the same hash tag, so that they are in one slot of a cluster.
 
-use redis::{Script, ScriptInvocation};
+use redis::{Cmd, Script, ScriptInvocation};
 
 /// The version of the data under the keys.
 pub(crate) const SCHEMA_VERSION: &str = "2";
@@ -37,6 +37,14 @@ impl Keys {
         let mut call = script.prepare_invoke();
         call.key(&self.fixed).arg(&self.root).arg(SCHEMA_VERSION);
         call
+    }
+
+    /// Creates the same call as a command for a pipeline. The script must be loaded.
+    pub(crate) fn command(&self, script: &Script) -> Cmd {
+        let mut command = redis::cmd("EVALSHA");
+        command.arg(script.get_hash()).arg(self.fixed.len()).arg(&self.fixed);
+        command.arg(&self.root).arg(SCHEMA_VERSION);
+        command
     }
 }
 

@@ -8,6 +8,7 @@ mod durability;
 mod error;
 mod keys;
 mod log;
+mod log_page;
 mod options;
 mod preflight;
 mod scripts;

@@ -2,22 +2,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tower_jwt_auth_core::{
-    Cursor, Heartbeat, LogEntry, LogPage, Revocation, RevocationKey, RevocationKind, RevocationLog,
-    StoreError, Timestamp,
+    Cursor, Heartbeat, LogEntry, LogPage, RevocationKey, RevocationLog, StoreError, Timestamp,
 };
 
-use crate::convert::{malformed, optional, parse, parse_time};
+use crate::convert::optional;
 use crate::cursor::LogPosition;
-use crate::scripts::{APPEND, IS_REVOKED, PURGE_LOG, READ};
-use crate::session_row::Fields;
-use crate::store::{MAX_BATCH, RedisStore, random_incarnation};
+use crate::log_page::{read_page, state_during};
+use crate::scripts::{APPEND, IS_REVOKED, LOG_STATE, PURGE_LOG};
+use crate::store::{MAX_BATCH, RedisStore, decode, random_incarnation};
 
 /// The interval at which the log is read without a signal.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-
-/// The incarnation, the ID of the last entry, whether there are more entries, the entries with their IDs, and the
-/// heartbeats of the nodes.
-type Page = (String, String, bool, Vec<(String, Fields)>, Vec<(String, String)>);
 
 #[async_trait]
 impl RevocationLog for RedisStore {
@@ -58,17 +53,22 @@ impl RevocationLog for RedisStore {
         let signal_version = self.signal.version();
         let (incarnation, id) =
             position.map_or(("", ""), |position| (position.incarnation, position.id));
-        let mut call = self.call(&READ);
-        call.arg(limit.clamp(1, MAX_BATCH)).arg(incarnation).arg(id);
-        call.arg(random_incarnation().map_err(StoreError::unavailable)?);
-        let page: Option<Page> = self.run(&call).await?;
-        let Some((incarnation, id, more, entries, heartbeats)) = page else {
+        let limit = limit.clamp(1, MAX_BATCH);
+        let mut state = self.command(&LOG_STATE);
+        state.arg(incarnation).arg(id).arg(random_incarnation().map_err(StoreError::unavailable)?);
+        let mut entries = redis::cmd("XRANGE");
+        let from = if id.is_empty() { "-".to_owned() } else { format!("({id}") };
+        entries.arg(self.log_key()).arg(from).arg("+").arg("COUNT").arg(limit + 1);
+        let commands = [state.clone(), entries, state];
+        let [before, entries, after] = self.run_pipeline(&LOG_STATE, commands).await?;
+        let Some((incarnation, last_id, heartbeats)) =
+            state_during(decode(before)?, decode(after)?)
+        else {
             return Ok(LogPage::CursorLost);
         };
-        let next = LogPosition { incarnation: &incarnation, id: &id, signal_version }.to_cursor();
-        let revocations = entries.into_iter().map(|(_, fields)| read_revocation(fields));
-        let entries = revocations.chain(heartbeats.into_iter().map(read_heartbeat));
-        Ok(LogPage::Entries { entries: entries.collect::<Result<_, _>>()?, next, more })
+        let page = read_page(entries, limit, last_id, heartbeats)?;
+        let next = LogPosition { incarnation: &incarnation, id: &page.next_id, signal_version };
+        Ok(LogPage::Entries { entries: page.entries, next: next.to_cursor(), more: page.more })
     }
 
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
@@ -100,32 +100,4 @@ impl RevocationLog for RedisStore {
 
 fn optional_millis(time: Option<Timestamp>) -> String {
     optional(time.map(Timestamp::unix_millis))
-}
-
-/// Reads a revocation from the fields of its entry.
-fn read_revocation(mut fields: Fields) -> Result<LogEntry, StoreError> {
-    // Entries of version 1 have a field `name` instead.
-    let target_id = fields.remove("target_id").or_else(|| fields.remove("name"));
-    let target_id = target_id.ok_or_else(|| malformed("target_id"))?;
-    let mut text = |name| fields.remove(name).ok_or_else(|| malformed(name));
-    let issuer = text("issuer")?;
-    let until = parse_time("until", &text("until")?)?;
-    Ok(LogEntry::Revocation(match parse("kind", &text("kind")?)? {
-        RevocationKind::Token => Revocation::Token { issuer, jti: target_id, until },
-        RevocationKind::Session => Revocation::Session { issuer, sid: target_id, until },
-        RevocationKind::Subject => {
-            let issued_before = parse_time("issued_before", &text("issued_before")?)?;
-            Revocation::Subject { issuer, sub: target_id, issued_before, until }
-        }
-    }))
-}
-
-/// Reads a heartbeat from its node and its value, `beat:at`.
-fn read_heartbeat((node, value): (String, String)) -> Result<LogEntry, StoreError> {
-    let (beat, at) = value.split_once(':').ok_or_else(|| malformed("heartbeat"))?;
-    Ok(LogEntry::Heartbeat(Heartbeat {
-        node: parse("node", &node)?,
-        beat: parse("beat", beat)?,
-        at: parse_time("at", at)?,
-    }))
 }

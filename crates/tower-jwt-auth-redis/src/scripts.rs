@@ -1,4 +1,5 @@
-//! The Lua scripts. Each call of the store runs one of them: one transaction and one round trip.
+//! The Lua scripts. Each call of the store runs one of them: one transaction and one round trip. Only the log is read
+//! with a command between two scripts.
 //!
 //! The first line of a script declares to the server that the script may write. The server then rejects the script on
 //! a replica, on a primary without the replicas that `min-replicas-to-write` requires, and after an error of its disk.
@@ -41,7 +42,7 @@ scripts! {
     PURGE_SESSIONS: "#!lua flags=allow-oom",
         "shared/prelude", "shared/session_row", "purge_sessions";
     APPEND: "#!lua flags=allow-oom", "shared/prelude", "shared/revoke", "append";
-    READ: "#!lua flags=allow-oom", "shared/prelude", "read";
+    LOG_STATE: "#!lua flags=allow-oom", "shared/prelude", "log_state";
     IS_REVOKED: "#!lua flags=allow-oom", "shared/prelude", "shared/revoke", "is_revoked";
     PURGE_LOG: "#!lua flags=allow-oom", "shared/prelude", "shared/revoke", "purge_log";
 }

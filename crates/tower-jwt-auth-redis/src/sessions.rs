@@ -7,12 +7,12 @@ use tower_jwt_auth_core::{
     SessionStore, StoreError,
 };
 
-use crate::convert::{millis, optional, parse, parse_time};
+use crate::convert::{malformed_response, millis, optional, parse, parse_time};
 use crate::scripts::{ADVANCE, END, END_BATCH, INSERT, LATE_RETRY, LIST, LOAD, PURGE_SESSIONS};
 use crate::session_row::{
     EndedSession, Fields, bind_session, hash_text, read_ended_session, read_session,
 };
-use crate::store::{RedisStore, malformed_response};
+use crate::store::RedisStore;
 
 /// The maximum number of sessions that one script ends or lists. A script blocks the server.
 const MAX_END_BATCH: usize = 8;

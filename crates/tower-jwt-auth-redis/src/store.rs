@@ -2,12 +2,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::{Client, FromRedisValue, Script, ScriptInvocation, Value};
+use redis::{Client, Cmd, FromRedisValue, Script, ScriptInvocation, Value};
 use tokio_util::task::AbortOnDropHandle;
 use tower_jwt_auth_core::{ChangeSignal, EntropyError, StoreError, TokenId};
 
 use crate::connection::{Reconnecting, client, with_timeout};
-use crate::convert::millis;
+use crate::convert::{malformed_response, millis};
 use crate::durability::{Durability, NotDurable};
 use crate::error::{ConnectError, store_error};
 use crate::keys::Keys;
@@ -160,6 +160,32 @@ impl RedisStore {
         decode(response)
     }
 
+    /// Creates a call of a script for [`run_pipeline`](Self::run_pipeline), without the arguments of that script.
+    pub(crate) fn command(&self, script: &Script) -> Cmd {
+        self.keys.command(script)
+    }
+
+    /// Returns the key of the log.
+    pub(crate) fn log_key(&self) -> &str {
+        self.keys.log()
+    }
+
+    /// Runs commands in one round trip, of which some call this script. Returns their responses.
+    pub(crate) async fn run_pipeline<const N: usize>(
+        &self,
+        script: &Script,
+        commands: [Cmd; N],
+    ) -> Result<[Value; N], StoreError> {
+        let mut pipeline = redis::pipe();
+        for command in commands {
+            pipeline.add_command(command);
+        }
+        // Errors are among the responses. Otherwise an error of a pipeline lacks the code of the server.
+        pipeline.ignore_errors();
+        let responses = with_timeout(self.connection.run_pipeline(script, &pipeline)).await;
+        responses.map_err(store_error)?.try_into().map_err(|_| malformed_response())
+    }
+
     /// Runs a script that ends sessions or revokes tokens, and waits until its changes are durable.
     pub(crate) async fn run_durably<T: FromRedisValue>(
         &self,
@@ -214,11 +240,6 @@ pub(crate) fn random_incarnation() -> Result<String, EntropyError> {
 }
 
 /// Converts a response. The error contains nothing of it, because it may contain claims of users.
-fn decode<T: FromRedisValue>(response: Value) -> Result<T, StoreError> {
+pub(crate) fn decode<T: FromRedisValue>(response: Value) -> Result<T, StoreError> {
     redis::from_redis_value(response).map_err(|_| malformed_response())
-}
-
-/// Returns the error for a response that a script of this crate does not return.
-pub(crate) fn malformed_response() -> StoreError {
-    StoreError::corrupt("the response of the server is malformed")
 }

@@ -50,28 +50,33 @@ impl TryFrom<&LogEntry> for LogRow {
     }
 }
 
-/// Reads a log entry from its columns. Returns `None` if the columns are NULL, as an outer join without a match
-/// returns them.
-pub(crate) fn read_log_entry<'r, R>(row: &'r R) -> Result<Option<LogEntry>, StoreError>
+/// Reads a log entry from its columns: `kind`, `issuer`, `target_id`, `issued_before`, `beat` and `until`, the first of
+/// which is the column `first`. A search by name would take longer than the rest. Returns `None` if the columns are
+/// NULL, as an outer join without a match returns them.
+pub(crate) fn read_log_entry<'r, R>(
+    row: &'r R,
+    first: usize,
+) -> Result<Option<LogEntry>, StoreError>
 where
     R: Row,
-    &'static str: ColumnIndex<R>,
+    usize: ColumnIndex<R>,
     i64: Decode<'r, R::Database> + Type<R::Database>,
+    &'r str: Decode<'r, R::Database> + Type<R::Database>,
     String: Decode<'r, R::Database> + Type<R::Database>,
 {
-    let Some(kind) = row.try_get::<Option<String>, _>("kind").map_err(store_error)? else {
+    let Some(kind) = row.try_get::<Option<&str>, _>(first).map_err(store_error)? else {
         return Ok(None);
     };
-    let text = |column| row.try_get(column).map(unescape_nul).map_err(store_error);
-    let number = |column| row.try_get::<i64, _>(column).map_err(store_error);
-    let until = Timestamp::from_unix_millis(number("until")?);
-    let target_id = text("target_id")?;
+    let text = |column| row.try_get(first + column).map(unescape_nul).map_err(store_error);
+    let number = |column| row.try_get::<i64, _>(first + column).map_err(store_error);
+    let until = Timestamp::from_unix_millis(number(5)?);
+    let target_id = text(2)?;
     if kind == HEARTBEAT {
         let node: NodeId = target_id.parse().map_err(StoreError::corrupt)?;
-        let beat = to_u64(number("beat")?)?;
+        let beat = to_u64(number(4)?)?;
         return Ok(Some(LogEntry::Heartbeat(Heartbeat { node, beat, at: until })));
     }
-    let issuer = text("issuer")?;
+    let issuer = text(1)?;
     let kind: RevocationKind = kind
         .parse()
         .map_err(|_| StoreError::corrupt(format!("the kind {kind:?} of a log entry is unknown")))?;
@@ -79,7 +84,7 @@ where
         RevocationKind::Token => Revocation::Token { issuer, jti: target_id, until },
         RevocationKind::Session => Revocation::Session { issuer, sid: target_id, until },
         RevocationKind::Subject => {
-            let issued_before = Timestamp::from_unix_millis(number("issued_before")?);
+            let issued_before = Timestamp::from_unix_millis(number(3)?);
             Revocation::Subject { issuer, sub: target_id, issued_before, until }
         }
     };

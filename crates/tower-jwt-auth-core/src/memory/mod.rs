@@ -41,6 +41,8 @@ pub struct MemoryStore {
 
 /// The maximum number of sessions that end under one lock.
 const MAX_BATCH: usize = 16;
+/// The maximum number of log entries that one call reads, for the same reason.
+const MAX_PAGE: usize = 1000;
 
 impl MemoryStore {
     /// Creates an empty store that uses the system clock.
@@ -100,7 +102,7 @@ impl RevocationLog for MemoryStore {
                 None => return Ok(LogPage::CursorLost),
             },
         };
-        let (entries, next, more) = log.after(after, limit.max(1));
+        let (entries, next, more) = log.after(after, limit.clamp(1, MAX_PAGE));
         Ok(LogPage::Entries { entries, next, more })
     }
 

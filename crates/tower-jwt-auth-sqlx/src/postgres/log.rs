@@ -11,7 +11,9 @@ use crate::convert::{millis, row_count, row_limit};
 use crate::escape::escape_nul;
 use crate::log_row::{LogRow, read_log_entry};
 use crate::postgres::cursor::{EMPTY_SNAPSHOT, LogPosition, PagedScan};
-use crate::postgres::statements::{APPEND, BEGIN_RUN, IS_REVOKED, PURGE_LOG, READ};
+use crate::postgres::statements::{
+    APPEND, BEGIN_RUN, IS_REVOKED, PURGE_LOG, READ, READ_ENTRY_COLUMN,
+};
 use crate::postgres::store::PostgresStore;
 use crate::query_error::store_error;
 
@@ -120,7 +122,7 @@ impl PostgresStore {
         let page = &rows[..rows.len().min(limit)];
         let mut entries = Vec::with_capacity(page.len());
         for row in page {
-            entries.extend(read_log_entry(row)?);
+            entries.extend(read_log_entry(row, READ_ENTRY_COLUMN)?);
         }
         let next = match page.last().filter(|_| more) {
             None => {

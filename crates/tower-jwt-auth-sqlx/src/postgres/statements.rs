@@ -190,30 +190,35 @@ pub(super) const APPEND: &str = "WITH new AS (\
 
 /// Reads at most `$5` entries that the snapshot `$1` does not contain, after the entry (`$3`, `$4`). Each row, and the
 /// only row if there are no entries, also has the incarnation and the snapshot of this statement, and whether the
-/// server is at or beyond the snapshot `$2`. There is no row if the run of the server has no incarnation yet.
+/// server is at or beyond the snapshot `$2`. There is no row if the run of the server has no incarnation yet. The
+/// columns of the entry begin at [`READ_ENTRY_COLUMN`].
 ///
-/// `LIMIT 1` is for the planner, which assumes that a table that was never analyzed is large.
+/// `LIMIT 1` is for the planner, which assumes that a table that was never analyzed is large. All that is the same in
+/// each row is computed once.
 ///
 /// The lower bound is one row comparison: given two bounds, PostgreSQL may begin at the lower one and read the whole
 /// index. Numbers begin at 1.
 pub(super) const READ: &str = "WITH state AS MATERIALIZED (\
          SELECT incarnation || '/' || extract(epoch FROM pg_postmaster_start_time()) AS incarnation, \
-             pg_current_snapshot() AS snapshot \
+             pg_current_snapshot()::text AS snapshot, \
+             pg_snapshot_xmax($2::text::pg_snapshot) <= pg_snapshot_xmax(pg_current_snapshot()) \
+                 AS is_known \
          FROM tower_jwt_auth_run LIMIT 1\
      ) \
-     SELECT state.incarnation, state.snapshot::text AS snapshot, \
-         pg_snapshot_xmax($2::text::pg_snapshot) <= pg_snapshot_xmax(state.snapshot) AS is_known, \
-         entry.* \
+     SELECT state.incarnation, state.snapshot, state.is_known, entry.xid::text AS xid, number, \
+         kind, issuer, target_id, issued_before, beat, until \
      FROM state LEFT JOIN LATERAL (\
-         SELECT xid::text AS xid, number, kind, issuer, target_id, issued_before, beat, until \
+         SELECT xid, number, kind, issuer, target_id, issued_before, beat, until \
          FROM tower_jwt_auth_log \
          WHERE (xid, number) > (\
              GREATEST($3::text::xid8, pg_snapshot_xmin($1::text::pg_snapshot)), \
              CASE WHEN $3::text::xid8 >= pg_snapshot_xmin($1::text::pg_snapshot) \
                  THEN $4::bigint ELSE 0 END) \
          AND NOT pg_visible_in_snapshot(xid, $1::text::pg_snapshot) \
-         ORDER BY tower_jwt_auth_log.xid, number LIMIT $5\
-     ) AS entry ON TRUE ORDER BY entry.xid::xid8, entry.number";
+         ORDER BY xid, number LIMIT $5\
+     ) AS entry ON TRUE ORDER BY entry.xid, entry.number";
+/// The column of [`READ`] at which those of the entry begin.
+pub(super) const READ_ENTRY_COLUMN: usize = 5;
 
 /// Gives this run of the server an incarnation if it has none. Of concurrent calls one does.
 pub(super) const BEGIN_RUN: &str =

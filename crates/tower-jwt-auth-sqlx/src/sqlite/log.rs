@@ -12,7 +12,9 @@ use crate::escape::escape_nul;
 use crate::log_row::{HEARTBEAT, LogRow, read_log_entry};
 use crate::query_error::store_error;
 use crate::sqlite::cursor::LogPosition;
-use crate::sqlite::statements::{APPEND, BEGIN, DELETE_HEARTBEATS, IS_REVOKED, PURGE_LOG, READ};
+use crate::sqlite::statements::{
+    APPEND, BEGIN, DELETE_HEARTBEATS, IS_REVOKED, PURGE_LOG, READ, READ_ENTRY_COLUMN,
+};
 use crate::sqlite::store::SqliteStore;
 
 #[async_trait]
@@ -57,7 +59,7 @@ impl RevocationLog for SqliteStore {
         let mut number = last;
         let mut entries = Vec::with_capacity(rows.len().min(limit));
         for row in rows.iter().take(limit) {
-            entries.extend(read_log_entry(row)?);
+            entries.extend(read_log_entry(row, READ_ENTRY_COLUMN)?);
             if more {
                 number = row.try_get("number").map_err(store_error)?;
             }

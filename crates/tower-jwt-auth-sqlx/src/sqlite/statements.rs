@@ -114,6 +114,8 @@ pub(super) const READ: &str = "SELECT meta.incarnation, \
      log.number, log.kind, log.issuer, log.target_id, log.issued_before, log.beat, log.until \
      FROM tower_jwt_auth_meta AS meta LEFT JOIN tower_jwt_auth_log AS log ON log.number > $1 \
      ORDER BY log.number LIMIT $2";
+/// The column of [`READ`] at which those of the entry begin.
+pub(super) const READ_ENTRY_COLUMN: usize = 3;
 
 pub(super) const IS_REVOKED: &str = "SELECT 1 FROM tower_jwt_auth_log \
      WHERE target_id = $3 AND issuer = $2 AND kind = $1 AND ($4 IS NULL OR $4 < issued_before) LIMIT 1";

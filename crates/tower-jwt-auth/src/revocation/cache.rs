@@ -1,6 +1,6 @@
 use std::hash::{BuildHasher, Hasher};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -11,6 +11,7 @@ use tower_jwt_auth_core::{Clock, Revocation, RevocationKey, RevocationKind, Time
 use crate::claims::MAX_LEEWAY;
 use crate::error::ConfigError;
 use crate::keys::crypto;
+use crate::revocation::target_table::{TargetHash, TargetTable};
 
 /// How long an entry is kept after the expiry of the last token that it concerns: the maximum leeway of a verifier,
 /// and one minute for clocks that are set.
@@ -22,13 +23,15 @@ const SLEW_DIVISOR: u32 = 1000;
 
 /// The revocations in memory.
 ///
-/// Entries leave the caches only when they expire: a cache that evicts would make a revoked token valid again. Once
-/// there are `max_entries`, the further entries of the log are skipped, and the list is incomplete.
+/// Entries leave it only when they expire: a cache that evicts would make a revoked token valid again. Once there are
+/// `max_entries`, the further entries of the log are skipped, and the list is incomplete.
 pub(super) struct RevocationCache {
     hash_key: [u8; 16],
-    /// The `until` of revoked tokens and sessions.
-    ids: Cache<TargetHash, Timestamp, PrehashedState>,
+    /// The revoked tokens and sessions.
+    ids: TargetTable,
     subjects: Cache<TargetHash, SubjectEntry, PrehashedState>,
+    /// Locked while a subject is inserted and the revision is raised.
+    subject_writer: Mutex<()>,
     /// Whether a subject has ever been inserted. Most services never revoke one, and skip that lookup.
     has_subjects: AtomicBool,
     /// Counts the changes by which a target may have become revoked.
@@ -47,10 +50,6 @@ pub(super) struct Targets {
     subject: Option<(TargetHash, Timestamp)>,
 }
 
-/// A keyed hash of the kind, the issuer and the id of a target. Its size does not depend on them, and a client cannot
-/// choose ids whose hashes collide.
-type TargetHash = u128;
-
 #[derive(Clone, Copy)]
 pub(super) struct SubjectEntry {
     pub(super) issued_before: Timestamp,
@@ -67,11 +66,12 @@ impl SubjectEntry {
 impl RevocationCache {
     pub(super) fn new(max_entries: u64, clock: Arc<dyn Clock>) -> Result<Self, ConfigError> {
         let hash_key = *crypto::random().map_err(|_| ConfigError::Entropy)?;
-        let expiry = || ExpireAtUntil { clock: Arc::clone(&clock) };
+        let expiry = ExpireAtUntil { clock: Arc::clone(&clock) };
         Ok(Self {
             hash_key,
-            ids: Cache::builder().expire_after(expiry()).build_with_hasher(PrehashedState),
-            subjects: Cache::builder().expire_after(expiry()).build_with_hasher(PrehashedState),
+            ids: TargetTable::new(),
+            subjects: Cache::builder().expire_after(expiry).build_with_hasher(PrehashedState),
+            subject_writer: Mutex::new(()),
             has_subjects: AtomicBool::new(false),
             revision: AtomicU64::new(0),
             max_entries,
@@ -84,55 +84,59 @@ impl RevocationCache {
     /// Inserts a revocation. An existing entry of the same target is extended, never shortened. Returns `false` if the
     /// revocation has expired and was not inserted. An insert that changes nothing does not raise the revision.
     pub(super) fn insert(&self, revocation: &Revocation) -> bool {
-        if self.is_expired(revocation) {
+        self.insert_at(revocation, self.clock.now())
+    }
+
+    fn insert_at(&self, revocation: &Revocation, now: Timestamp) -> bool {
+        if is_expired(revocation, now) {
             return false;
         }
         let target = self.hash(revocation.target());
-        let until = revocation.until();
         match revocation {
-            Revocation::Token { .. } | Revocation::Session { .. } => {
-                if self.ids.get(&target).is_some_and(|old| old >= until) {
-                    return true;
-                }
-                self.ids
-                    .entry(target)
-                    .and_upsert_with(|old| old.map_or(until, |old| until.max(old.into_value())));
+            Revocation::Token { until, .. } | Revocation::Session { until, .. } => {
+                self.ids.insert(target, *until, || self.raise_revision());
             }
-            Revocation::Subject { issued_before, .. } => {
-                self.has_subjects.store(true, Ordering::Release);
-                let new = SubjectEntry { issued_before: *issued_before, until };
-                if self.subjects.get(&target).is_some_and(|old| old.includes(new)) {
-                    return true;
-                }
-                self.subjects.entry(target).and_upsert_with(|old| {
-                    let old = old.map_or(new, moka::Entry::into_value);
-                    SubjectEntry {
-                        issued_before: new.issued_before.max(old.issued_before),
-                        until: new.until.max(old.until),
-                    }
-                });
+            Revocation::Subject { issued_before, until, .. } => {
+                let entry = SubjectEntry { issued_before: *issued_before, until: *until };
+                self.insert_subject(target, entry);
             }
         }
-        // After the insert: a reader that sees this revision finds the entry.
-        self.revision.fetch_add(1, Ordering::Release);
         true
     }
 
-    /// Returns whether no verifier accepts the tokens that this concerns any longer.
-    fn is_expired(&self, revocation: &Revocation) -> bool {
-        revocation.until() + RETENTION <= self.clock.now()
+    fn insert_subject(&self, target: TargetHash, new: SubjectEntry) {
+        let _guard = self.subject_writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.has_subjects.store(true, Ordering::Release);
+        if self.subjects.get(&target).is_some_and(|old| old.includes(new)) {
+            return;
+        }
+        self.subjects.entry(target).and_upsert_with(|old| {
+            let old = old.map_or(new, moka::Entry::into_value);
+            SubjectEntry {
+                issued_before: new.issued_before.max(old.issued_before),
+                until: new.until.max(old.until),
+            }
+        });
+        self.raise_revision();
     }
 
-    /// Inserts a revocation unless the cache is full. Returns `false` if it was skipped for lack of room. An expired
-    /// revocation needs no room.
-    pub(super) fn insert_if_room(&self, revocation: &Revocation) -> bool {
-        if self.is_expired(revocation) {
+    /// Raises the revision after an insert: a reader that sees it finds the entry. The writers of a target are locked
+    /// out until then. Otherwise one of them could find the entry, and acknowledge it, while a reader still trusts the
+    /// look-up before it.
+    fn raise_revision(&self) {
+        self.revision.fetch_add(1, Ordering::Release);
+    }
+
+    /// Inserts a revocation at this time unless the cache is full. Returns `false` if it was skipped for lack of room.
+    /// An expired revocation needs no room.
+    pub(super) fn insert_if_room(&self, revocation: &Revocation, now: Timestamp) -> bool {
+        if is_expired(revocation, now) {
             return true;
         }
-        let count = self.ids.entry_count() + self.subjects.entry_count();
+        let count = self.ids.len() + self.subjects.entry_count();
         let has_room = count < self.max_entries || self.has_target_of(revocation);
         if has_room {
-            self.insert(revocation);
+            self.insert_at(revocation, now);
         }
         has_room
     }
@@ -141,7 +145,7 @@ impl RevocationCache {
     fn has_target_of(&self, revocation: &Revocation) -> bool {
         let target = self.hash(revocation.target());
         match revocation {
-            Revocation::Token { .. } | Revocation::Session { .. } => self.ids.contains_key(&target),
+            Revocation::Token { .. } | Revocation::Session { .. } => self.ids.contains(target),
             Revocation::Subject { .. } => self.subjects.contains_key(&target),
         }
     }
@@ -171,9 +175,8 @@ impl RevocationCache {
 
     /// Returns whether one of the targets is revoked.
     pub(super) fn contains_any(&self, targets: &Targets) -> bool {
-        let contains = |target: &Option<TargetHash>| {
-            target.is_some_and(|target| self.ids.contains_key(&target))
-        };
+        let contains =
+            |target: &Option<TargetHash>| target.is_some_and(|target| self.ids.contains(target));
         contains(&targets.token)
             || contains(&targets.session)
             || targets.subject.is_some_and(|(target, issued_at)| {
@@ -199,9 +202,9 @@ impl RevocationCache {
         hasher.finish128().as_u128()
     }
 
-    /// Runs the pending tasks of the caches, which remove expired entries and update the number of entries.
+    /// Removes expired entries, some of them at a time.
     pub(super) fn run_maintenance(&self) {
-        self.ids.run_pending_tasks();
+        self.ids.sweep(self.clock.now() - RETENTION);
         self.subjects.run_pending_tasks();
     }
 
@@ -228,7 +231,12 @@ impl RevocationCache {
     }
 }
 
-/// Makes an entry expire [`RETENTION`] after its `until`. An update sets the deadline again, because moka keeps the old
+/// Returns whether no verifier accepts the tokens that this concerns any longer.
+fn is_expired(revocation: &Revocation, now: Timestamp) -> bool {
+    revocation.until() + RETENTION <= now
+}
+
+/// Makes the entry of a subject expire [`RETENTION`] after its `until`. An update sets the deadline again, because moka keeps the old
 /// one otherwise.
 pub(super) struct ExpireAtUntil {
     pub(super) clock: Arc<dyn Clock>,
@@ -238,27 +246,6 @@ impl ExpireAtUntil {
     fn time_to_live(&self, until: Timestamp) -> Option<Duration> {
         let time_to_live = (until + RETENTION).since(self.clock.now());
         Some(time_to_live.saturating_add(time_to_live / SLEW_DIVISOR))
-    }
-}
-
-impl Expiry<TargetHash, Timestamp> for ExpireAtUntil {
-    fn expire_after_create(
-        &self,
-        _: &TargetHash,
-        until: &Timestamp,
-        _: Instant,
-    ) -> Option<Duration> {
-        self.time_to_live(*until)
-    }
-
-    fn expire_after_update(
-        &self,
-        _: &TargetHash,
-        until: &Timestamp,
-        _: Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        self.time_to_live(*until)
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::yield_now;
 use tokio::time::{sleep, sleep_until};
+use tokio_util::task::AbortOnDropHandle;
 use tower_jwt_auth_core::{
     Cursor, Heartbeat, LogEntry, LogPage, NodeId, RevocationLog, StoreError, Timestamp,
 };
@@ -12,8 +13,11 @@ use tower_jwt_auth_core::{
 use crate::revocation::cache::{RETENTION, RevocationCache};
 use crate::revocation::options::SyncOptions;
 
-/// The maximum number of entries that one call reads.
-const PAGE_SIZE: usize = 1000;
+/// The number of entries that a call reads at first and after an error. Each full page doubles it, up to
+/// [`MAX_PAGE_SIZE`]: a slow connection must transfer a page before the call times out.
+const MIN_PAGE_SIZE: usize = 1000;
+/// The maximum number of entries that one call reads. A store may return fewer.
+const MAX_PAGE_SIZE: usize = 10_000;
 /// The maximum number of entries that one call removes. Other calls may have to wait while a store removes entries.
 const PURGE_BATCH_SIZE: usize = 200;
 /// How long ago an entry must have expired before it is removed from the log. The margin is large because the clocks of
@@ -45,6 +49,8 @@ pub(super) struct Follower {
     shared: Arc<FollowerShared>,
     /// The position up to which the end of the log was read. `None` until the first full resync is complete.
     tail: Option<Cursor>,
+    /// The number of entries that the next call reads.
+    page_size: usize,
     /// The full resync in progress.
     full_resync: Option<FullResync>,
     /// When the last complete full resync began.
@@ -64,6 +70,8 @@ pub(super) struct Follower {
 struct FullResync {
     begun: Instant,
     cursor: Option<Cursor>,
+    /// The page after the cursor, if it is being read ahead.
+    next_page: Option<AbortOnDropHandle<Result<LogPage, StoreError>>>,
     /// Whether an entry was skipped since this began, here or at the end of the log. It also counts if skipped at the
     /// end, because this resync may have passed the position of that entry before it was written.
     has_skipped: bool,
@@ -93,6 +101,7 @@ impl Follower {
         Self {
             shared,
             tail: None,
+            page_size: MIN_PAGE_SIZE,
             full_resync: None,
             last_resync_begun: None,
             is_purging: false,
@@ -139,8 +148,12 @@ impl Follower {
         if self.full_resync.is_none()
             && self.last_resync_begun.is_none_or(|begun| begun.elapsed() >= interval)
         {
-            let resync = FullResync { begun: Instant::now(), cursor: None, has_skipped: false };
-            self.full_resync = Some(resync);
+            self.full_resync = Some(FullResync {
+                begun: Instant::now(),
+                cursor: None,
+                next_page: None,
+                has_skipped: false,
+            });
         }
         if self.is_heartbeat_requested
             || self.next_heartbeat().is_none_or(|due| Instant::now() >= due)
@@ -160,18 +173,22 @@ impl Follower {
 
     /// Reads the next page of the full resync, if one is in progress.
     async fn continue_full_resync(&mut self) -> Result<(), StoreError> {
-        let cursor = match &self.full_resync {
-            Some(resync) => resync.cursor.as_ref(),
-            None => return Ok(()),
+        let Some(resync) = &mut self.full_resync else { return Ok(()) };
+        let page = match (resync.next_page.take(), resync.cursor.clone()) {
+            (Some(page), _) => {
+                page.await.unwrap_or_else(|error| Err(StoreError::unavailable(error)))
+            }
+            (None, cursor) => self.shared.log.read(cursor.as_ref(), self.page_size).await,
         };
-        let page = self.shared.log.read(cursor, PAGE_SIZE).await?;
-        let LogPage::Entries { entries, next, more } = page else {
+        let LogPage::Entries { entries, next, more } = self.adapt_page_size(page)? else {
             return Err(self.restart_after_lost_cursor());
         };
+        // Without a tail, the list is not ready. Later resyncs are not urgent.
+        let next_page = (more && self.tail.is_none()).then(|| self.read_ahead(next.clone()));
         self.apply_page(&entries);
         let Some(mut resync) = self.full_resync.take() else { return Ok(()) };
         if more {
-            resync.cursor = Some(next);
+            (resync.cursor, resync.next_page) = (Some(next), next_page);
             self.full_resync = Some(resync);
             return Ok(());
         }
@@ -183,12 +200,34 @@ impl Follower {
         Ok(())
     }
 
+    /// Begins to read a page, so that the store works while the page before it is inserted.
+    fn read_ahead(&self, cursor: Cursor) -> AbortOnDropHandle<Result<LogPage, StoreError>> {
+        let (log, limit) = (Arc::clone(&self.shared.log), self.page_size);
+        let read = async move { log.read(Some(&cursor), limit).await };
+        AbortOnDropHandle::new(tokio::spawn(read))
+    }
+
+    /// Chooses the size of the next page by the result of reading one, and returns that result.
+    fn adapt_page_size(
+        &mut self,
+        page: Result<LogPage, StoreError>,
+    ) -> Result<LogPage, StoreError> {
+        match &page {
+            Ok(LogPage::Entries { more: true, .. }) => {
+                self.page_size = (self.page_size * 2).min(MAX_PAGE_SIZE);
+            }
+            Ok(_) => {}
+            Err(_) => self.page_size = MIN_PAGE_SIZE,
+        }
+        page
+    }
+
     /// Reads from the last position to the end of the log. Returns whether there were entries.
     async fn follow_tail(&mut self) -> Result<bool, StoreError> {
         let mut has_read = false;
         while self.tail.is_some() {
-            let page = self.shared.log.read(self.tail.as_ref(), PAGE_SIZE).await?;
-            let LogPage::Entries { entries, next, more } = page else {
+            let page = self.shared.log.read(self.tail.as_ref(), self.page_size).await;
+            let LogPage::Entries { entries, next, more } = self.adapt_page_size(page)? else {
                 return Err(self.restart_after_lost_cursor());
             };
             has_read |= !entries.is_empty();
@@ -227,17 +266,18 @@ impl Follower {
     }
 
     fn apply_page(&mut self, entries: &[LogEntry]) {
+        let now = self.shared.options.clock.now();
         for entry in entries {
-            self.apply(entry);
+            self.apply(entry, now);
         }
         self.shared.cache.run_maintenance();
     }
 
     /// Inserts a revocation, or marks the list as incomplete if it has no room.
-    fn apply(&mut self, entry: &LogEntry) {
+    fn apply(&mut self, entry: &LogEntry, now: Timestamp) {
         match entry {
             LogEntry::Revocation(revocation) => {
-                if !self.shared.cache.insert_if_room(revocation) {
+                if !self.shared.cache.insert_if_room(revocation, now) {
                     self.shared.cache.set_incomplete(true);
                     if let Some(resync) = &mut self.full_resync {
                         resync.has_skipped = true;

@@ -8,6 +8,7 @@ mod follower;
 mod list;
 mod options;
 mod status;
+mod target_table;
 
 pub use self::list::RevocationList;
 pub(crate) use self::list::{DEFAULT_MAX_STALENESS, RevocationStatus, WatchedKeys};

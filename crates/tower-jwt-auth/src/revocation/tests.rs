@@ -2,6 +2,7 @@ mod cache;
 mod odd_logs;
 mod progress;
 mod status;
+mod target_table;
 mod watched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -190,7 +191,6 @@ async fn another_incarnation_of_the_log_is_read_as_a_whole_and_no_entry_is_dropp
 async fn a_full_list_is_incomplete_until_all_entries_have_room() {
     let clock = Arc::new(ManualClock::at(NOW));
     let store = Arc::new(MemoryStore::with_clock(clock.clone()));
-    // moka counts in real time, and each resync sets the deadline again by a clock that does not move.
     let second = Duration::from_secs(1);
     let expired_soon = NOW - RETENTION + second;
     let log: Vec<_> = (0..200)
@@ -204,7 +204,6 @@ async fn a_full_list_is_incomplete_until_all_entries_have_room() {
         .with_clock(clock.clone());
     let lookup =
         |list: &RevocationList, jti| list.lookup([key(jti)].into_iter(), MINUTE, clock.now());
-    // Entries are counted after each page: the first page can exceed the maximum, the second one cannot.
     let list = follow(store.clone(), options);
     list.ready().await;
     store.append(&[LogEntry::Revocation(token("late", NOW + MINUTE))]).await.unwrap();

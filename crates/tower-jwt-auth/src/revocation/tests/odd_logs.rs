@@ -68,13 +68,13 @@ impl RevocationLog for Slow {
     async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
         self.inner.append(entries).await
     }
-    async fn read(&self, after: Option<&Cursor>, _: usize) -> Result<LogPage, StoreError> {
+    async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
         tokio::time::sleep(self.pause).await;
         let number = self.reads.fetch_add(1, Ordering::SeqCst) + 1;
         if number.is_multiple_of(self.failure_interval) {
             return Err(StoreError::unavailable("a page was lost"));
         }
-        self.inner.read(after, self.page).await
+        self.inner.read(after, limit.min(self.page)).await
     }
     async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
         self.inner.changed(after).await
@@ -116,4 +116,53 @@ async fn the_end_of_the_log_is_followed_during_a_full_resync() {
         let reads = log.reads.load(Ordering::SeqCst) - before;
         assert!(reads < 100, "{reads} reads, as many as in a full resync");
     }
+}
+
+/// A log that a slow connection cannot read in long pages, because each call has a timeout.
+#[tokio::test]
+async fn a_page_that_is_too_long_is_read_in_shorter_ones() {
+    struct Narrow(MemoryStore);
+    #[async_trait]
+    impl RevocationLog for Narrow {
+        async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
+            self.0.append(entries).await
+        }
+        async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+            match limit {
+                0..=1000 => self.0.read(after, limit).await,
+                _ => Err(StoreError::unavailable("the call has timed out")),
+            }
+        }
+        async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
+            self.0.changed(after).await
+        }
+        async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+            self.0.is_revoked(keys).await
+        }
+        async fn purge_log(&self, _: Duration, _: usize) -> Result<usize, StoreError> {
+            Ok(0)
+        }
+    }
+    let log = MemoryStore::new();
+    let entries: Vec<_> =
+        (0..3500).map(|n| LogEntry::Revocation(token(&format!("t{n}"), now() + MINUTE))).collect();
+    log.append(&entries).await.unwrap();
+    let list = follow(Narrow(log), SyncOptions::default());
+    tokio::time::timeout(Duration::from_secs(20), list.ready()).await.expect("the list is ready");
+    assert_eq!(lookup(&list, "t3499"), RevocationStatus::Revoked);
+}
+
+#[tokio::test]
+async fn a_long_log_is_read_in_few_calls() {
+    let log = Slow::with_entries(0, Duration::ZERO, usize::MAX).await;
+    let log = Arc::new(Slow { page: usize::MAX, ..Arc::into_inner(log).unwrap() });
+    let entries: Vec<_> = (0..50_000)
+        .map(|n| LogEntry::Revocation(token(&format!("t{n}"), now() + MINUTE)))
+        .collect();
+    log.append(&entries).await.unwrap();
+    let list = follow(log.clone(), SyncOptions::default());
+    list.ready().await;
+    assert_eq!(lookup(&list, "t49999"), RevocationStatus::Revoked);
+    let reads = log.reads.load(Ordering::SeqCst);
+    assert!(reads < 20, "{reads} reads");
 }

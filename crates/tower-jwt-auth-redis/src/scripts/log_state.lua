@@ -1,10 +1,11 @@
--- Reads a page of the log.
--- Arguments: limit, the incarnation and the entry ID of the cursor (both empty for the start of the log), an
--- incarnation for a log without one.
--- Returns nothing if the cursor is lost. Otherwise returns the incarnation, the ID after which the next page begins,
--- whether that page has entries (0 or 1), the entries, and on the last page the heartbeats.
-local limit, cursor_incarnation, cursor_id, new_incarnation = unpack(ARGV, 3)
-limit = tonumber(limit)
+-- Returns the state of the log. A page is read with XRANGE between two calls: its entries belong to the log of these
+-- calls if both return the same incarnation. A script that returned the entries itself would block the server for six
+-- times as long.
+-- Arguments: the incarnation and the entry ID of the cursor (both empty for the start of the log), an incarnation for a
+-- log without one.
+-- Returns nothing if the cursor is lost. Otherwise returns the incarnation, the ID of the last entry, and the
+-- heartbeats.
+local cursor_incarnation, cursor_id, new_incarnation = unpack(ARGV, 3)
 
 -- `run_id` changes when the server starts, and `master_replid` when it becomes the primary. After either, entries may
 -- be missing, and new entries may have their IDs. Both are therefore part of the incarnation.
@@ -33,15 +34,7 @@ local function is_before(a, b)
   return is_less(a_time, b_time) or (a_time == b_time and is_less(a_number, b_number))
 end
 
-local from = '-'
-if cursor_id ~= '' then
-  if cursor_incarnation ~= incarnation or is_before(last_id, cursor_id) then return false end
-  from = '(' .. cursor_id
+if cursor_id ~= '' and (cursor_incarnation ~= incarnation or is_before(last_id, cursor_id)) then
+  return false
 end
-
-local entries = redis.call('XRANGE', LOG, from, '+', 'COUNT', limit + 1)
-if #entries > limit then
-  entries[#entries] = nil
-  return {incarnation, entries[#entries][1], 1, entries, {}}
-end
-return {incarnation, last_id, 0, entries, redis.call('HGETALL', HEARTBEATS)}
+return {incarnation, last_id, redis.call('HGETALL', HEARTBEATS)}
