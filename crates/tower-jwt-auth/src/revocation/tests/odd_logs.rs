@@ -152,17 +152,59 @@ async fn a_page_that_is_too_long_is_read_in_shorter_ones() {
     assert_eq!(lookup(&list, "t3499"), RevocationStatus::Revoked);
 }
 
+/// A log of many entries that returns pages of any length, and heartbeats at its end.
+struct Long {
+    entries: u64,
+    heartbeats: MemoryStore,
+    limits: Mutex<Vec<usize>>,
+}
+
+#[async_trait]
+impl RevocationLog for Long {
+    async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
+        self.heartbeats.append(entries).await
+    }
+    async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
+        let number = |cursor: &Cursor| u64::from_be_bytes(cursor.as_bytes().try_into().unwrap());
+        let first = after.map_or(0, number);
+        let end = self.entries.min(first + limit as u64);
+        let more = end < self.entries;
+        if first < end {
+            self.limits.lock().unwrap().push(limit);
+        }
+        let until = now() + MINUTE;
+        let tokens = (first..end).map(|n| LogEntry::Revocation(token(&format!("t{n}"), until)));
+        let mut entries: Vec<_> = tokens.collect();
+        if !more {
+            let LogPage::Entries { entries: heartbeats, .. } =
+                self.heartbeats.read(None, 1000).await?
+            else {
+                panic!("the first page has no cursor")
+            };
+            entries.extend(heartbeats);
+        }
+        Ok(LogPage::Entries { entries, next: Cursor::new(end.to_be_bytes()), more })
+    }
+    async fn changed(&self, _: Option<&Cursor>) -> Result<(), StoreError> {
+        std::future::pending().await
+    }
+    async fn is_revoked(&self, keys: &[RevocationKey<'_>]) -> Result<bool, StoreError> {
+        self.heartbeats.is_revoked(keys).await
+    }
+    async fn purge_log(&self, _: Duration, _: usize) -> Result<usize, StoreError> {
+        Ok(0)
+    }
+}
+
 #[tokio::test]
-async fn a_long_log_is_read_in_few_calls() {
-    let log = Slow::with_entries(0, Duration::ZERO, usize::MAX).await;
-    let log = Arc::new(Slow { page: usize::MAX, ..Arc::into_inner(log).unwrap() });
-    let entries: Vec<_> = (0..50_000)
-        .map(|n| LogEntry::Revocation(token(&format!("t{n}"), now() + MINUTE)))
-        .collect();
-    log.append(&entries).await.unwrap();
+async fn pages_grow_while_a_long_log_is_read() {
+    let (heartbeats, limits) = (MemoryStore::new(), Mutex::default());
+    let log = Arc::new(Long { entries: 50_000, heartbeats, limits });
     let list = follow(log.clone(), SyncOptions::default());
     list.ready().await;
-    assert_eq!(lookup(&list, "t49999"), RevocationStatus::Revoked);
-    let reads = log.reads.load(Ordering::SeqCst);
-    assert!(reads < 20, "{reads} reads");
+    for jti in ["t0", "t999", "t1000", "t2999", "t3000", "t49999"] {
+        assert_eq!(lookup(&list, jti), RevocationStatus::Revoked, "{jti}");
+    }
+    let limits = log.limits.lock().unwrap().clone();
+    assert_eq!(limits, [1000, 2000, 4000, 8000, 10_000, 10_000, 10_000, 10_000]);
 }
