@@ -87,6 +87,7 @@ async fn a_repeated_token_allocates_for_the_extensions_alone() {
         let service = JwtAuthLayer::for_sessions(&sessions).layer(service_fn(inner));
         let mut requests = Requests { service, token, has_extensions: false };
         requests.allocations();
+        requests.allocations();
         // The map, its table and the box of the identity.
         assert!(requests.allocations() <= 3, "{algorithm}");
         requests.has_extensions = true;
@@ -105,22 +106,25 @@ async fn a_token_that_is_verified_allocates_six_times() {
     assert!(requests.allocations() <= 6);
 }
 
-/// As above, and the copy of the token in the cache, whose tables have grown. Now and then a table is cleaned.
+/// The second time, the token is copied into the cache, whose tables have grown. Now and then a table is cleaned.
 #[tokio::test]
-async fn a_token_that_is_seen_first_allocates_seven_times() {
+async fn a_token_that_is_seen_first_allocates_six_times_and_then_seven_times() {
     let (sessions, _) = sessions(Algorithm::HS256).await;
     let layer = JwtAuthLayer::for_sessions(&sessions).with_token_cache(100, 1 << 20).unwrap();
     let service = layer.layer(service_fn(inner));
     let mut requests = Requests { service, token: String::new(), has_extensions: false };
-    let mut counts = Vec::new();
+    let (mut first, mut second) = (Vec::new(), Vec::new());
     for _ in 0..400 {
         let who = SignIn::new("alice").with_claims(Profile { name: "Alice".into() });
         requests.token = sessions.start(who).await.unwrap().access().as_str().to_owned();
-        counts.push(requests.allocations());
+        first.push(requests.allocations());
+        second.push(requests.allocations());
     }
-    let counts = &mut counts[200..];
-    counts.sort_unstable();
-    assert!(counts[180] <= 7, "{counts:?}");
+    for (mut counts, max) in [(first, 6), (second, 7)] {
+        let counts = &mut counts[200..];
+        counts.sort_unstable();
+        assert!(counts[180] <= max, "{counts:?}");
+    }
 }
 
 /// The size covers the tokens, their identities and claims, and the tables. It does not count what an empty cache takes.
@@ -141,6 +145,7 @@ async fn a_cache_takes_no_more_bytes_than_its_size() {
     let counted = allocation_counter::measure(|| {
         for token in &tokens {
             requests.token.clone_from(token);
+            requests.allocations();
             requests.allocations();
         }
     });

@@ -99,8 +99,8 @@ const CLAIMS: Levels = Levels {
     levels: &[
         &["claim", "values"],
         &["member", "registered"],
-        &["compact", "read", "validate"],
-        &["application", "parse"],
+        &["application", "compact", "read", "validate"],
+        &["parse"],
     ],
     min_imports: 3,
 };

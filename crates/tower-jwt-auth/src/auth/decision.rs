@@ -210,7 +210,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
             Err(error) => return Decision::Reject(error.into()),
         };
         let decision = match self.verifier.verify_with_present_keys(token, &*self.signatures, now) {
-            Ok(verified) => return self.decide_first(token, verified, now).into(),
+            Ok(verified) => return self.decide_first(token, verified, is_outdated, now).into(),
             Err(VerifyError::Rejected(error)) => Decision::Reject(error.into()),
             Err(VerifyError::NeedsKeys(newer)) => {
                 return Decision::Wait(Wait::ForKeys(newer), token.to_owned());
@@ -236,18 +236,20 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
         Some(self.decide_by(status, || cached.identity.verified_again(now)))
     }
 
-    /// Decides on a token that has just been verified, and remembers it if it is accepted.
+    /// Decides on a token that has just been verified, and remembers it if it is accepted. `is_known` if it was in the
+    /// cache before.
     fn decide_first(
         &self,
         token: &str,
         verified: VerifiedToken,
+        is_known: bool,
         now: Timestamp,
     ) -> VerifiedDecision {
         let keys = self.revocations.watch(verified.identity.revocation_keys());
         let status = self.revocations.lookup_watched(&keys, self.max_staleness, now);
         let decision = self.decide_by(status, || verified.identity.clone());
         if let (VerifiedDecision::Accept(_), Some(tokens)) = (&decision, &self.tokens) {
-            tokens.insert(token, verified, keys, now);
+            tokens.insert(token, verified, keys, is_known, now);
         }
         decision
     }
@@ -298,7 +300,7 @@ pub(super) async fn decide_later<C: DeserializeOwned + Send + Sync + 'static>(
             Err(error) => return Err(error.without_waiting().into()),
         };
     };
-    match config.decide_first(&token, verified, now) {
+    match config.decide_first(&token, verified, false, now) {
         VerifiedDecision::Accept(identity) => Ok(identity),
         VerifiedDecision::Reject(error) => Err(error),
         VerifiedDecision::QueryStore(identity) => {

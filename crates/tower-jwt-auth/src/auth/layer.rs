@@ -21,7 +21,7 @@ use crate::verifier::Verifier;
 
 /// Checks the access token of every request and puts an [`Identity`](crate::Identity) into its extensions.
 ///
-/// The signature of a token is verified once, and the token is then kept in memory
+/// A token that comes again is kept in memory, and its signature is then not verified again
 /// ([`with_token_cache`](Self::with_token_cache)). Expiry, revocation and requirements are checked at each request.
 ///
 /// Requests without a valid token do not reach the inner service, except anonymous requests if the layer is
@@ -172,7 +172,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     /// Sets the bounds of the cache of verified tokens: at most `max_tokens`, in about `max_bytes` bytes; 50,000 tokens in
     /// 64 MiB, unless set. The clones of a layer and their services share one cache.
     ///
-    /// The signature of a token that has been accepted is not verified again while its issuer has the same keys. At each
+    /// A token is kept when it comes for the second time. Its signature is not verified again while its issuer has the same
+    /// keys and the same issuers are trusted. At each
     /// request the layer checks the expiry (RFC 7519 §4.1.4) and the revocation. The application's claims are
     /// deserialized once. The size counts a token, its identity and as many bytes again as the token has, for claims of
     /// the application.

@@ -1,5 +1,7 @@
 //! A bounded cache of verified tokens.
 
+mod doorkeeper;
+
 use std::fmt;
 use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
 use std::sync::{PoisonError, RwLock};
@@ -10,6 +12,7 @@ use quick_cache::{Equivalent, OptionsBuilder, Weighter};
 use siphasher::sip::SipHasher13;
 use tower_jwt_auth_core::Timestamp;
 
+use self::doorkeeper::Doorkeeper;
 use crate::error::ConfigError;
 use crate::identity::Identity;
 use crate::revocation::WatchedKeys;
@@ -24,8 +27,6 @@ const MIN_BYTES: usize = 256 * 1024;
 /// The intended number of tokens in a shard. It bounds the time for which a shard is locked.
 const TOKENS_PER_SHARD: usize = 512;
 const MAX_SHARDS: usize = 4096;
-/// The size of the cache for each evicted token that is remembered.
-const BYTES_PER_GHOST: usize = 8 * 1024;
 /// The interval at which expired tokens are removed from a shard.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 /// The length of the end of a token that is hashed, in bytes: 192 bits of the signature, which no client can choose for
@@ -35,12 +36,14 @@ const HASHED_LENGTH: usize = 32;
 /// The tokens that have been verified, so that a repeated one is not verified again.
 ///
 /// - A token is found by all of its bytes.
-/// - Only a token that the layer has accepted is inserted, together with the [`Stamp`] of its verification.
+/// - Only a token that the layer has accepted is inserted, together with the [`Stamp`] of its verification, and only when
+///   it comes for the second time.
 /// - A lookup judges the stamp, the expiry and the revocation at its own time. The cache decides nothing.
-/// - Eviction is harmless: the token is verified again. A flood of tokens that are presented once does not evict those
-///   that are repeated (the replacement is a variant of CLOCK-Pro, with a small queue for newcomers).
+/// - Eviction is harmless: the token is verified again. The replacement is a variant of CLOCK-Pro, with a small queue for
+///   newcomers, so that many tokens that come a few times do not evict those that are repeated.
 pub(super) struct TokenCache {
     shards: Box<[RwLock<Shard>]>,
+    doorkeeper: Doorkeeper,
     /// Has a random key.
     hasher: SipHasher13,
     max_tokens: usize,
@@ -101,18 +104,19 @@ impl TokenCache {
 
     fn with_bounds(max_tokens: usize, max_bytes: usize) -> Self {
         // Each shard has room for the longest token.
+        // Not more than fit.
+        let remembered = max_tokens.min(max_bytes / SLOT);
         let shards = (max_tokens / TOKENS_PER_SHARD).min(max_bytes / MIN_BYTES).min(MAX_SHARDS);
         // Rounded down to a power of two, so that no shard has less room.
         let shards = 1 << shards.max(1).ilog2();
-        // The hashes of evicted tokens, by which one that comes again is known as such.
-        let ghosts = max_tokens.min(max_bytes / BYTES_PER_GHOST);
-        let max_weight = max_bytes - ghosts * SLOT;
+        let max_weight = max_bytes.saturating_sub(Doorkeeper::size(remembered)).max(MIN_BYTES / 2);
         // An entry weighs at least as much as the share of one token, so the weight bounds both.
         let weigher = ByWeight { min: max_weight.div_ceil(max_tokens) as u64 };
         let shard = || {
             let options = OptionsBuilder::new()
-                .estimated_items_capacity(ghosts / shards)
-                .ghost_allocation(1.0)
+                .estimated_items_capacity(max_tokens / shards)
+                // The doorkeeper remembers tokens instead.
+                .ghost_allocation(0.0)
                 .weight_capacity((max_weight / shards) as u64)
                 .build();
             #[expect(
@@ -128,7 +132,8 @@ impl TokenCache {
         // Each state has its own keys, which come from a random number of the process.
         let key = || RandomState::new().hash_one(());
         let hasher = SipHasher13::new_with_keys(key(), key());
-        Self { shards, hasher, max_tokens, max_bytes }
+        let doorkeeper = Doorkeeper::new(remembered);
+        Self { shards, doorkeeper, hasher, max_tokens, max_bytes }
     }
 
     /// Looks a token up, and calls `judge` with its entry. `judge` returns `None` for an entry that no longer holds.
@@ -146,15 +151,20 @@ impl TokenCache {
         }
     }
 
-    /// Inserts a token that has been accepted at the time `now`.
+    /// Inserts a token that has been accepted at the time `now`, if it comes for the second time or `is_known` to have
+    /// been in the cache.
     pub(super) fn insert(
         &self,
         token: &str,
         verified: VerifiedToken,
         revocation_keys: WatchedKeys,
+        is_known: bool,
         now: Timestamp,
     ) {
         let hash = self.query(token.as_bytes()).hash;
+        if !is_known && !self.doorkeeper.admits(hash) {
+            return;
+        }
         let key = TokenKey { hash, token: token.as_bytes().into() };
         let VerifiedToken { identity, stamp } = verified;
         let value = CachedToken { identity, stamp, revocation_keys };

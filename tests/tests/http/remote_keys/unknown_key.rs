@@ -179,7 +179,9 @@ async fn a_cached_token_of_a_withdrawn_key_is_rejected_and_an_unchanged_set_chan
     keys.ready().await;
     let auth = layer(Verifier::new(trust(&provider, keys)));
     let token = provider.token("first").sign();
-    assert_eq!(call_behind(&auth, &token).await.status, OK);
+    for _ in 0..2 {
+        assert_eq!(call_behind(&auth, &token).await.status, OK);
+    }
     let fetches = provider.fetches();
     tokio::time::sleep(Duration::from_secs(3700)).await;
     assert!(provider.fetches() > fetches);

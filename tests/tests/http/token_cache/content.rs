@@ -4,14 +4,13 @@ use tower_jwt_auth::tokens::TokenError;
 use tower_jwt_auth::{AuthError, RevocationList, Verifier};
 use tower_jwt_auth_tests::ISSUER;
 
-use super::{accepts, layer, rejection, signer, token, trusted, verifications};
+use super::{accepts, keeps, layer, rejection, signer, token, trusted, verifications};
 
 #[tokio::test]
 async fn a_token_that_differs_in_any_byte_is_verified() {
     let (auth, _) = layer(Verifier::new(trusted(ISSUER)), RevocationList::none());
     let good = token().sign(&signer());
-    accepts(&auth, &good).await;
-    assert_eq!(verifications(), 1);
+    keeps(&auth, &good).await;
     for at in 0..good.len() {
         let mut other = good.clone().into_bytes();
         other[at] = if other[at] == b'A' { b'B' } else { b'A' };
@@ -28,7 +27,7 @@ async fn a_token_that_differs_in_any_byte_is_verified() {
 async fn other_claims_with_the_signature_of_a_cached_token_are_rejected() {
     let (auth, _) = layer(Verifier::new(trusted(ISSUER)), RevocationList::none());
     let good = token().sign(&signer());
-    accepts(&auth, &good).await;
+    keeps(&auth, &good).await;
     let signature = good.rsplit('.').next().unwrap();
     let forged = token().claim("sub", "mallory").with_signature(signature);
     assert_eq!(rejection(&auth, &forged).await, AuthError::Token(TokenError::Signature));

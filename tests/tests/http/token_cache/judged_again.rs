@@ -13,7 +13,7 @@ use tower_jwt_auth::{
 use tower_jwt_auth_tests::harness::{Profile, START, call_behind, echo, request, send_to};
 use tower_jwt_auth_tests::{Fault, FaultyStore, Harness, ISSUER};
 
-use super::{accepts, layer, rejection, signer, token, trusted, verifications};
+use super::{accepts, keeps, layer, rejection, signer, token, trusted, verifications};
 
 fn at(millis: i64) -> Timestamp {
     Timestamp::from_unix_millis(START.unix_millis() + millis)
@@ -23,11 +23,11 @@ fn at(millis: i64) -> Timestamp {
 async fn a_cached_token_expires_to_the_millisecond_and_leaves_the_cache() {
     let (auth, clock) = layer(Verifier::new(trusted(ISSUER)), RevocationList::none());
     let token = token().sign(&signer());
-    accepts(&auth, &token).await;
+    keeps(&auth, &token).await;
     // The lifetime of 300 seconds and the leeway of 30.
     clock.set(at(329_999));
     accepts(&auth, &token).await;
-    assert_eq!(verifications(), 1);
+    assert_eq!(verifications(), 0);
     clock.set(at(330_000));
     assert_eq!(rejection(&auth, &token).await, AuthError::Token(TokenError::Expired));
     // It has been removed, and comes back only through another verification.
@@ -43,10 +43,10 @@ async fn a_cached_token_is_rejected_where_the_clock_is_before_its_times() {
         let (auth, clock) = layer(Verifier::new(trusted(ISSUER)), RevocationList::none());
         let token = token().claim("iat", start - 60).claim("auth_time", start - 60);
         let token = token.claim(claim, start).sign(&signer());
-        accepts(&auth, &token).await;
+        keeps(&auth, &token).await;
         clock.set(at(-30_000));
         accepts(&auth, &token).await;
-        assert_eq!(verifications(), 1);
+        assert_eq!(verifications(), 0);
         clock.set(at(-30_001));
         assert_eq!(rejection(&auth, &token).await, AuthError::Token(TokenError::Early(claim)));
     }
@@ -58,11 +58,11 @@ async fn a_cached_token_without_iat_is_rejected_where_its_lifetime_is_too_long()
     let trusted = trusted.with_max_token_lifetime(Duration::from_secs(400)).unwrap();
     let (auth, clock) = layer(Verifier::new(trusted), RevocationList::none());
     let token = token().without_claim("iat").without_claim("auth_time").sign(&signer());
-    accepts(&auth, &token).await;
+    keeps(&auth, &token).await;
     // 300 seconds of 400 are left, and the leeway is 30.
     clock.set(at(-130_000));
     accepts(&auth, &token).await;
-    assert_eq!(verifications(), 1);
+    assert_eq!(verifications(), 0);
     clock.set(at(-130_001));
     assert_eq!(rejection(&auth, &token).await, AuthError::Token(TokenError::Lifetime));
 }
@@ -113,7 +113,9 @@ async fn a_cached_token_is_checked_with_the_store_while_the_list_is_stale() {
     harness.sessions.revocations().ready().await;
     let tokens = harness.sign_in().await;
     let token = tokens.access().as_str();
-    assert_eq!(harness.call(token).await.status, StatusCode::OK);
+    for _ in 0..2 {
+        assert_eq!(harness.call(token).await.status, StatusCode::OK);
+    }
     harness.store.fail("append", Fault::Before);
     harness.store.fail("read", Fault::Before);
     // The list becomes stale before the token expires.
@@ -130,7 +132,9 @@ async fn the_requirements_of_a_route_are_judged_for_a_cached_token() {
     let alice = SignIn::new("alice").with_claims(Profile { name: "Alice".into() });
     let tokens = harness.sign_in_as(alice.with_scope("read")).await;
     let token = tokens.access().as_str();
-    assert_eq!(harness.call(token).await.status, StatusCode::OK);
+    for _ in 0..2 {
+        assert_eq!(harness.call(token).await.status, StatusCode::OK);
+    }
     let header = format!("Bearer {token}");
     let get = || request("GET", &[("authorization", &header)]);
     let scoped =
@@ -153,7 +157,9 @@ async fn a_rejection_behind_a_cached_token_has_the_realm_of_its_own_layer() {
     let tokens = harness.sign_in().await;
     let header = format!("Bearer {}", tokens.access().as_str());
     let other = harness.auth.clone().with_realm("other").unwrap();
-    for (auth, realm) in [(&harness.auth, "api"), (&other, "other"), (&harness.auth, "api")] {
+    for (auth, realm) in
+        [(&harness.auth, "api"), (&other, "other"), (&harness.auth, "api"), (&other, "other")]
+    {
         let scoped = RequireScopeLayer::new("admin").unwrap().layer(service_fn(echo));
         let response =
             send_to(auth.layer(scoped), request("GET", &[("authorization", &header)])).await;
@@ -168,8 +174,9 @@ async fn a_token_that_only_the_store_could_accept_is_not_kept() {
     // The list has not caught up with its log, since no task has run yet.
     let (auth, _) = layer(Verifier::new(trusted(ISSUER)), list);
     let token = token().sign(&signer());
-    let response = call_behind(&auth.clone().with_max_staleness(Duration::ZERO), &token).await;
-    assert_eq!((response.status, verifications()), (StatusCode::OK, 1));
-    let response = call_behind(&auth.with_max_staleness(Duration::ZERO), &token).await;
-    assert_eq!((response.status, verifications()), (StatusCode::OK, 1));
+    let auth = auth.with_max_staleness(Duration::ZERO);
+    for _ in 0..4 {
+        let response = call_behind(&auth, &token).await;
+        assert_eq!((response.status, verifications()), (StatusCode::OK, 1));
+    }
 }

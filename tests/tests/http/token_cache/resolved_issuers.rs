@@ -3,7 +3,7 @@
 use tower_jwt_auth::{RevocationList, Verifier};
 use tower_jwt_auth_tests::ISSUER;
 
-use super::{accepts, layer, signer, token, trusted, verifications};
+use super::{accepts, keeps, layer, signer, token, trusted, verifications};
 
 fn tenant(name: &str) -> String {
     let iss = format!("https://login.example/{name}");
@@ -18,9 +18,8 @@ async fn a_cached_token_is_verified_again_once_its_issuer_has_lost_its_place() {
     let (auth, _) = layer(verifier, RevocationList::none());
     let tokens = ["a", "b", "c", "d"].map(tenant);
     for token in &tokens[..3] {
-        accepts(&auth, token).await;
+        keeps(&auth, token).await;
     }
-    assert_eq!(verifications(), 3);
     // A request with a cached token is a use of its issuer: b is the least recently used.
     for token in [&tokens[0], &tokens[2]] {
         accepts(&auth, token).await;
@@ -28,7 +27,7 @@ async fn a_cached_token_is_verified_again_once_its_issuer_has_lost_its_place() {
     assert_eq!(verifications(), 0);
     accepts(&auth, &tokens[3]).await;
     assert_eq!(verifications(), 1);
-    for token in [&tokens[0], &tokens[2], &tokens[3]] {
+    for token in [&tokens[0], &tokens[2]] {
         accepts(&auth, token).await;
     }
     assert_eq!(verifications(), 0, "their issuers kept their places");
@@ -43,7 +42,7 @@ async fn a_listed_issuer_takes_precedence_over_a_resolved_one_of_its_name() {
     let issuers = verifier.issuers().clone();
     let (auth, _) = layer(verifier, RevocationList::none());
     let token = tenant("a");
-    accepts(&auth, &token).await;
+    keeps(&auth, &token).await;
     let other = tower_jwt_auth::TrustedIssuer::new(
         "https://login.example/a",
         "https://other.example",
@@ -60,8 +59,8 @@ async fn a_resolved_issuer_that_is_removed_is_resolved_again_for_a_cached_token(
     let issuers = verifier.issuers().clone();
     let (auth, _) = layer(verifier, RevocationList::none());
     let token = tenant("a");
-    accepts(&auth, &token).await;
+    keeps(&auth, &token).await;
     assert!(issuers.remove("https://login.example/a"));
     accepts(&auth, &token).await;
-    assert_eq!(verifications(), 2);
+    assert_eq!(verifications(), 1);
 }

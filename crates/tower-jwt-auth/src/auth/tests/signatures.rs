@@ -66,7 +66,9 @@ fn forged(token: &str) -> String {
 async fn tokens_to_verify_wait_and_the_others_do_not() {
     let fixture = Fixture::new(Algorithm::EdDSA).await;
     let (known, new) = (fixture.token().await, fixture.token().await);
-    assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK));
+    for _ in 0..2 {
+        assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK));
+    }
     let permit = fixture.auth.signatures().admit(Algorithm::EdDSA);
     assert!(permit.is_some());
     assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK), "it is in the cache");
@@ -93,7 +95,9 @@ async fn tokens_to_verify_wait_and_the_others_do_not() {
 async fn a_surplus_is_unavailable_and_known_tokens_pass() {
     let fixture = Fixture::new(Algorithm::ES256).await;
     let (known, new) = (fixture.token().await, fixture.token().await);
-    assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK));
+    for _ in 0..2 {
+        assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK));
+    }
     let permit = fixture.auth.signatures().admit(Algorithm::ES256);
     let waiting: Vec<_> = std::iter::from_fn(|| fixture.begin(&forged(&new)).err()).collect();
     assert_eq!(waiting.len(), 256);

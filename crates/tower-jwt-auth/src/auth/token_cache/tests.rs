@@ -35,7 +35,7 @@ impl Entries {
 
     fn insert(&self, cache: &TokenCache, token: &str, now: Timestamp) {
         let keys = RevocationList::none().watch(std::iter::empty());
-        cache.insert(token, self.entry(), keys, now);
+        cache.insert(token, self.entry(), keys, true, now);
     }
 }
 
@@ -109,7 +109,23 @@ fn a_token_that_does_not_fit_is_not_kept() {
 }
 
 #[test]
-fn tokens_that_come_once_do_not_evict_those_that_are_repeated() {
+fn a_token_is_inserted_when_it_comes_again() {
+    let (entries, cache) = (Entries::new(), TokenCache::with_default_bounds());
+    let insert = |is_known| {
+        let keys = RevocationList::none().watch(std::iter::empty());
+        cache.insert("a.b.c", entries.entry(), keys, is_known, NOW);
+        contains(&cache, "a.b.c")
+    };
+    assert!(!insert(false));
+    assert!(insert(false));
+    cache.remove(b"a.b.c");
+    assert!(!insert(false));
+    cache.remove(b"a.b.c");
+    assert!(insert(true), "it was in the cache");
+}
+
+#[test]
+fn tokens_that_come_twice_do_not_evict_those_that_are_repeated() {
     let (entries, cache) = (Entries::new(), TokenCache::new(1000, 64 << 20).unwrap());
     let hot: Vec<_> = (0..500).map(|n| format!("hot.{n:-^40}")).collect();
     for token in &hot {
