@@ -17,7 +17,16 @@ struct Levels {
 const TOWER_JWT_AUTH: Levels = Levels {
     source: "crates/tower-jwt-auth/src",
     levels: &[
-        &["algorithm", "base64url", "guide", "store", "store_guard", "url"],
+        &[
+            "algorithm",
+            "base64url",
+            "guide",
+            "prehashed",
+            "revision",
+            "store",
+            "store_guard",
+            "url",
+        ],
         &["error"],
         &["background", "http", "jws", "scope"],
         &["claims", "keys"],
@@ -86,9 +95,10 @@ const DIRECTORIES: &[Levels] =
 const AUTH: Levels = Levels {
     source: "crates/tower-jwt-auth/src/auth",
     levels: &[
-        &["body", "caching", "signature_limit", "token_cache"],
+        &["body", "caching", "verification_limit", "token_cache"],
         &["decision", "future"],
-        &["extract", "require", "service"],
+        &["extract", "pending", "require"],
+        &["service"],
         &["layer"],
     ],
     min_imports: 6,
@@ -108,8 +118,8 @@ const CLAIMS: Levels = Levels {
 const KEYS: Levels = Levels {
     source: "crates/tower-jwt-auth/src/keys",
     levels: &[
-        &["crypto", "generation", "pem", "signer"],
-        &["handle", "hygiene", "spki", "thumbprint"],
+        &["crypto", "handle", "pem", "signer", "stamp"],
+        &["hygiene", "spki", "thumbprint"],
         &["verifying"],
         &["jwk", "signing"],
         &["set"],
@@ -145,7 +155,13 @@ const HTTP: Levels = Levels {
 
 const REVOCATION: Levels = Levels {
     source: "crates/tower-jwt-auth/src/revocation",
-    levels: &[&["options", "target_table"], &["cache"], &["follower"], &["list"], &["status"]],
+    levels: &[
+        &["freshness", "options", "target_table"],
+        &["cache"],
+        &["follower", "prepared"],
+        &["list"],
+        &["status"],
+    ],
     min_imports: 7,
 };
 

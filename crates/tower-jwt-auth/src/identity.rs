@@ -193,8 +193,8 @@ impl Identity {
         now >= self.expires_at() + self.verified.leeway
     }
 
-    /// Returns the time of the check, by the clock of the layer: the time of the request, also for a token whose signature
-    /// was verified at an earlier one.
+    /// Returns the time of the check, by the clock of the layer: the time of the request, also for a token whose
+    /// signature was verified at an earlier one.
     pub fn verified_at(&self) -> Timestamp {
         self.verified_at
     }
@@ -217,7 +217,7 @@ impl Identity {
     }
 
     /// Returns the identity of a repeated request with the same token.
-    pub(crate) fn verified_again(&self, now: Timestamp) -> Self {
+    pub(crate) fn for_repeated_request(&self, now: Timestamp) -> Self {
         let verified = Arc::clone(&self.verified);
         Self { verified, verified_at: now, challenge: Challenge::default() }
     }

@@ -6,11 +6,11 @@ use http::header::{
 };
 use http::{Extensions, HeaderMap, Method, Request};
 use serde::de::DeserializeOwned;
-use tower_jwt_auth_core::{Clock, RevocationKey, Timestamp};
+use tower_jwt_auth_core::{Clock, Timestamp};
 
 use super::caching::Caching;
-use super::signature_limit::SignatureLimit;
 use super::token_cache::{CachedToken, Lookup, TokenCache};
+use super::verification_limit::VerificationLimit;
 use crate::error::TokenError;
 use crate::http::challenge::{AuthError, Challenge};
 use crate::http::origin::OriginPolicy;
@@ -26,7 +26,7 @@ pub(super) struct AuthConfig<C> {
     pub(super) verifier: Verifier<C>,
     /// The tokens that the verifier has verified and the list does not revoke. It belongs to these two.
     pub(super) tokens: Option<Arc<TokenCache>>,
-    pub(super) signatures: Arc<SignatureLimit>,
+    pub(super) verifications: Arc<VerificationLimit>,
     pub(super) revocations: RevocationList,
     pub(super) source: TokenSource,
     pub(super) origins: OriginPolicy,
@@ -43,7 +43,7 @@ impl<C> Clone for AuthConfig<C> {
         Self {
             verifier: self.verifier.clone(),
             tokens: self.tokens.clone(),
-            signatures: Arc::clone(&self.signatures),
+            verifications: Arc::clone(&self.verifications),
             revocations: self.revocations.clone(),
             source: self.source.clone(),
             origins: self.origins.clone(),
@@ -143,16 +143,16 @@ pub(super) enum Decision {
     Wait(Wait, String),
 }
 
-/// What a token waits for before it can be verified.
+/// The reason why a token waits before it can be verified.
 pub(super) enum Wait {
     /// The issuer's keys must be fetched once more.
     ForKeys(NewerKeys),
-    /// As many signatures as may be are verified.
+    /// The maximum number of signatures is being verified.
     ForPermit,
 }
 
 /// The decision on a token that is verified.
-enum VerifiedDecision {
+pub(super) enum VerifiedDecision {
     Accept(Identity),
     Reject(AuthError),
     QueryStore(Identity),
@@ -199,7 +199,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
     fn authenticate(&self, token: UncheckedToken<'_>, now: Timestamp) -> Decision {
         let mut is_outdated = false;
         if let Some(tokens) = &self.tokens {
-            match tokens.lookup(token.as_bytes(), |cached| self.decide_again(cached, now)) {
+            match tokens.lookup(token.as_bytes(), |cached| self.decide_cached(cached, now)) {
                 Lookup::Found(decision) => return decision.into(),
                 Lookup::Outdated => is_outdated = true,
                 Lookup::Absent => {}
@@ -209,17 +209,20 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
             Ok(token) => token,
             Err(error) => return Decision::Reject(error.into()),
         };
-        let decision = match self.verifier.verify_with_present_keys(token, &*self.signatures, now) {
-            Ok(verified) => return self.decide_first(token, verified, is_outdated, now).into(),
-            Err(VerifyError::Rejected(error)) => Decision::Reject(error.into()),
-            Err(VerifyError::NeedsKeys(newer)) => {
-                return Decision::Wait(Wait::ForKeys(newer), token.to_owned());
-            }
-            Err(VerifyError::AtLimit) if self.signatures.has_place() => {
-                return Decision::Wait(Wait::ForPermit, token.to_owned());
-            }
-            Err(VerifyError::AtLimit) => return Decision::Reject(AuthError::Unavailable),
-        };
+        let decision =
+            match self.verifier.verify_with_present_keys(token, &*self.verifications, now) {
+                Ok(verified) => {
+                    return self.decide_verified(token, verified, is_outdated, now).into();
+                }
+                Err(VerifyError::Rejected(error)) => Decision::Reject(error.into()),
+                Err(VerifyError::NeedsKeys(newer)) => {
+                    return Decision::Wait(Wait::ForKeys(newer), token.to_owned());
+                }
+                Err(VerifyError::AtLimit) if self.verifications.has_room() => {
+                    return Decision::Wait(Wait::ForPermit, token.to_owned());
+                }
+                Err(VerifyError::AtLimit) => return Decision::Reject(AuthError::Unavailable),
+            };
         if let (true, Some(tokens)) = (is_outdated, &self.tokens) {
             tokens.remove(token.as_bytes());
         }
@@ -227,34 +230,34 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
     }
 
     /// Decides on a token that has been accepted before, or returns `None` if it must be verified again.
-    fn decide_again(&self, cached: &CachedToken, now: Timestamp) -> Option<VerifiedDecision> {
+    fn decide_cached(&self, cached: &CachedToken, now: Timestamp) -> Option<VerifiedDecision> {
         if !self.verifier.would_verify(&cached.stamp, now) {
             return None;
         }
         let keys = &cached.revocation_keys;
-        let status = self.revocations.lookup_watched(keys, self.max_staleness, now);
-        Some(self.decide_by(status, || cached.identity.verified_again(now)))
+        let status = self.revocations.lookup_prepared(keys, self.max_staleness, now);
+        Some(self.decide_by_status(status, || cached.identity.for_repeated_request(now)))
     }
 
     /// Decides on a token that has just been verified, and remembers it if it is accepted. `is_known` if it was in the
     /// cache before.
-    fn decide_first(
+    pub(super) fn decide_verified(
         &self,
         token: &str,
         verified: VerifiedToken,
         is_known: bool,
         now: Timestamp,
     ) -> VerifiedDecision {
-        let keys = self.revocations.watch(verified.identity.revocation_keys());
-        let status = self.revocations.lookup_watched(&keys, self.max_staleness, now);
-        let decision = self.decide_by(status, || verified.identity.clone());
+        let keys = self.revocations.prepare(verified.identity.revocation_keys());
+        let status = self.revocations.lookup_prepared(&keys, self.max_staleness, now);
+        let decision = self.decide_by_status(status, || verified.identity.clone());
         if let (VerifiedDecision::Accept(_), Some(tokens)) = (&decision, &self.tokens) {
             tokens.insert(token, verified, keys, is_known, now);
         }
         decision
     }
 
-    fn decide_by(
+    fn decide_by_status(
         &self,
         status: RevocationStatus,
         identity: impl FnOnce() -> Identity,
@@ -266,64 +269,6 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
                 OnUnknown::QueryStore => VerifiedDecision::QueryStore(identity()),
                 OnUnknown::Accept => VerifiedDecision::Accept(identity()),
             },
-        }
-    }
-}
-
-/// Waits, and decides on the token. Waits for keys once: the decision with them is final.
-pub(super) async fn decide_later<C: DeserializeOwned + Send + Sync + 'static>(
-    config: Arc<AuthConfig<C>>,
-    mut wait: Wait,
-    token: String,
-) -> Result<Identity, AuthError> {
-    let mut may_wait_for_keys = true;
-    let (verified, now) = loop {
-        let permit = match wait {
-            Wait::ForKeys(newer) => {
-                may_wait_for_keys = false;
-                newer.fetched().await;
-                None
-            }
-            Wait::ForPermit => {
-                Some(config.signatures.acquire().await.ok_or(AuthError::Unavailable)?)
-            }
-        };
-        let now = config.clock.now();
-        let verified = match permit {
-            Some(permit) => config.verifier.verify_with_present_keys(&token, permit, now),
-            None => config.verifier.verify_with_present_keys(&token, &*config.signatures, now),
-        };
-        wait = match verified {
-            Ok(verified) => break (verified, now),
-            Err(VerifyError::NeedsKeys(newer)) if may_wait_for_keys => Wait::ForKeys(newer),
-            Err(VerifyError::AtLimit) => Wait::ForPermit,
-            Err(error) => return Err(error.without_waiting().into()),
-        };
-    };
-    match config.decide_first(&token, verified, false, now) {
-        VerifiedDecision::Accept(identity) => Ok(identity),
-        VerifiedDecision::Reject(error) => Err(error),
-        VerifiedDecision::QueryStore(identity) => {
-            query_store(config.revocations.clone(), identity).await
-        }
-    }
-}
-
-/// Queries the store for an identity whose status the revocation list does not know.
-pub(super) async fn query_store(
-    revocations: RevocationList,
-    identity: Identity,
-) -> Result<Identity, AuthError> {
-    let keys: Vec<RevocationKey<'_>> = identity.revocation_keys().collect();
-    match revocations.query_store(&keys).await {
-        Ok(false) => Ok(identity),
-        Ok(true) => Err(TokenError::Revoked.into()),
-        Err(error) => {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the revocation list is behind and the store is unavailable"
-            );
-            Err(AuthError::Unavailable)
         }
     }
 }

@@ -9,8 +9,8 @@ use tower_layer::Layer;
 
 use super::decision::{AuthConfig, Mode, OnUnknown, PreflightMode};
 use super::service::JwtAuth;
-use super::signature_limit::SignatureLimit;
 use super::token_cache::TokenCache;
+use super::verification_limit::VerificationLimit;
 use crate::error::ConfigError;
 use crate::http::challenge::Challenge;
 use crate::http::origin::OriginPolicy;
@@ -21,8 +21,9 @@ use crate::verifier::Verifier;
 
 /// Checks the access token of every request and puts an [`Identity`](crate::Identity) into its extensions.
 ///
-/// A token that comes again is kept in memory, and its signature is then not verified again
-/// ([`with_token_cache`](Self::with_token_cache)). Expiry, revocation and requirements are checked at each request.
+/// A token that has been accepted repeatedly is kept in memory, and its signature is not verified again while it is there
+/// ([`with_token_cache`](Self::with_token_cache)). Expiry and revocation are checked at each request, and requirement
+/// layers check theirs.
 ///
 /// Requests without a valid token do not reach the inner service, except anonymous requests if the layer is
 /// [`optional`](Self::optional), and CORS preflights if it [lets them pass](Self::allow_preflights).
@@ -73,7 +74,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
             config: AuthConfig {
                 verifier,
                 tokens: Some(Arc::new(TokenCache::with_default_bounds())),
-                signatures: Arc::new(SignatureLimit::of_this_machine()),
+                verifications: Arc::new(VerificationLimit::of_this_machine()),
                 revocations,
                 source: TokenSource::authorization_header(),
                 origins: OriginPolicy::same_origin(),
@@ -169,14 +170,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
         self
     }
 
-    /// Sets the bounds of the cache of verified tokens: at most `max_tokens`, in about `max_bytes` bytes; 50,000 tokens in
-    /// 64 MiB, unless set. The clones of a layer and their services share one cache.
+    /// Sets the bounds of the cache of accepted tokens: at most `max_tokens`, in about `max_bytes` bytes; 50,000 tokens and
+    /// 96 MiB, unless set. An access token of this library takes about 2 KB. Clones of a layer share one cache; another
+    /// layer has its own.
     ///
-    /// A token is kept when it comes for the second time. Its signature is not verified again while its issuer has the same
-    /// keys and the same issuers are trusted. At each
-    /// request the layer checks the expiry (RFC 7519 §4.1.4) and the revocation. The application's claims are
-    /// deserialized once. The size counts a token, its identity and as many bytes again as the token has, for claims of
-    /// the application.
+    /// A token is kept when it comes for the second time. Its signature is verified again after a change of its issuer's
+    /// keys or of the trusted issuers. Each request is checked for expiry (RFC 7519 §4.1.4) and revocation. The
+    /// application's claims are deserialized at a verification, and requests share them. A token is not added while the
+    /// revocation list is stale or incomplete, unless stale lists are accepted.
+    ///
+    /// The size counts the token, its identity, the tables, and the first two segments again for the application's claims.
     ///
     /// # Errors
     ///
@@ -209,19 +212,33 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
         self
     }
 
-    /// Sets how many signatures are verified at a time; one less than the threads that the machine runs in parallel and at
-    /// least one, unless set. The clones of a layer and their services share the limit.
+    /// Sets the maximum number of tokens whose signatures are verified at a time; one less than the parallelism of the
+    /// machine and at least one, unless set. Set a lower one if the runtime has fewer threads. Clones of a layer share the
+    /// limit; another layer has its own.
     ///
-    /// Requests with further tokens wait for their turn in the order of arrival, 256 of them at most. The others are
-    /// rejected with 503. Tokens in the cache, and tokens that are rejected without a check of the signature, do not
-    /// wait. So forged tokens do not take the time of clients whose tokens are known. The limit does not hold for HMAC,
-    /// whose check takes less than a microsecond.
+    /// Further tokens wait in the order of arrival, at most 256. The others are rejected with 503 and `Retry-After`
+    /// ([`AuthError::Unavailable`](crate::AuthError::Unavailable)). Tokens in the cache, and tokens that are rejected
+    /// without a check of the signature, do not wait. HMAC has no limit, because its check takes less than a microsecond.
+    /// On a runtime of one thread the limit has no effect.
     ///
     /// # Errors
     ///
     /// Returns [`ConfigError::Number`] for zero.
-    pub fn with_max_concurrent_signatures(mut self, max: usize) -> Result<Self, ConfigError> {
-        self.config.signatures = Arc::new(SignatureLimit::new(max)?);
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use tower_jwt_auth::{ConfigError, Issuer, JwtAuthLayer, RevocationList, SigningKey, Verifier};
+    /// # fn layer() -> Result<JwtAuthLayer, ConfigError> {
+    /// # let issuer = Issuer::new("https://shop.example", "https://api.shop.example", SigningKey::generate()?)?;
+    /// # let verifier = Verifier::new(&issuer);
+    /// // A runtime of four threads.
+    /// JwtAuthLayer::new(verifier, RevocationList::none()).with_max_concurrent_verifications(3)
+    /// # }
+    /// # assert!(layer().is_ok());
+    /// ```
+    pub fn with_max_concurrent_verifications(mut self, max: usize) -> Result<Self, ConfigError> {
+        self.config.verifications = Arc::new(VerificationLimit::new(max)?);
         Ok(self)
     }
 
@@ -241,8 +258,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
 
 #[cfg(test)]
 impl<C> JwtAuthLayer<C> {
-    pub(super) fn signatures(&self) -> &SignatureLimit {
-        &self.config.signatures
+    pub(super) fn verifications(&self) -> &VerificationLimit {
+        &self.config.verifications
     }
 }
 

@@ -8,10 +8,11 @@ mod decision;
 mod extract;
 mod future;
 mod layer;
+mod pending;
 pub mod require;
 mod service;
-mod signature_limit;
 mod token_cache;
+mod verification_limit;
 
 pub use self::body::AuthBody;
 pub use self::decision::Anonymous;

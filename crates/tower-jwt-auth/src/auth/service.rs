@@ -9,10 +9,9 @@ use tower_jwt_auth_core::Clock as _;
 use tower_service::Service;
 
 use super::body::AuthBody;
-use super::decision::{
-    Anonymous, AuthConfig, Decision, Preflight, decide_later, mark_sensitive, query_store,
-};
+use super::decision::{Anonymous, AuthConfig, Decision, Preflight, mark_sensitive};
 use super::future::{ResponseFuture, rejection};
+use super::pending::{decide_later, query_store};
 use crate::http::challenge::takes_body;
 use crate::identity::Identity;
 
@@ -73,7 +72,8 @@ where
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         let (decision, caching) = self.config.decide(&request, self.config.clock.now());
         mark_sensitive(request.headers_mut());
-        // Removes the results of outer layers: only this layer vouches for the request.
+        // Removes the results of outer layers: only this layer vouches for the request. An accepted identity replaces
+        // that of an outer layer below.
         if !matches!(decision, Decision::Accept(_)) {
             request.extensions_mut().remove::<Identity>();
         }

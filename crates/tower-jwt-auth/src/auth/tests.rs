@@ -1,6 +1,6 @@
 //! The middleware as a tower service: readiness, permits, waiting for the store.
 
-mod signatures;
+mod verifications;
 
 use std::convert::Infallible;
 use std::sync::Arc;

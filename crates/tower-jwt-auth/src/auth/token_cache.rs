@@ -15,13 +15,14 @@ use tower_jwt_auth_core::Timestamp;
 use self::doorkeeper::Doorkeeper;
 use crate::error::ConfigError;
 use crate::identity::Identity;
-use crate::revocation::WatchedKeys;
+use crate::prehashed::Prehashed;
+use crate::revocation::PreparedKeys;
 use crate::verifier::{Stamp, VerifiedToken};
 
 /// The maximum number of tokens, unless set.
 const DEFAULT_MAX_TOKENS: usize = 50_000;
 /// The maximum size in bytes, unless set.
-const DEFAULT_MAX_BYTES: usize = 64 * 1024 * 1024;
+const DEFAULT_MAX_BYTES: usize = 96 * 1024 * 1024;
 /// The minimum of the maximum size: one token of the maximum length fits.
 const MIN_BYTES: usize = 256 * 1024;
 /// The intended number of tokens in a shard. It bounds the time for which a shard is locked.
@@ -54,7 +55,7 @@ pub(super) struct TokenCache {
 pub(super) struct CachedToken {
     pub(super) identity: Identity,
     pub(super) stamp: Stamp,
-    pub(super) revocation_keys: WatchedKeys,
+    pub(super) revocation_keys: PreparedKeys,
 }
 
 /// The result of a lookup.
@@ -129,7 +130,8 @@ impl TokenCache {
             RwLock::new(Shard { tokens, swept_at: Timestamp::UNIX_EPOCH })
         };
         let shards = (0..shards).map(|_| shard()).collect();
-        // Each state has its own keys, which come from a random number of the process.
+        // Random numbers of the process, each time others. Not `crypto::random`, which may fail: the constructors of
+        // layers do not.
         let key = || RandomState::new().hash_one(());
         let hasher = SipHasher13::new_with_keys(key(), key());
         let doorkeeper = Doorkeeper::new(remembered);
@@ -157,7 +159,7 @@ impl TokenCache {
         &self,
         token: &str,
         verified: VerifiedToken,
-        revocation_keys: WatchedKeys,
+        revocation_keys: PreparedKeys,
         is_known: bool,
         now: Timestamp,
     ) {
@@ -250,36 +252,6 @@ impl Weighter<TokenKey, CachedToken> for ByWeight {
         let claims = key.token.iter().rposition(|byte| *byte == b'.').unwrap_or_default();
         let bytes = SLOT + key.token.len() + cached.identity.size() + claims;
         self.min.max(bytes as u64)
-    }
-}
-
-/// Builds hashers that return the hash that they are given.
-#[derive(Clone, Copy)]
-struct Prehashed;
-
-impl std::hash::BuildHasher for Prehashed {
-    type Hasher = PrehashedHasher;
-
-    fn build_hasher(&self) -> PrehashedHasher {
-        PrehashedHasher(0)
-    }
-}
-
-struct PrehashedHasher(u64);
-
-impl Hasher for PrehashedHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 

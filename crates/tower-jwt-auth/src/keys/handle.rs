@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::generation::Generation;
+use crate::revision::Revision;
 
 /// Keys that can be replaced while requests use them: a [`KeyRing`](super::KeyRing) or
 /// [`RefreshSecrets`](super::RefreshSecrets).
@@ -29,13 +29,13 @@ use super::generation::Generation;
 /// ```
 pub struct KeyHandle<T> {
     current: Arc<ArcSwap<T>>,
-    generation: Generation,
+    revision: Revision,
 }
 
 impl<T> KeyHandle<T> {
     pub(crate) fn new(keys: T) -> Self {
         let current = Arc::new(ArcSwap::from_pointee(keys));
-        Self { current, generation: Generation::default() }
+        Self { current, revision: Revision::default() }
     }
 
     /// Returns the present keys.
@@ -50,8 +50,8 @@ impl<T> KeyHandle<T> {
         guard
     }
 
-    pub(super) fn generation(&self) -> &Generation {
-        &self.generation
+    pub(super) fn revision(&self) -> &Revision {
+        &self.revision
     }
 }
 
@@ -64,13 +64,13 @@ impl<T: fmt::Debug> KeyHandle<T> {
     pub fn replace(&self, keys: T) {
         tracing::info!(?keys, "keys were replaced");
         self.current.store(Arc::new(keys));
-        self.generation.advance();
+        self.revision.raise();
     }
 }
 
 impl<T> Clone for KeyHandle<T> {
     fn clone(&self) -> Self {
-        Self { current: Arc::clone(&self.current), generation: self.generation.clone() }
+        Self { current: Arc::clone(&self.current), revision: self.revision.clone() }
     }
 }
 

@@ -18,7 +18,6 @@
 //! - values that the compiler moves or spills to the stack.
 
 pub(crate) mod crypto;
-mod generation;
 mod handle;
 mod hygiene;
 mod jwk;
@@ -31,10 +30,10 @@ mod signer;
 mod signing;
 mod source;
 mod spki;
+mod stamp;
 mod thumbprint;
 mod verifying;
 
-pub(crate) use self::generation::KeyStamp;
 pub use self::handle::KeyHandle;
 #[cfg(feature = "jwks")]
 pub use self::remote::{FetchErrorKind, RemoteKeySet, RemoteKeySetBuilder, RemoteKeySetStatus};
@@ -45,6 +44,7 @@ pub(crate) use self::signing::SignError;
 pub use self::signing::{RefreshSecrets, SigningKey};
 pub use self::source::KeySource;
 pub(crate) use self::source::{Admission, NewerKeys, SignedMessage, Unlimited, VerifyError};
+pub(crate) use self::stamp::KeyStamp;
 pub use self::verifying::VerifyingKey;
 pub use crate::algorithm::Algorithm;
 

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use tower_jwt_auth_core::Timestamp;
 
-use super::generation::KeyStamp;
 use super::handle::KeyHandle;
 #[cfg(feature = "jwks")]
 use super::remote::{RemoteKeySet, Snapshot};
 use super::ring::KeyRing;
 use super::set::KeySet;
+use super::stamp::KeyStamp;
 use super::verifying::VerifyingKey;
 use crate::algorithm::Algorithm;
 use crate::error::TokenError;
@@ -79,7 +79,7 @@ pub(crate) struct SignedMessage<'m> {
 
 impl KeySource {
     /// Verifies a message with the keys that are present and accepted at the time `now`, without waiting. The stamp
-    /// holds as long as the same keys would verify it. `admission` is asked before a signature is verified.
+    /// holds as long as the same keys would verify it. `admission` is called once, before the first signature is verified.
     pub(crate) fn verify(
         &self,
         message: SignedMessage<'_>,
@@ -92,13 +92,13 @@ impl KeySource {
                 Ok(KeyStamp::FIXED)
             }
             Kind::Ring(handle, lifetime) => {
-                let generation = handle.generation().current();
+                let revision = handle.revision().current();
                 let ring = handle.peek();
                 let candidates = candidates(ring.set(), message);
                 let accepted = candidates.filter(|key| ring.accepts(key, *lifetime, now));
                 let key = verify_with(accepted, message, admission)?;
                 let valid_until = ring.accepted_until(key, *lifetime);
-                Ok(KeyStamp::new(handle.generation(), generation, valid_until))
+                Ok(KeyStamp::new(handle.revision(), revision, valid_until))
             }
             #[cfg(feature = "jwks")]
             Kind::Remote(keys) => {
@@ -199,7 +199,7 @@ impl VerifyError {
         match self {
             Self::Rejected(error) => error,
             Self::NeedsKeys(newer) => newer.otherwise(),
-            // Where there is a limit, the caller waits.
+            // Not reached: a caller with a limit waits for a permit.
             Self::AtLimit => TokenError::KeysUnavailable { retry_after: Duration::from_secs(1) },
         }
     }

@@ -1,5 +1,5 @@
-use std::hash::{BuildHasher, Hasher};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::hash::Hasher as _;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,9 @@ use tower_jwt_auth_core::{Clock, Revocation, RevocationKey, RevocationKind, Time
 use crate::claims::MAX_LEEWAY;
 use crate::error::ConfigError;
 use crate::keys::crypto;
+use crate::prehashed::Prehashed;
+use crate::revision::Revision;
+use crate::revocation::freshness::Freshness;
 use crate::revocation::target_table::{TargetHash, TargetTable};
 
 /// How long an entry is kept after the expiry of the last token that it concerns: the maximum leeway of a verifier,
@@ -18,7 +21,7 @@ use crate::revocation::target_table::{TargetHash, TargetTable};
 pub(super) const RETENTION: Duration = Duration::from_secs(MAX_LEEWAY.as_secs() + 60);
 
 /// The margin for a [`SystemClock`](tower_jwt_auth_core::SystemClock) that runs slower than the monotonic clock, which
-/// moka uses. It loses at most one part in 2000; entries are kept longer by one part in 1000.
+/// moka uses. It loses at most one part in 2000; entries of subjects are kept longer by one part in 1000.
 const SLEW_DIVISOR: u32 = 1000;
 
 /// The revocations in memory.
@@ -29,20 +32,20 @@ pub(super) struct RevocationCache {
     hash_key: [u8; 16],
     /// The revoked tokens and sessions.
     ids: TargetTable,
-    subjects: Cache<TargetHash, SubjectEntry, PrehashedState>,
+    subjects: Cache<TargetHash, SubjectEntry, Prehashed>,
     /// Locked while a subject is inserted and the revision is raised.
     subject_writer: Mutex<()>,
     /// Whether a subject has ever been inserted. Most services never revoke one, and skip that lookup.
     has_subjects: AtomicBool,
     /// Counts the changes by which a target may have become revoked.
-    revision: AtomicU64,
+    revision: Revision,
     max_entries: u64,
     is_incomplete: AtomicBool,
     freshness: Freshness,
     clock: Arc<dyn Clock>,
 }
 
-/// The targets of the revocations that would revoke a token, prepared for look-ups in one cache.
+/// The targets of the revocations that would revoke a token, prepared for lookups in one cache.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Targets {
     token: Option<TargetHash>,
@@ -70,10 +73,10 @@ impl RevocationCache {
         Ok(Self {
             hash_key,
             ids: TargetTable::new(),
-            subjects: Cache::builder().expire_after(expiry).build_with_hasher(PrehashedState),
+            subjects: Cache::builder().expire_after(expiry).build_with_hasher(Prehashed),
             subject_writer: Mutex::new(()),
             has_subjects: AtomicBool::new(false),
-            revision: AtomicU64::new(0),
+            revision: Revision::default(),
             max_entries,
             is_incomplete: AtomicBool::new(false),
             freshness: Freshness::new(),
@@ -122,9 +125,9 @@ impl RevocationCache {
 
     /// Raises the revision after an insert: a reader that sees it finds the entry. The writers of a target are locked
     /// out until then. Otherwise one of them could find the entry, and acknowledge it, while a reader still trusts the
-    /// look-up before it.
+    /// lookup before it.
     fn raise_revision(&self) {
-        self.revision.fetch_add(1, Ordering::Release);
+        self.revision.raise();
     }
 
     /// Inserts a revocation at this time unless the cache is full. Returns `false` if it was skipped for lack of room.
@@ -152,9 +155,9 @@ impl RevocationCache {
 
     /// Returns the number of changes so far. While it does not change, a target that was not revoked is not revoked.
     ///
-    /// Read it before the look-up whose result is kept.
+    /// Read it before the lookup whose result is kept.
     pub(super) fn revision(&self) -> u64 {
-        self.revision.load(Ordering::Acquire)
+        self.revision.current()
     }
 
     /// Prepares the keys of a token. There is at most one of each kind.
@@ -236,8 +239,8 @@ fn is_expired(revocation: &Revocation, now: Timestamp) -> bool {
     revocation.until() + RETENTION <= now
 }
 
-/// Makes the entry of a subject expire [`RETENTION`] after its `until`. An update sets the deadline again, because moka keeps the old
-/// one otherwise.
+/// Makes the entry of a subject expire [`RETENTION`] after its `until`. An update sets the deadline again, because moka
+/// keeps the old one otherwise.
 pub(super) struct ExpireAtUntil {
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -267,77 +270,5 @@ impl Expiry<TargetHash, SubjectEntry> for ExpireAtUntil {
         _: Option<Duration>,
     ) -> Option<Duration> {
         self.time_to_live(subject.until)
-    }
-}
-
-/// The latest time as of which the cache was in sync with the log, by both clocks: the monotonic clock may stop while
-/// the machine sleeps, and the wall clock can be set.
-struct Freshness {
-    base: Instant,
-    /// The milliseconds since `base`, plus 1. Zero before the first sync.
-    monotonic_millis: AtomicU64,
-    /// Unix time in milliseconds.
-    wall_millis: AtomicI64,
-}
-
-impl Freshness {
-    fn new() -> Self {
-        Self {
-            base: Instant::now(),
-            monotonic_millis: AtomicU64::new(0),
-            wall_millis: AtomicI64::new(0),
-        }
-    }
-
-    fn set(&self, instant: Instant, wall_time: Timestamp) {
-        self.wall_millis.store(wall_time.unix_millis(), Ordering::Relaxed);
-        let millis = instant.saturating_duration_since(self.base).as_millis();
-        let millis = u64::try_from(millis).unwrap_or(u64::MAX - 1);
-        self.monotonic_millis.store(millis + 1, Ordering::Release);
-    }
-
-    fn includes(&self, instant: Instant) -> bool {
-        let millis = instant.saturating_duration_since(self.base).as_millis();
-        let fresh = self.monotonic_millis.load(Ordering::Acquire).checked_sub(1);
-        // Both are rounded down: within the same millisecond the order is unknown.
-        fresh.is_some_and(|fresh| u128::from(fresh) > millis)
-    }
-
-    fn age(&self, now: Timestamp) -> Option<Duration> {
-        let millis = self.monotonic_millis.load(Ordering::Acquire).checked_sub(1)?;
-        let monotonic_age = self.base.elapsed().saturating_sub(Duration::from_millis(millis));
-        let wall_time = Timestamp::from_unix_millis(self.wall_millis.load(Ordering::Relaxed));
-        Some(monotonic_age.max(now.since(wall_time)))
-    }
-}
-
-/// Builds hashers that return the key, which is a hash already.
-#[derive(Clone, Copy)]
-struct PrehashedState;
-
-impl BuildHasher for PrehashedState {
-    type Hasher = IdentityHasher;
-
-    fn build_hasher(&self) -> IdentityHasher {
-        IdentityHasher(0)
-    }
-}
-
-struct IdentityHasher(u64);
-
-impl Hasher for IdentityHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    #[allow(clippy::cast_possible_truncation)]
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
     }
 }

@@ -51,6 +51,8 @@ pub(super) struct Follower {
     tail: Option<Cursor>,
     /// The number of entries that the next call reads.
     page_size: usize,
+    /// The maximum of `page_size`. Lowered by an error, and raised again when a full resync begins.
+    max_page_size: usize,
     /// The full resync in progress.
     full_resync: Option<FullResync>,
     /// When the last complete full resync began.
@@ -102,6 +104,7 @@ impl Follower {
             shared,
             tail: None,
             page_size: MIN_PAGE_SIZE,
+            max_page_size: MAX_PAGE_SIZE,
             full_resync: None,
             last_resync_begun: None,
             is_purging: false,
@@ -148,6 +151,7 @@ impl Follower {
         if self.full_resync.is_none()
             && self.last_resync_begun.is_none_or(|begun| begun.elapsed() >= interval)
         {
+            self.max_page_size = MAX_PAGE_SIZE;
             self.full_resync = Some(FullResync {
                 begun: Instant::now(),
                 cursor: None,
@@ -214,10 +218,13 @@ impl Follower {
     ) -> Result<LogPage, StoreError> {
         match &page {
             Ok(LogPage::Entries { more: true, .. }) => {
-                self.page_size = (self.page_size * 2).min(MAX_PAGE_SIZE);
+                self.page_size = (self.page_size * 2).min(self.max_page_size);
             }
             Ok(_) => {}
-            Err(_) => self.page_size = MIN_PAGE_SIZE,
+            Err(_) => {
+                self.max_page_size = (self.page_size / 2).max(MIN_PAGE_SIZE);
+                self.page_size = MIN_PAGE_SIZE;
+            }
         }
         page
     }

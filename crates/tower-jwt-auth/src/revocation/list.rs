@@ -1,6 +1,5 @@
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
@@ -12,9 +11,10 @@ use tower_jwt_auth_core::{
 
 use crate::background::{self, Background};
 use crate::error::ConfigError;
-use crate::revocation::cache::{RevocationCache, Targets};
+use crate::revocation::cache::RevocationCache;
 use crate::revocation::follower::{Follower, FollowerShared};
 use crate::revocation::options::SyncOptions;
+use crate::revocation::prepared::PreparedKeys;
 use crate::store_guard::GuardedStore;
 
 /// The staleness up to which the list is used without the store, unless a layer sets another one.
@@ -62,18 +62,6 @@ struct Following {
     heartbeat_request: Arc<Notify>,
     _task: Background,
 }
-
-/// The keys of a token, prepared for repeated look-ups in the list that returned them.
-#[derive(Debug)]
-pub(crate) struct WatchedKeys {
-    /// `None` for a list without a log.
-    targets: Option<Targets>,
-    /// The revision of the list at which it contained none of them.
-    clear_at: AtomicU64,
-}
-
-/// The initial value of [`WatchedKeys::clear_at`], which no revision reaches.
-const NEVER_CLEAR: u64 = u64::MAX;
 
 impl Following {
     /// Returns the status of keys, given whether the cache contains one of them.
@@ -240,39 +228,26 @@ impl RevocationList {
     }
 
     /// Prepares the keys of a token that is looked up repeatedly.
-    pub(crate) fn watch<'k>(&self, keys: impl Iterator<Item = RevocationKey<'k>>) -> WatchedKeys {
-        WatchedKeys {
-            targets: match &self.kind {
-                Kind::None(_) => None,
-                Kind::Following(following) => Some(following.cache.targets(keys)),
-            },
-            clear_at: AtomicU64::new(NEVER_CLEAR),
+    pub(crate) fn prepare<'k>(
+        &self,
+        keys: impl Iterator<Item = RevocationKey<'k>>,
+    ) -> PreparedKeys {
+        match &self.kind {
+            Kind::None(_) => PreparedKeys::new(None),
+            Kind::Following(following) => PreparedKeys::new(Some(following.cache.targets(keys))),
         }
     }
 
-    /// Looks up keys that this list has prepared. The look-up is skipped while nothing has been added to the list since
+    /// Looks up keys that this list has prepared. The lookup is skipped while nothing has been added to the list since
     /// the last one found none of them.
-    pub(crate) fn lookup_watched(
+    pub(crate) fn lookup_prepared(
         &self,
-        keys: &WatchedKeys,
+        keys: &PreparedKeys,
         max_staleness: Duration,
         now: Timestamp,
     ) -> RevocationStatus {
-        let (Kind::Following(following), Some(targets)) = (&self.kind, &keys.targets) else {
-            return RevocationStatus::NotRevoked;
-        };
-        following.status(max_staleness, now, |cache| {
-            // Before the look-up: an entry that arrives in between raises the revision after it.
-            let revision = cache.revision();
-            if keys.clear_at.load(Ordering::Relaxed) == revision {
-                return false;
-            }
-            let is_revoked = cache.contains_any(targets);
-            if !is_revoked {
-                keys.clear_at.store(revision, Ordering::Relaxed);
-            }
-            is_revoked
-        })
+        let Kind::Following(following) = &self.kind else { return RevocationStatus::NotRevoked };
+        following.status(max_staleness, now, |cache| keys.are_revoked(cache))
     }
 
     /// Queries the store, without a lookup in memory.

@@ -5,14 +5,17 @@
 
 mod cache;
 mod follower;
+mod freshness;
 mod list;
 mod options;
+mod prepared;
 mod status;
 mod target_table;
 
 pub use self::list::RevocationList;
-pub(crate) use self::list::{DEFAULT_MAX_STALENESS, RevocationStatus, WatchedKeys};
+pub(crate) use self::list::{DEFAULT_MAX_STALENESS, RevocationStatus};
 pub use self::options::SyncOptions;
+pub(crate) use self::prepared::PreparedKeys;
 pub use self::status::TokenStatus;
 
 #[cfg(test)]

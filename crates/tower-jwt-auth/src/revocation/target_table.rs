@@ -17,7 +17,7 @@ const SWEEP_INTERVAL: u32 = 60;
 /// The minimum number of entries for which a shard has room when it grows.
 const MIN_SPARE: usize = 4;
 /// The `until` of an entry that is never swept.
-const FOREVER: u32 = u32::MAX;
+const NEVER_EXPIRES: u32 = u32::MAX;
 
 /// A set of targets, each with the time until which it is needed. Only [`sweep`](Self::sweep) removes entries.
 ///
@@ -49,7 +49,7 @@ impl TargetTable {
     pub(super) fn new() -> Self {
         let shard = || Shard {
             slots: ArcSwap::from_pointee(Slots::new(0)),
-            writer: Mutex::new(Writer { len: 0, earliest_until: FOREVER, next_sweep: 0 }),
+            writer: Mutex::new(Writer { len: 0, earliest_until: NEVER_EXPIRES, next_sweep: 0 }),
         };
         Self {
             shards: (0..1 << SHARD_BITS).map(|_| shard()).collect(),
@@ -99,7 +99,7 @@ impl TargetTable {
     /// Removes entries whose `until` is not after `time`, in the shards that are next in turn.
     pub(super) fn sweep(&self, time: Timestamp) {
         // Rounded down, and never the `until` of an entry that stays.
-        let Ok(time) = u32::try_from(time.unix_seconds().min(i64::from(FOREVER - 1))) else {
+        let Ok(time) = u32::try_from(time.unix_seconds().min(i64::from(NEVER_EXPIRES - 1))) else {
             return;
         };
         let first = self.next_shard.fetch_add(SHARDS_PER_SWEEP, Ordering::Relaxed);
@@ -128,7 +128,7 @@ impl Shard {
             return 0;
         }
         let slots = self.slots.load();
-        let (mut len, mut earliest_until) = (0, FOREVER);
+        let (mut len, mut earliest_until) = (0, NEVER_EXPIRES);
         for (_, until) in slots.entries().filter(|(_, until)| *until > time) {
             len += 1;
             earliest_until = earliest_until.min(until);
@@ -144,11 +144,11 @@ impl Shard {
     }
 }
 
-/// Converts a time to seconds since 1970, rounded up. A time after 2106 becomes [`FOREVER`].
+/// Converts a time to seconds since 1970, rounded up. A time after 2106 becomes [`NEVER_EXPIRES`].
 fn to_seconds(until: Timestamp) -> u32 {
     let millis = until.unix_millis().max(0);
     let seconds = millis / 1000 + i64::from(millis % 1000 > 0);
-    u32::try_from(seconds).unwrap_or(FOREVER)
+    u32::try_from(seconds).unwrap_or(NEVER_EXPIRES)
 }
 
 /// A target in two halves. The low half is not zero, which stands for an empty slot.

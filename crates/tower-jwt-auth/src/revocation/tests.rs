@@ -1,9 +1,9 @@
 mod cache;
 mod odd_logs;
+mod prepared;
 mod progress;
 mod status;
 mod target_table;
-mod watched;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -8,10 +7,12 @@ use arc_swap::ArcSwap;
 use super::resolved::{ResolvedIssuers, ResolvedPlace, Resolver};
 use super::trusted::TrustedIssuer;
 use crate::error::{ConfigError, TokenError};
+use crate::revision::Revision;
 
 /// The issuers that a [`Verifier`](super::Verifier) and its clones trust. They can be changed while it serves.
 ///
-/// Requests read them without a lock. A change holds for every token that is verified after it.
+/// Requests read them without a lock. A change holds for every request that begins after it, also for tokens that a layer
+/// has in its cache.
 ///
 /// # Examples
 ///
@@ -39,14 +40,14 @@ struct Shared {
     /// Serializes changes.
     writer: Mutex<()>,
     resolved: Option<ResolvedIssuers>,
-    /// Counts the calls that have changed the issuers. Read before the issuers, and raised after they have changed.
-    changes: AtomicU64,
+    /// Counts the calls of `insert` and `remove`.
+    revision: Revision,
 }
 
 /// The state of the issuers when a token was verified.
 #[derive(Debug)]
 pub(super) struct IssuerStamp {
-    changes: u64,
+    revision: u64,
     /// The place of an issuer that the application has resolved.
     resolved: Option<Arc<ResolvedPlace>>,
 }
@@ -58,8 +59,8 @@ impl TrustedIssuers {
 
     fn from_parts(listed: Vec<Arc<TrustedIssuer>>, resolved: Option<ResolvedIssuers>) -> Self {
         let listed = ArcSwap::from_pointee(listed);
-        let (writer, changes) = (Mutex::new(()), AtomicU64::new(0));
-        Self { shared: Arc::new(Shared { listed, writer, resolved, changes }) }
+        let (writer, revision) = (Mutex::new(()), Revision::default());
+        Self { shared: Arc::new(Shared { listed, writer, resolved, revision }) }
     }
 
     /// Returns a copy that changes of this one do not affect, with these issuers of other names.
@@ -94,7 +95,7 @@ impl TrustedIssuers {
         let at = listed.partition_point(|other| other.name() < trusted.name());
         listed.insert(at, trusted);
         self.shared.listed.store(Arc::new(listed));
-        self.shared.changes.fetch_add(1, Ordering::Release);
+        self.shared.revision.raise();
         Ok(())
     }
 
@@ -113,7 +114,7 @@ impl TrustedIssuers {
             self.shared.listed.store(Arc::new(listed));
             tracing::info!(issuer = name, "an issuer is no longer trusted");
         }
-        self.shared.changes.fetch_add(1, Ordering::Release);
+        self.shared.revision.raise();
         was_resolved || listed_at.is_some()
     }
 
@@ -124,8 +125,8 @@ impl TrustedIssuers {
     }
 
     /// Returns whether the issuer with this stamp is trusted by the same rules, and counts a use of it.
-    pub(super) fn are_as_in(&self, stamp: &IssuerStamp) -> bool {
-        self.shared.changes.load(Ordering::Acquire) == stamp.changes
+    pub(super) fn is_current(&self, stamp: &IssuerStamp) -> bool {
+        self.shared.revision.current() == stamp.revision
             && match (&stamp.resolved, &self.shared.resolved) {
                 (Some(place), Some(resolved)) => resolved.is_kept(place),
                 (Some(_), None) => false,
@@ -140,15 +141,15 @@ impl TrustedIssuers {
         name: &str,
         verify: impl FnOnce(&TrustedIssuer, IssuerStamp) -> Result<T, E>,
     ) -> Result<T, E> {
-        let changes = self.shared.changes.load(Ordering::Acquire);
+        let revision = self.shared.revision.current();
         let listed = self.shared.listed.load();
         match (index(&listed, name), &self.shared.resolved) {
-            (Some(at), _) => verify(&listed[at], IssuerStamp { changes, resolved: None }),
+            (Some(at), _) => verify(&listed[at], IssuerStamp { revision, resolved: None }),
             (None, Some(resolved)) => {
                 drop(listed);
                 resolved.verify_with(name, Instant::now, |trusted, place| {
                     let resolved = Some(Arc::clone(place));
-                    verify(trusted, IssuerStamp { changes, resolved })
+                    verify(trusted, IssuerStamp { revision, resolved })
                 })
             }
             (None, None) => Err(TokenError::Issuer.into()),

@@ -31,8 +31,8 @@ use crate::keys::{Admission, Unlimited, VerifyError};
 /// The verifier is strict where the RFCs leave a choice: it requires canonical base64url, distinct member names, no
 /// critical extensions, `typ: at+jwt` (RFC 9068 §2.1), the exact issuer and audience, and an explicit leeway. The
 /// settings of a [`TrustedIssuer`] relax some of these. It checks the signature after the other rules, which are cheaper,
-/// and then reads the application's claims. It does not check revocation and verifies each token: the layer checks it,
-/// and keeps the tokens that it has accepted.
+/// and then reads the application's claims. It does not check revocation, and verifies each token that it is
+/// given. The layer checks revocation, and keeps accepted tokens.
 ///
 /// # Examples
 ///
@@ -251,7 +251,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> Verifier<C> {
 
     /// Returns whether a token with this stamp would be verified at this time with the same result.
     pub(crate) fn would_verify(&self, stamp: &Stamp, now: Timestamp) -> bool {
-        stamp.is_current(now) && self.issuers.are_as_in(stamp.issuer())
+        stamp.is_current(now) && self.issuers.is_current(stamp.issuer())
     }
 
     fn verify_with(

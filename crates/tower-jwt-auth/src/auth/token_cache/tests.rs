@@ -34,7 +34,7 @@ impl Entries {
     }
 
     fn insert(&self, cache: &TokenCache, token: &str, now: Timestamp) {
-        let keys = RevocationList::none().watch(std::iter::empty());
+        let keys = RevocationList::none().prepare(std::iter::empty());
         cache.insert(token, self.entry(), keys, true, now);
     }
 }
@@ -112,7 +112,7 @@ fn a_token_that_does_not_fit_is_not_kept() {
 fn a_token_is_inserted_when_it_comes_again() {
     let (entries, cache) = (Entries::new(), TokenCache::with_default_bounds());
     let insert = |is_known| {
-        let keys = RevocationList::none().watch(std::iter::empty());
+        let keys = RevocationList::none().prepare(std::iter::empty());
         cache.insert("a.b.c", entries.entry(), keys, is_known, NOW);
         contains(&cache, "a.b.c")
     };
@@ -164,5 +164,5 @@ fn expired_tokens_are_removed_at_an_insert() {
 fn debug_shows_no_token() {
     let (entries, cache) = (Entries::new(), TokenCache::with_default_bounds());
     entries.insert(&cache, "secret.token.text", NOW);
-    assert_eq!(format!("{cache:?}"), "TokenCache { max_tokens: 50000, max_bytes: 67108864, .. }");
+    assert_eq!(format!("{cache:?}"), "TokenCache { max_tokens: 50000, max_bytes: 100663296, .. }");
 }

@@ -13,14 +13,14 @@ use super::schedule::Schedule;
 use super::snapshot::{Published, Snapshot, UnavailableReason};
 use super::source::Fetched;
 use super::status::RemoteKeySetStatus;
-use crate::keys::generation::Generation;
+use crate::revision::Revision;
 
 pub(super) struct Shared {
     pub(super) schedule: Schedule,
     pub(super) clock: Arc<dyn Clock>,
     published: ArcSwap<Published>,
     /// The changes of the published keys. A fetch that brings the same keys is not one.
-    generation: Generation,
+    revision: Revision,
     progress: Mutex<Progress>,
     /// Wakes the task for a request.
     wake: Notify,
@@ -55,7 +55,7 @@ impl Shared {
             schedule,
             clock,
             published: ArcSwap::from_pointee(published),
-            generation: Generation::default(),
+            revision: Revision::default(),
             progress: Mutex::new(Progress {
                 begun: 0,
                 is_fetching: false,
@@ -79,7 +79,7 @@ impl Shared {
 
     /// Returns the keys. Takes a lock only if they are unavailable.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let seen = self.generation.current();
+        let seen = self.revision.current();
         let published = self.published.load();
         let valid_until = published.fetched_at + self.schedule.max_age;
         let is_expired = self.clock.now() > valid_until;
@@ -87,8 +87,8 @@ impl Shared {
             true => self.progress().next_fetch.duration_since(Instant::now()),
             false => Duration::ZERO,
         };
-        let generation = (self.generation.clone(), seen);
-        Snapshot { published, generation, is_expired, valid_until, retry_after }
+        let revision = (self.revision.clone(), seen);
+        Snapshot { published, revision, is_expired, valid_until, retry_after }
     }
 
     /// Returns a set later than the one that has been seen. If that is the latest, waits for the fetch that is running,
@@ -179,7 +179,7 @@ impl Shared {
             _ => false,
         };
         if !is_same {
-            self.generation.advance();
+            self.revision.raise();
         }
     }
 

@@ -4,8 +4,9 @@ use std::time::Duration;
 use arc_swap::Guard;
 use tower_jwt_auth_core::{Clock, Timestamp};
 
-use crate::keys::generation::{Generation, KeyStamp};
 use crate::keys::set::KeySet;
+use crate::keys::stamp::KeyStamp;
+use crate::revision::Revision;
 
 /// The result of the latest fetch that returned a JWK set.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub(super) struct Published {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(super) published: Guard<Arc<Published>>,
-    /// The generation of the keys, which was read before them.
-    pub(super) generation: (Generation, u64),
+    /// The revision of the keys, which was read before them.
+    pub(super) revision: (Revision, u64),
     /// Whether the keys are older than the maximum age.
     pub(super) is_expired: bool,
     /// The last time at which they are not, by the clock of the set.
@@ -68,7 +69,7 @@ impl Snapshot {
 
     /// Returns the stamp of a token that these keys verify, by the clock of the set.
     pub(crate) fn stamp(&self, clock: Arc<dyn Clock>) -> KeyStamp {
-        let (generation, seen) = &self.generation;
-        KeyStamp::new(generation, *seen, self.valid_until).by_clock(clock)
+        let (revision, seen) = &self.revision;
+        KeyStamp::new(revision, *seen, self.valid_until).with_clock(clock)
     }
 }

@@ -1,5 +1,7 @@
 //! Logs that are slow, fail to read pages, or lose cursors.
 
+use std::sync::atomic::AtomicUsize;
+
 use super::*;
 
 /// As two logs that alternate behind one address.
@@ -121,7 +123,7 @@ async fn the_end_of_the_log_is_followed_during_a_full_resync() {
 /// A log that a slow connection cannot read in long pages, because each call has a timeout.
 #[tokio::test]
 async fn a_page_that_is_too_long_is_read_in_shorter_ones() {
-    struct Narrow(MemoryStore);
+    struct Narrow(MemoryStore, Arc<AtomicUsize>);
     #[async_trait]
     impl RevocationLog for Narrow {
         async fn append(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
@@ -130,7 +132,10 @@ async fn a_page_that_is_too_long_is_read_in_shorter_ones() {
         async fn read(&self, after: Option<&Cursor>, limit: usize) -> Result<LogPage, StoreError> {
             match limit {
                 0..=1000 => self.0.read(after, limit).await,
-                _ => Err(StoreError::unavailable("the call has timed out")),
+                _ => {
+                    self.1.fetch_add(1, Ordering::SeqCst);
+                    Err(StoreError::unavailable("the call has timed out"))
+                }
             }
         }
         async fn changed(&self, after: Option<&Cursor>) -> Result<(), StoreError> {
@@ -144,12 +149,15 @@ async fn a_page_that_is_too_long_is_read_in_shorter_ones() {
         }
     }
     let log = MemoryStore::new();
-    let entries: Vec<_> =
-        (0..3500).map(|n| LogEntry::Revocation(token(&format!("t{n}"), now() + MINUTE))).collect();
+    let entries: Vec<_> = (0..50_000)
+        .map(|n| LogEntry::Revocation(token(&format!("t{n}"), now() + MINUTE)))
+        .collect();
     log.append(&entries).await.unwrap();
-    let list = follow(Narrow(log), SyncOptions::default());
+    let failures = Arc::new(AtomicUsize::new(0));
+    let list = follow(Narrow(log, failures.clone()), SyncOptions::default());
     tokio::time::timeout(Duration::from_secs(20), list.ready()).await.expect("the list is ready");
-    assert_eq!(lookup(&list, "t3499"), RevocationStatus::Revoked);
+    assert_eq!(lookup(&list, "t49999"), RevocationStatus::Revoked);
+    assert!(failures.load(Ordering::SeqCst) <= 2, "{failures:?}");
 }
 
 /// A log of many entries that returns pages of any length, and heartbeats at its end.

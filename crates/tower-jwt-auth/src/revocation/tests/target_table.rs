@@ -175,18 +175,24 @@ fn a_writer_that_finds_the_target_returns_after_the_change_is_published() {
     let table = TargetTable::new();
     let is_published = AtomicBool::new(false);
     let (inserted_tx, inserted) = mpsc::channel();
+    let (go_on_tx, go_on) = mpsc::channel();
     std::thread::scope(|scope| {
-        scope.spawn(|| {
+        let (table, is_published) = (&table, &is_published);
+        scope.spawn(move || {
             table.insert(1, NOW, || {
                 inserted_tx.send(()).unwrap();
-                std::thread::sleep(Duration::from_millis(200));
+                go_on.recv().unwrap();
                 is_published.store(true, Ordering::SeqCst);
             });
         });
         inserted.recv().unwrap();
         assert!(table.contains(1), "readers do not wait");
         assert!(!is_published.load(Ordering::SeqCst));
-        assert!(!insert(&table, 1, NOW));
-        assert!(is_published.load(Ordering::SeqCst));
+        let second = scope.spawn(move || {
+            assert!(!insert(table, 1, NOW));
+            assert!(is_published.load(Ordering::SeqCst), "the second writer waits");
+        });
+        go_on_tx.send(()).unwrap();
+        second.join().unwrap();
     });
 }

@@ -35,7 +35,8 @@ impl Fixture {
         let secrets = RefreshSecrets::generate().unwrap();
         let sessions = Sessions::builder(issuer, secrets, MemoryStore::new()).build().unwrap();
         sessions.revocations().ready().await;
-        let auth = JwtAuthLayer::for_sessions(&sessions).with_max_concurrent_signatures(1).unwrap();
+        let auth =
+            JwtAuthLayer::for_sessions(&sessions).with_max_concurrent_verifications(1).unwrap();
         Self { sessions, auth }
     }
 
@@ -69,7 +70,7 @@ async fn tokens_to_verify_wait_and_the_others_do_not() {
     for _ in 0..2 {
         assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK));
     }
-    let permit = fixture.auth.signatures().admit(Algorithm::EdDSA);
+    let permit = fixture.auth.verifications().admit(Algorithm::EdDSA);
     assert!(permit.is_some());
     assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK), "it is in the cache");
     let (input, signature) = new.rsplit_once('.').unwrap();
@@ -98,7 +99,7 @@ async fn a_surplus_is_unavailable_and_known_tokens_pass() {
     for _ in 0..2 {
         assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK));
     }
-    let permit = fixture.auth.signatures().admit(Algorithm::ES256);
+    let permit = fixture.auth.verifications().admit(Algorithm::ES256);
     let waiting: Vec<_> = std::iter::from_fn(|| fixture.begin(&forged(&new)).err()).collect();
     assert_eq!(waiting.len(), 256);
     assert_eq!(fixture.begin(&new).ok(), Some(StatusCode::SERVICE_UNAVAILABLE));
@@ -115,7 +116,7 @@ async fn a_surplus_is_unavailable_and_known_tokens_pass() {
 async fn a_token_that_is_revoked_while_it_waits_is_rejected() {
     let fixture = Fixture::new(Algorithm::EdDSA).await;
     let new = fixture.token().await;
-    let permit = fixture.auth.signatures().admit(Algorithm::EdDSA);
+    let permit = fixture.auth.verifications().admit(Algorithm::EdDSA);
     let waiting = fixture.begin(&new).expect_err("it waits");
     fixture.sessions.end_all("alice").await.unwrap();
     drop(permit);
@@ -125,7 +126,7 @@ async fn a_token_that_is_revoked_while_it_waits_is_rejected() {
 #[tokio::test]
 async fn tokens_with_hmac_do_not_wait() {
     let fixture = Fixture::new(Algorithm::HS256).await;
-    let _permit = fixture.auth.signatures().admit(Algorithm::ES256);
+    let _permit = fixture.auth.verifications().admit(Algorithm::ES256);
     let token = fixture.token().await;
     assert_eq!(fixture.begin(&token).ok(), Some(StatusCode::OK));
     assert_eq!(fixture.begin(&forged(&token)).ok(), Some(StatusCode::UNAUTHORIZED));

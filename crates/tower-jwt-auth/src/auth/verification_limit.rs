@@ -1,4 +1,4 @@
-//! The number of signatures that a layer verifies at a time.
+//! The number of tokens whose signatures a layer verifies at a time.
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,15 +19,15 @@ const MAX_WAITING: usize = 256;
 ///
 /// Signatures are verified on the threads of the runtime. A surplus waits without a thread, in the order of arrival, and
 /// beyond [`MAX_WAITING`] it is rejected. The signatures of HMAC, which take less than a microsecond, have no limit.
-pub(super) struct SignatureLimit {
+pub(super) struct VerificationLimit {
     permits: Semaphore,
     waiting: AtomicUsize,
 }
 
-impl SignatureLimit {
+impl VerificationLimit {
     pub(super) fn new(max: usize) -> Result<Self, ConfigError> {
         if !(1..=Semaphore::MAX_PERMITS).contains(&max) {
-            let (what, hint) = ("maximum number of signatures", "give at least 1");
+            let (what, hint) = ("maximum number of concurrent verifications", "give at least 1");
             return Err(ConfigError::Number { what, given: max, hint });
         }
         Ok(Self::with_permits(max))
@@ -43,29 +43,29 @@ impl SignatureLimit {
         Self { permits: Semaphore::new(permits), waiting: AtomicUsize::new(0) }
     }
 
-    /// Returns whether a request would find a place to wait in.
-    pub(super) fn has_place(&self) -> bool {
+    /// Returns whether the queue has room for another request.
+    pub(super) fn has_room(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) < MAX_WAITING
     }
 
-    /// Waits for a permit. Returns `None` at once if as many requests wait as may.
-    pub(super) async fn acquire(&self) -> Option<SignaturePermit<'_>> {
-        let place = Place::take(&self.waiting)?;
+    /// Waits for a permit. Returns `None` at once if the queue is full.
+    pub(super) async fn acquire(&self) -> Option<VerificationPermit<'_>> {
+        let waiter = Waiter::new(&self.waiting)?;
         // The semaphore is not closed.
         let permit = self.permits.acquire().await.ok();
-        drop(place);
-        permit.map(|permit| SignaturePermit { _permit: Some(permit) })
+        drop(waiter);
+        permit.map(|permit| VerificationPermit { _permit: Some(permit) })
     }
 }
 
 /// The right to verify the signatures of one token.
-pub(super) struct SignaturePermit<'l> {
+pub(super) struct VerificationPermit<'l> {
     /// `None` for an algorithm without a limit.
     _permit: Option<SemaphorePermit<'l>>,
 }
 
 /// A permit that a request has waited for admits its verification.
-impl Admission for SignaturePermit<'_> {
+impl Admission for VerificationPermit<'_> {
     type Permit = Self;
 
     fn admit(self, _: Algorithm) -> Option<Self> {
@@ -73,42 +73,42 @@ impl Admission for SignaturePermit<'_> {
     }
 }
 
-impl<'l> Admission for &'l SignatureLimit {
-    type Permit = SignaturePermit<'l>;
+impl<'l> Admission for &'l VerificationLimit {
+    type Permit = VerificationPermit<'l>;
 
     fn admit(self, algorithm: Algorithm) -> Option<Self::Permit> {
         match algorithm.family() {
-            Family::Hmac => Some(SignaturePermit { _permit: None }),
+            Family::Hmac => Some(VerificationPermit { _permit: None }),
             _ => self
                 .permits
                 .try_acquire()
                 .ok()
-                .map(|permit| SignaturePermit { _permit: Some(permit) }),
+                .map(|permit| VerificationPermit { _permit: Some(permit) }),
         }
     }
 }
 
-/// A place among the requests that wait. It is given back on drop, also by a client that leaves.
-struct Place<'l> {
+/// A request that waits. Its place in the queue is given back on drop, also if the client leaves.
+struct Waiter<'l> {
     waiting: &'l AtomicUsize,
 }
 
-impl<'l> Place<'l> {
-    fn take(waiting: &'l AtomicUsize) -> Option<Self> {
-        let place = Self { waiting };
-        (waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(place)
+impl<'l> Waiter<'l> {
+    fn new(waiting: &'l AtomicUsize) -> Option<Self> {
+        let waiter = Self { waiting };
+        (waiting.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(waiter)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl fmt::Debug for SignatureLimit {
+impl fmt::Debug for VerificationLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SignatureLimit")
+        f.debug_struct("VerificationLimit")
             .field("permits", &self.permits.available_permits())
             .finish_non_exhaustive()
     }
@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_permit_is_returned_after_use() {
-        let limit = SignatureLimit::new(2).unwrap();
+        let limit = VerificationLimit::new(2).unwrap();
         let (first, second) = (limit.admit(Algorithm::ES256), limit.admit(Algorithm::RS256));
         assert!(first.is_some() && second.is_some());
         assert!(limit.admit(Algorithm::EdDSA).is_none());
@@ -133,14 +133,14 @@ mod tests {
 
     #[test]
     fn the_requests_that_wait_are_limited_and_served_in_order() {
-        let limit = SignatureLimit::new(1).unwrap();
+        let limit = VerificationLimit::new(1).unwrap();
         let permit = limit.admit(Algorithm::ES256).unwrap();
-        assert!(limit.has_place());
+        assert!(limit.has_room());
         let mut waiting: Vec<_> = (0..MAX_WAITING).map(|_| Box::pin(limit.acquire())).collect();
         for place in &mut waiting {
             assert!(place.now_or_never().is_none());
         }
-        assert!(!limit.has_place());
+        assert!(!limit.has_room());
         assert!(limit.acquire().now_or_never().unwrap().is_none(), "there is no place");
         drop(waiting.remove(7));
         let mut last = Box::pin(limit.acquire());
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn the_limit_is_at_least_one() {
-        assert!(SignatureLimit::new(0).is_err());
-        assert!(SignatureLimit::of_this_machine().admit(Algorithm::ES256).is_some());
+        assert!(VerificationLimit::new(0).is_err());
+        assert!(VerificationLimit::of_this_machine().admit(Algorithm::ES256).is_some());
     }
 }
