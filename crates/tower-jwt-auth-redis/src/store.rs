@@ -28,7 +28,7 @@ pub(crate) const MAX_BATCH: usize = 1000;
 /// a failover can lose an acknowledged change unless [`RedisOptions::with_replicas`] is set.
 ///
 /// Each call is one script: one transaction and one round trip, or two round trips if the call waits for replicas or
-/// disks. Purging and [`after_restore`](Self::after_restore) run one script for each batch. A call that takes longer
+/// disks. A page of the log is read by a command between two scripts, in one round trip. Purging and [`after_restore`](Self::after_restore) run one script for each batch. A call that takes longer
 /// than 4.5 seconds fails.
 ///
 /// The store has one or two connections for calls, and a task with a connection of its own that watches the log. The

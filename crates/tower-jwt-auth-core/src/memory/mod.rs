@@ -41,7 +41,7 @@ pub struct MemoryStore {
 
 /// The maximum number of sessions that end under one lock.
 const MAX_BATCH: usize = 16;
-/// The maximum number of log entries that one call reads, for the same reason.
+/// The maximum number of log entries that are read under one lock.
 const MAX_PAGE: usize = 1000;
 
 impl MemoryStore {

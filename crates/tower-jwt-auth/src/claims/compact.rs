@@ -14,13 +14,13 @@ use crate::jws::SeenNames;
 /// all of JSON and takes several times as long.
 pub(super) fn parse(json: &str) -> Option<RegisteredClaims<'_>> {
     // Within these characters, a string ends at the next quotation mark.
-    let is_odd = |byte: u8| u8::from(byte < b' ') | u8::from(byte == b'\\');
-    if json.bytes().fold(0, |odd, byte| odd | is_odd(byte)) != 0 {
+    let needs_parser = |byte: u8| u8::from(byte < b' ') | u8::from(byte == b'\\');
+    if json.bytes().fold(0, |found, byte| found | needs_parser(byte)) != 0 {
         return None;
     }
     let mut claims = RegisteredClaims::default();
     let mut others = SeenNames::default();
-    let mut text = Text(json.strip_prefix('{')?);
+    let mut text = Rest(json.strip_prefix('{')?);
     loop {
         let name = text.string()?;
         text.expect(b':')?;
@@ -90,9 +90,9 @@ impl<'s> Value<'s> {
 }
 
 /// The text that is left to parse.
-struct Text<'s>(&'s str);
+struct Rest<'s>(&'s str);
 
-impl<'s> Text<'s> {
+impl<'s> Rest<'s> {
     fn next(&mut self) -> Option<u8> {
         let byte = *self.0.as_bytes().first()?;
         self.0 = self.0.get(1..)?;

@@ -64,13 +64,14 @@ impl<'r> UncheckedToken<'r> {
     /// Checks the characters: the token is not empty, and contains no separators of fields and cookies.
     pub(crate) fn check(self) -> Result<&'r str, RequestError> {
         // Without a branch for each byte, so that the compiler checks many at a time.
-        let is_odd = |byte: u8| {
+        let is_invalid = |byte: u8| {
             u8::from(!byte.is_ascii_graphic())
                 | u8::from(byte == b',')
                 | u8::from(byte == b';')
                 | u8::from(byte == b'"')
         };
-        if self.0.is_empty() || self.0.iter().fold(0, |odd, byte| odd | is_odd(*byte)) != 0 {
+        if self.0.is_empty() || self.0.iter().fold(0, |found, byte| found | is_invalid(*byte)) != 0
+        {
             return Err(RequestError::Malformed);
         }
         std::str::from_utf8(self.0).map_err(|_| RequestError::Malformed)

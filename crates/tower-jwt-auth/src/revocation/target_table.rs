@@ -159,7 +159,7 @@ struct Halves {
 }
 
 impl From<TargetHash> for Halves {
-    #[allow(clippy::cast_possible_truncation)]
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash, or a number that fits")]
     fn from(target: TargetHash) -> Self {
         Self { low: (target as u64).max(1), high: (target >> 64) as u64 }
     }
@@ -251,7 +251,7 @@ fn slots_for(len: usize) -> usize {
 }
 
 /// Returns the slot where the search for a target begins. Targets are hashes, so their beginnings are evenly spread.
-#[allow(clippy::cast_possible_truncation)]
+#[expect(clippy::cast_possible_truncation, reason = "half of a hash, or a number that fits")]
 fn first_slot(target: Halves, count: usize) -> usize {
     ((u128::from(target.low) * count as u128) >> u64::BITS) as usize
 }

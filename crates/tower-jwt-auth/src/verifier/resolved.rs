@@ -182,7 +182,8 @@ impl ResolvedIssuers {
         self.issuers.store(Arc::new(issuers));
     }
 
-    /// Returns whether an issuer still has its place, and counts a use of it.
+    /// Returns whether an issuer still has its place, and counts a use of it. Requests with cached tokens between two
+    /// verifications count as one time.
     pub(super) fn is_kept(&self, place: &ResolvedPlace) -> bool {
         let uses = self.uses.load(Ordering::Relaxed);
         // A token that is repeated writes nothing while no other token is verified.

@@ -25,7 +25,7 @@ impl Doorkeeper {
     }
 
     /// Returns whether this hash has come before. Otherwise remembers it.
-    #[allow(clippy::cast_possible_truncation)]
+    #[expect(clippy::cast_possible_truncation, reason = "half of a hash, or a number that fits")]
     pub(super) fn admits(&self, hash: u64) -> bool {
         let bucket = &self.buckets[(hash >> 32) as usize & (self.buckets.len() - 1)];
         let tag = (hash as u32).max(1);
