@@ -124,6 +124,33 @@ async fn a_revocation_is_seen_by_the_lookups_after_it() {
     }
 }
 
+/// Two writers of one target, such as a logout and the follower: also the one that finds the entry of the other returns
+/// after the revision was raised.
+#[test]
+fn no_writer_returns_before_the_revision_is_raised() {
+    let cache = cache();
+    let start = std::sync::Barrier::new(2);
+    let is_late = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                for round in 0..20_000 {
+                    let sub = format!("s{round}");
+                    let until = NOW + MINUTE;
+                    let revocation =
+                        Revocation::Subject { issuer: "i".into(), sub, issued_before: NOW, until };
+                    start.wait();
+                    let before = cache.revision();
+                    start.wait();
+                    cache.insert(&revocation);
+                    is_late.fetch_or(cache.revision() == before, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert!(!is_late.load(Ordering::SeqCst));
+}
+
 #[tokio::test]
 async fn without_a_log_prepared_keys_are_not_revoked() {
     let list = RevocationList::none();
