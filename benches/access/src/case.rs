@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use axum::body::Body;
-use http::{Request, Response, StatusCode, header::AUTHORIZATION};
+use http::header::{AUTHORIZATION, HeaderValue};
+use http::{Request, Response, StatusCode};
 use tower::Service;
 
 use crate::tokens::Token;
@@ -28,11 +29,19 @@ pub(crate) struct ServiceCase<S> {
     expected: StatusCode,
     extension: bool,
     requests: Vec<Request<Body>>,
+    /// The headers of the requests, which are not freed with them, as those of a server that reuses its buffer.
+    headers: Vec<HeaderValue>,
 }
 
 impl<S> ServiceCase<S> {
     pub(crate) fn new(service: S) -> Self {
-        Self { service, expected: StatusCode::OK, extension: false, requests: Vec::new() }
+        Self {
+            service,
+            expected: StatusCode::OK,
+            extension: false,
+            requests: Vec::new(),
+            headers: Vec::new(),
+        }
     }
 
     /// Expects the requests to be rejected with 401.
@@ -58,9 +67,11 @@ where
     S: Service<Request<Body>, Response = Response<R>> + Send,
 {
     fn prepare(&mut self, tokens: &[Token]) {
-        self.requests.extend(tokens.iter().map(|token| {
+        self.headers.clear();
+        self.headers.extend(tokens.iter().map(Token::received));
+        self.requests.extend(self.headers.iter().map(|header| {
             let mut request = Request::new(Body::empty());
-            request.headers_mut().insert(AUTHORIZATION, token.header());
+            request.headers_mut().insert(AUTHORIZATION, header.clone());
             if self.extension {
                 request.extensions_mut().insert(PeerAddress(7));
             }

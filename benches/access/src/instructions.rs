@@ -12,7 +12,7 @@ use crate::args::{Args, CALLGRIND_OPTION};
 use crate::case::Case;
 use crate::cases::{Row, TokenCounts, TokenSets, candidates};
 use crate::keys::Key;
-use crate::timing::{BATCH, check};
+use crate::timing::{COUNTED, check};
 
 /// The instructions for one request.
 pub(crate) type Counts = HashMap<(Algorithm, Row), f64>;
@@ -49,7 +49,7 @@ pub(crate) fn count(args: &Args) -> Result<Option<Counts>, BoxError> {
         let (algorithm, label) = line.split_once('\t').ok_or("a line without a tab")?;
         let row = Row::ALL.into_iter().find(|row| row.label() == label).ok_or("unknown row")?;
         let total = total(&directory.path().join(format!("profile.{}", number + 1)))?;
-        counts.insert((algorithm.parse()?, row), total / BATCH as f64);
+        counts.insert((algorithm.parse()?, row), total / COUNTED as f64);
     }
     Ok(Some(counts))
 }
@@ -66,19 +66,23 @@ fn total(profile: &Path) -> Result<f64, BoxError> {
 
 /// Runs each candidate twice, and prints the names in the order of the second runs, which callgrind counts.
 pub(crate) async fn run(args: &Args) -> Result<(), BoxError> {
-    let counts =
-        TokenCounts { rotation: 2 * BATCH, large_rotation: 0, fresh: 2 * BATCH, refused: BATCH };
+    let counts = TokenCounts {
+        rotation: 2 * COUNTED,
+        large_rotation: 0,
+        fresh: 2 * COUNTED,
+        several: COUNTED,
+    };
     for &algorithm in args.algorithms() {
         let key = Key::generate(algorithm)?;
         let sets = TokenSets::issue(&key, counts)?;
         for mut candidate in candidates(&key, &sets).await? {
             let seen = if candidate.row.needs_fresh_tokens() { 1 } else { candidate.feed.len() };
-            for _ in 0..seen.div_ceil(BATCH) {
-                candidate.case.prepare(&candidate.feed.take(BATCH));
-                check(candidate.row, candidate.case.run(), BATCH)?;
+            for _ in 0..seen.div_ceil(COUNTED) {
+                candidate.case.prepare(&candidate.feed.take(COUNTED));
+                check(candidate.row, candidate.case.run(), COUNTED)?;
             }
-            candidate.case.prepare(&candidate.feed.take(BATCH));
-            check(candidate.row, under_callgrind(&mut *candidate.case), BATCH)?;
+            candidate.case.prepare(&candidate.feed.take(COUNTED));
+            check(candidate.row, under_callgrind(&mut *candidate.case), COUNTED)?;
             println!("{}\t{}", algorithm.as_str(), candidate.row.label());
         }
     }

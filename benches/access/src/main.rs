@@ -119,7 +119,7 @@ async fn measure_algorithm(
         rotation: 10_000,
         large_rotation: if is_large { 1_000_000 } else { 0 },
         fresh: timing::fresh_tokens(args.rounds),
-        refused: 1024,
+        several: 1024,
     };
     let sets = TokenSets::issue(&key, counts)?;
     let mut candidates = candidates(&key, &sets).await?;

@@ -6,8 +6,11 @@ use crate::BoxError;
 use crate::allocations;
 use crate::cases::{Candidate, Row};
 
-/// The maximum number of requests between two readings of the clock.
-pub(crate) const BATCH: usize = 64;
+/// The maximum number of requests between two readings of the clock. Those of a batch fit into the nearest cache of the
+/// processor, as the one that a server has just received.
+const BATCH: usize = 16;
+/// The requests whose allocations or instructions are counted at a time.
+pub(crate) const COUNTED: usize = 64;
 /// The time between two readings of the clock. The scheduler rarely interrupts a thread in so short a time.
 const BATCH_TIME: Duration = Duration::from_micros(100);
 const MIN_BATCH: usize = 4;
@@ -16,8 +19,8 @@ const ROUND_TIME: Duration = Duration::from_millis(10);
 const MAX_BATCHES: usize = 300;
 /// The tokens of a round for a candidate that uses each only once.
 const FRESH_PER_ROUND: usize = 512;
-/// The batches outside of the rounds: the warm-up, the plan and the count of allocations.
-const OTHER_BATCHES: usize = 6;
+/// How often allocations are counted.
+const COUNTS: usize = 3;
 
 /// The measurements of a candidate, for one request.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +32,8 @@ pub(crate) struct Timing {
 
 /// Returns the number of tokens for a candidate that uses each only once.
 pub(crate) fn fresh_tokens(rounds: usize) -> usize {
-    rounds * FRESH_PER_ROUND + OTHER_BATCHES * BATCH
+    // The last two are those of the warm-up and of the counts.
+    rounds * FRESH_PER_ROUND + 3 * BATCH + COUNTS * COUNTED
 }
 
 /// Measures all candidates. Each round begins with another one.
@@ -97,12 +101,12 @@ fn run_batch(candidate: &mut Candidate, requests: usize) -> Result<f64, BoxError
 
 fn count_allocations(candidate: &mut Candidate) -> Result<f64, BoxError> {
     let mut counts = Vec::new();
-    for _ in 0..3 {
-        candidate.case.prepare(&candidate.feed.take(BATCH));
+    for _ in 0..COUNTS {
+        candidate.case.prepare(&candidate.feed.take(COUNTED));
         let mut as_expected = 0;
         let count = allocations::count(|| as_expected = candidate.case.run());
-        check(candidate.row, as_expected, BATCH)?;
-        counts.push(count as f64 / BATCH as f64);
+        check(candidate.row, as_expected, COUNTED)?;
+        counts.push(count as f64 / COUNTED as f64);
     }
     Ok(median(counts))
 }

@@ -36,8 +36,9 @@ impl Token {
         Ok(Self(HeaderValue::try_from(format!("Bearer {text}"))?))
     }
 
-    pub(crate) fn header(&self) -> HeaderValue {
-        self.0.clone()
+    /// Returns a copy of the header, which is in the caches of the processor as one that has just been received.
+    pub(crate) fn received(&self) -> HeaderValue {
+        HeaderValue::from_bytes(self.0.as_bytes()).unwrap_or_else(|_| self.0.clone())
     }
 
     pub(crate) fn text(&self) -> &str {

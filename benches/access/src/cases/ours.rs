@@ -9,6 +9,10 @@ use crate::case::{Case, ServiceCase};
 use crate::keys::Key;
 use crate::tokens::{AUDIENCE, ISSUER};
 
+/// The cache that holds a million tokens.
+const LARGE_CACHE: usize = 1_500_000;
+const LARGE_CACHE_BYTES: usize = 4 << 30;
+
 /// Returns the layer with a revocation list that follows an empty log.
 pub(crate) async fn layer(key: &Key) -> Result<JwtAuthLayer, BoxError> {
     let list = RevocationList::follow(MemoryStore::new())?;
@@ -27,6 +31,11 @@ pub(crate) fn layer_with_list(key: &Key, list: RevocationList) -> Result<JwtAuth
 pub(super) async fn case(row: Row, key: &Key) -> Result<Box<dyn Case>, BoxError> {
     let layer = layer(key).await?;
     Ok(match row {
+        Row::LargeRotation => {
+            let layer = layer.with_token_cache(LARGE_CACHE, LARGE_CACHE_BYTES)?;
+            Box::new(ServiceCase::new(layer.layer(inner())))
+        }
+        Row::Uncached => Box::new(ServiceCase::new(layer.without_token_cache().layer(inner()))),
         Row::RouterRepeated | Row::RouterFirstSeen => {
             Box::new(ServiceCase::new(router().layer(layer)))
         }

@@ -72,9 +72,10 @@ pub(crate) fn measure(
     for round in 0..=rounds {
         for target in &mut targets {
             let requests = requests.iter().take(target.tokens).cloned().collect();
+            // The first round is the warm-up, in which the layer sees each token.
+            let seconds = if round == 0 { seconds.max(2.0) } else { seconds };
             let duration = Duration::from_secs_f64(seconds);
             let load = run_load(target.server.address(), CONNECTIONS, requests, duration)?;
-            // The first round is the warm-up.
             if round > 0 {
                 target.loads.push(load);
             }
