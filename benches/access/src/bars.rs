@@ -109,7 +109,10 @@ pub(crate) fn bars(results: &Results) -> Vec<Bar> {
         let ours = results.http.iter().find(|http| http.label == "ours" && http.tokens == tokens);
         ours.into_iter()
     };
-    let rate = |http: &crate::http::Http| (String::new(), http.ratio);
+    let rate = |http: &crate::http::Http| {
+        let by_time = http.running_ratio.map(|ratio| format!("(by the server's time {ratio:.3})"));
+        (by_time.unwrap_or_default(), http.ratio)
+    };
     add(
         "HTTP with the layer over without, one token",
         Bound::Min(0.95),

@@ -1,5 +1,7 @@
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 /// Describes this machine: cores, processor and kernel.
 pub(crate) fn describe() -> String {
@@ -31,4 +33,15 @@ fn field(file: &str, name: &str) -> Option<String> {
     let mut fields = text.lines().filter_map(|line| line.split_once(':'));
     let (_, value) = fields.find(|(found, _)| found.trim() == name)?;
     Some(value.trim().to_owned())
+}
+
+/// Returns the file with the time that the calling thread has run, if the system has it.
+pub(crate) fn thread_clock() -> Option<PathBuf> {
+    Some(Path::new("/proc").join(fs::read_link("/proc/thread-self").ok()?).join("schedstat"))
+}
+
+/// Returns the time that a thread has run.
+pub(crate) fn running_time(thread_clock: &Path) -> Option<Duration> {
+    let text = fs::read_to_string(thread_clock).ok()?;
+    Some(Duration::from_nanos(text.split(' ').next()?.parse().ok()?))
 }

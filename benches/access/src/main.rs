@@ -81,14 +81,14 @@ fn run(args: &Args) -> Result<(), BoxError> {
         print_progress("two threads");
         results.threads = runtime.block_on(threads::measure(args.rounds))?;
     }
-    let seconds = if args.is_quick { 0.2 } else { 1.0 };
+    let seconds = if args.is_quick { 0.2 } else { 0.5 };
     if args.includes(Part::Http) {
         print_progress("over a socket");
         results.http = http::measure(&runtime, args.rounds, seconds)?;
     }
     if args.includes(Part::Flood) {
         print_progress("under a flood");
-        results.flood = Some(http::flood::measure(args.rounds.div_ceil(3), 2.0 * seconds)?);
+        results.flood = Some(http::flood::measure(args.rounds.div_ceil(3), 4.0 * seconds)?);
     }
     if args.includes(Part::List) {
         let sizes: &[usize] = match args.is_quick {

@@ -115,8 +115,17 @@ fn threads(results: &Results) -> Table {
 }
 
 fn http(measured: &[Http]) -> Table {
-    let columns =
-        ["server", "tokens", "requests/s", "over no auth", "p50 µs", "p99 µs", "p99 over no auth"];
+    let columns = [
+        "server",
+        "tokens",
+        "requests/s",
+        "over no auth",
+        "server's µs",
+        "no auth over it",
+        "p50 µs",
+        "p99 µs",
+        "p99 over no auth",
+    ];
     let mut table = Table::new(1, &columns);
     for http in measured {
         table.row(vec![
@@ -124,6 +133,8 @@ fn http(measured: &[Http]) -> Table {
             integer(http.tokens as f64),
             integer(http.per_second),
             format!("{:.3}", http.ratio),
+            or_dash(http.running, |micros| format!("{micros:.2}")),
+            or_dash(http.running_ratio, |ratio| format!("{ratio:.3}")),
             integer(http.latencies.p50),
             integer(http.latencies.p99),
             format!("{:.2}", http.p99_ratio),
@@ -134,14 +145,15 @@ fn http(measured: &[Http]) -> Table {
 
 fn flood(results: &Results) -> Option<Table> {
     let flood = results.flood?;
-    let columns = ["forged tokens/s", "answered/s", "with 503", "honest p50 µs", "p99 µs"];
+    let columns = ["forged tokens/s", "over one core's", "with 503", "honest p50 µs", "p99 µs"];
     let mut table = Table::new(1, &columns);
     let dash = || "–".to_owned();
     let [p50, p99] = [flood.idle.p50, flood.idle.p99].map(integer);
     table.row(vec!["0".to_owned(), dash(), dash(), p50, p99]);
     let [p50, p99] = [flood.during.p50, flood.during.p99].map(integer);
+    let over = format!("{:.1}", flood.answered / flood.capacity);
     let unavailable = format!("{:.0} %", 100.0 * flood.unavailable);
-    table.row(vec![integer(flood.offered), integer(flood.answered), unavailable, p50, p99]);
+    table.row(vec![integer(flood.answered), over, unavailable, p50, p99]);
     Some(table)
 }
 

@@ -31,6 +31,7 @@ impl Quantiles {
 /// The result of a load.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
+    pub(crate) requests: f64,
     pub(crate) per_second: f64,
     pub(crate) latencies: Quantiles,
 }
@@ -59,11 +60,6 @@ impl Connection {
     /// Sends a request, and returns the status of its response.
     pub(super) async fn exchange(&mut self, request: &[u8]) -> Result<u16, BoxError> {
         self.stream.write_all(request).await?;
-        self.receive().await
-    }
-
-    /// Returns the status of the next response.
-    pub(super) async fn receive(&mut self) -> Result<u16, BoxError> {
         loop {
             if let Some((status, length)) = parse(&self.received)? {
                 self.received.drain(..length);
@@ -74,15 +70,10 @@ impl Connection {
             }
         }
     }
-
-    /// Returns the halves of the connection, to send requests before their predecessors are answered.
-    pub(super) fn into_stream(self) -> TcpStream {
-        self.stream
-    }
 }
 
 /// Returns the status and the length of the first response, or `None` if it is incomplete.
-pub(super) fn parse(bytes: &[u8]) -> Result<Option<(u16, usize)>, BoxError> {
+fn parse(bytes: &[u8]) -> Result<Option<(u16, usize)>, BoxError> {
     let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
         return Ok(None);
     };
@@ -118,8 +109,9 @@ pub(crate) fn run_load(
             while let Some(client) = clients.join_next().await {
                 latencies.extend(client??);
             }
-            let per_second = latencies.len() as f64 / begun.elapsed().as_secs_f64();
-            Ok(Load { per_second, latencies: Quantiles::of(latencies) })
+            let requests = latencies.len() as f64;
+            let per_second = requests / begun.elapsed().as_secs_f64();
+            Ok(Load { requests, per_second, latencies: Quantiles::of(latencies) })
         })
     };
     std::thread::scope(|scope| {

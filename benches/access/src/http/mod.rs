@@ -21,6 +21,7 @@ use crate::tokens;
 
 const CONNECTIONS: usize = 32;
 const ROTATION: usize = 10_000;
+const NO_AUTH: &str = "no auth";
 
 /// The measurements of one server.
 #[derive(Clone, Debug)]
@@ -30,6 +31,10 @@ pub(crate) struct Http {
     pub(crate) per_second: f64,
     /// The requests per second divided by those without authentication, with the same tokens.
     pub(crate) ratio: f64,
+    /// The microseconds that the server's thread runs for a request.
+    pub(crate) running: Option<f64>,
+    /// The same without authentication, divided by it. Other work on the machine hardly changes it.
+    pub(crate) running_ratio: Option<f64>,
     pub(crate) latencies: Quantiles,
     /// The 99th percentile divided by the one without authentication.
     pub(crate) p99_ratio: f64,
@@ -39,7 +44,50 @@ struct Target {
     label: &'static str,
     tokens: usize,
     server: Server,
-    loads: Vec<Load>,
+    rounds: Vec<Round>,
+}
+
+#[derive(Clone, Copy)]
+struct Round {
+    load: Load,
+    running: Option<f64>,
+}
+
+impl Target {
+    fn run(&mut self, requests: &[Vec<u8>], seconds: f64) -> Result<Round, BoxError> {
+        let requests = requests.iter().take(self.tokens).cloned().collect();
+        let duration = Duration::from_secs_f64(seconds);
+        let before = self.server.running_time();
+        let load = run_load(self.server.address(), CONNECTIONS, requests, duration)?;
+        let running = before
+            .zip(self.server.running_time())
+            .map(|(before, after)| (after - before).as_secs_f64() * 1e6 / load.requests.max(1.0));
+        Ok(Round { load, running })
+    }
+
+    /// Compares each round with the same round of the server without authentication.
+    fn compare(&self, base: &Self) -> Http {
+        let of = |value: fn(&Round) -> f64| median(self.rounds.iter().map(value).collect());
+        let ratio = |value: fn(&Round) -> f64| {
+            let rounds = self.rounds.iter().zip(&base.rounds);
+            median(rounds.map(|(own, base)| value(own) / value(base)).collect())
+        };
+        let is_running_known = self.rounds.iter().all(|round| round.running.is_some());
+        let running = |round: &Round| round.running.unwrap_or(f64::NAN);
+        Http {
+            label: self.label,
+            tokens: self.tokens,
+            per_second: of(|round| round.load.per_second),
+            ratio: ratio(|round| round.load.per_second),
+            running: is_running_known.then(|| of(running)),
+            running_ratio: is_running_known.then(|| 1.0 / ratio(running)),
+            latencies: Quantiles {
+                p50: of(|round| round.load.latencies.p50),
+                p99: of(|round| round.load.latencies.p99),
+            },
+            p99_ratio: ratio(|round| round.load.latencies.p99),
+        }
+    }
 }
 
 /// Returns the routers, each with its name and the number of tokens.
@@ -47,7 +95,7 @@ async fn routers(key: &Key) -> Result<Vec<(&'static str, usize, Router)>, BoxErr
     let layer = ours::layer(key).await?;
     let mut routers = Vec::new();
     for tokens in [1, ROTATION] {
-        routers.push(("no auth", tokens, router()));
+        routers.push((NO_AUTH, tokens, router()));
         routers.push(("a layer that does nothing", tokens, router().layer(NoopLayer)));
         routers.push(("ours", tokens, router().layer(layer.clone())));
     }
@@ -67,38 +115,20 @@ pub(crate) fn measure(
     let servers = runtime.block_on(routers(&key))?;
     let mut targets = Vec::new();
     for (label, tokens, router) in servers {
-        targets.push(Target { label, tokens, server: Server::start(router)?, loads: Vec::new() });
+        targets.push(Target { label, tokens, server: Server::start(router)?, rounds: Vec::new() });
     }
-    for round in 0..=rounds {
+    for target in &mut targets {
+        // The layer sees each token.
+        target.run(&requests, 2.0)?;
+    }
+    for _ in 0..rounds {
         for target in &mut targets {
-            let requests = requests.iter().take(target.tokens).cloned().collect();
-            // The first round is the warm-up, in which the layer sees each token.
-            let seconds = if round == 0 { seconds.max(2.0) } else { seconds };
-            let duration = Duration::from_secs_f64(seconds);
-            let load = run_load(target.server.address(), CONNECTIONS, requests, duration)?;
-            if round > 0 {
-                target.loads.push(load);
-            }
+            let round = target.run(&requests, seconds)?;
+            target.rounds.push(round);
         }
     }
-    let mut measured: Vec<Http> = Vec::new();
-    for target in &targets {
-        let of = |value: fn(&Load) -> f64| median(target.loads.iter().map(value).collect());
-        let latencies =
-            Quantiles { p50: of(|load| load.latencies.p50), p99: of(|load| load.latencies.p99) };
-        let per_second = of(|load| load.per_second);
-        let base = measured
-            .iter()
-            .find(|http| http.label == "no auth" && http.tokens == target.tokens)
-            .map_or((per_second, latencies.p99), |base| (base.per_second, base.latencies.p99));
-        measured.push(Http {
-            label: target.label,
-            tokens: target.tokens,
-            per_second,
-            ratio: per_second / base.0,
-            latencies,
-            p99_ratio: latencies.p99 / base.1,
-        });
-    }
-    Ok(measured)
+    let base =
+        |tokens| targets.iter().find(|target| target.label == NO_AUTH && target.tokens == tokens);
+    let compare = |target: &Target| Some(target.compare(base(target.tokens)?));
+    Ok(targets.iter().filter_map(compare).collect())
 }

@@ -1,16 +1,20 @@
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::oneshot;
 
-use crate::BoxError;
+use crate::{BoxError, machine};
 
 /// A server on loopback with a runtime of one thread, which ends with it.
 pub(super) struct Server {
     address: SocketAddr,
+    thread_clock: Option<PathBuf>,
     _stop: oneshot::Sender<()>,
 }
 
@@ -20,7 +24,9 @@ impl Server {
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
+        let (send_clock, receive_clock) = mpsc::channel();
         thread::spawn(move || {
+            let _ = send_clock.send(machine::thread_clock());
             runtime.block_on(async {
                 tokio::select! {
                     _ = serve(listener, router) => {}
@@ -28,7 +34,12 @@ impl Server {
                 }
             });
         });
-        Ok(Self { address, _stop: stop })
+        Ok(Self { address, thread_clock: receive_clock.recv()?, _stop: stop })
+    }
+
+    /// Returns the time that its thread has run, if the system reports it.
+    pub(super) fn running_time(&self) -> Option<Duration> {
+        machine::running_time(self.thread_clock.as_deref()?)
     }
 
     pub(super) fn address(&self) -> SocketAddr {
