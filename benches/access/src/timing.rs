@@ -120,7 +120,7 @@ pub(crate) fn check(row: Row, as_expected: usize, requests: usize) -> Result<(),
     Err(format!("{label}: {as_expected} of {requests} results are the expected ones").into())
 }
 
-/// Returns the middle one of the values, or 0 if there is none.
+/// Returns the middle one of the values, or 0 without values.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()

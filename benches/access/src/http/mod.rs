@@ -115,7 +115,8 @@ pub(crate) fn measure(
     let servers = runtime.block_on(routers(&key))?;
     let mut targets = Vec::new();
     for (label, tokens, router) in servers {
-        targets.push(Target { label, tokens, server: Server::start(router)?, rounds: Vec::new() });
+        let server = Server::start(&format!("{tokens} {label}"), router)?;
+        targets.push(Target { label, tokens, server, rounds: Vec::new() });
     }
     for target in &mut targets {
         // The layer sees each token.

@@ -19,13 +19,14 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn start(router: Router) -> Result<Self, BoxError> {
+    /// Starts a server. Profilers show the name of its thread.
+    pub(super) fn start(name: &str, router: Router) -> Result<Self, BoxError> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let (send_clock, receive_clock) = mpsc::channel();
-        thread::spawn(move || {
+        thread::Builder::new().name(name.to_owned()).spawn(move || {
             let _ = send_clock.send(machine::thread_clock());
             runtime.block_on(async {
                 tokio::select! {
@@ -33,7 +34,7 @@ impl Server {
                     _ = stopped => {}
                 }
             });
-        });
+        })?;
         Ok(Self { address, thread_clock: receive_clock.recv()?, _stop: stop })
     }
 
