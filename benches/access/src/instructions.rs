@@ -76,7 +76,8 @@ pub(crate) async fn run(args: &Args) -> Result<(), BoxError> {
         let key = Key::generate(algorithm)?;
         let sets = TokenSets::issue(&key, counts)?;
         for mut candidate in candidates(&key, &sets).await? {
-            let seen = if candidate.row.needs_fresh_tokens() { 1 } else { candidate.feed.len() };
+            let is_fresh = candidate.row.needs_fresh_tokens();
+            let seen = if is_fresh { 1 } else { 2 * candidate.feed.len() };
             for _ in 0..seen.div_ceil(COUNTED) {
                 candidate.case.prepare(&candidate.feed.take(COUNTED));
                 check(candidate.row, candidate.case.run(), COUNTED)?;

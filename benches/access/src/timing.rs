@@ -72,8 +72,9 @@ pub(crate) struct Plan {
 /// Lets the candidate see its tokens, unless it uses each only once, and plans its rounds.
 pub(crate) fn warm_up(candidate: &mut Candidate) -> Result<Plan, BoxError> {
     let is_fresh = candidate.row.needs_fresh_tokens();
-    let batches = if is_fresh { 1 } else { candidate.feed.len().div_ceil(BATCH).max(2) };
-    for _ in 0..batches {
+    // The layer keeps a token when it comes for the second time.
+    let passes = if is_fresh { 1 } else { 2 * candidate.feed.len().div_ceil(BATCH) };
+    for _ in 0..passes {
         run_batch(candidate, BATCH)?;
     }
     let nanos = run_batch(candidate, BATCH)?.min(run_batch(candidate, BATCH)?).max(1.0);

@@ -119,8 +119,11 @@ pub(crate) fn measure(
         targets.push(Target { label, tokens, server, rounds: Vec::new() });
     }
     for target in &mut targets {
-        // The layer sees each token.
-        target.run(&requests, 2.0)?;
+        // The layer keeps a token when it comes for the second time.
+        let mut seconds = 1.0;
+        while target.run(&requests, seconds)?.load.requests < 3.0 * target.tokens as f64 {
+            seconds *= 2.0;
+        }
     }
     for _ in 0..rounds {
         for target in &mut targets {
