@@ -73,9 +73,11 @@ pub(crate) struct Plan {
 pub(crate) fn warm_up(candidate: &mut Candidate) -> Result<Plan, BoxError> {
     let is_fresh = candidate.row.needs_fresh_tokens();
     // The layer keeps a token when it comes for the second time.
-    let passes = if is_fresh { 1 } else { 2 * candidate.feed.len().div_ceil(BATCH) };
-    for _ in 0..passes {
+    if is_fresh {
         run_batch(candidate, BATCH)?;
+    } else {
+        run_through(candidate)?;
+        run_through(candidate)?;
     }
     let nanos = run_batch(candidate, BATCH)?.min(run_batch(candidate, BATCH)?).max(1.0);
     let requests = (BATCH_TIME.as_nanos() as f64 / nanos) as usize;
@@ -83,6 +85,14 @@ pub(crate) fn warm_up(candidate: &mut Candidate) -> Result<Plan, BoxError> {
     let batches = (ROUND_TIME.as_nanos() as f64 / nanos) as usize / requests;
     let max = if is_fresh { FRESH_PER_ROUND / requests } else { MAX_BATCHES };
     Ok(Plan { requests, batches: batches.clamp(5, max) })
+}
+
+/// Runs the candidate with each of its tokens once.
+pub(crate) fn run_through(candidate: &mut Candidate) -> Result<(), BoxError> {
+    for _ in 0..candidate.feed.len().div_ceil(BATCH) {
+        run_batch(candidate, BATCH)?;
+    }
+    Ok(())
 }
 
 /// Returns the median of the batches, in nanoseconds for one request.
