@@ -156,7 +156,7 @@ const HTTP: Levels = Levels {
 const REVOCATION: Levels = Levels {
     source: "crates/tower-jwt-auth/src/revocation",
     levels: &[
-        &["freshness", "options", "target_table"],
+        &["freshness", "options", "sweep_clock", "target_table"],
         &["cache"],
         &["follower", "prepared"],
         &["list"],

@@ -139,8 +139,16 @@ pub(super) enum Decision {
     Reject(AuthError),
     /// The store must be queried whether this identity is revoked.
     QueryStore(Identity),
-    /// This token must wait before it can be verified.
-    Wait(Wait, String),
+    /// The token must wait before it can be verified.
+    Wait(WaitingToken),
+}
+
+/// A token that waits before it can be verified.
+pub(super) struct WaitingToken {
+    pub(super) token: String,
+    pub(super) wait: Wait,
+    /// Whether it was in the cache before.
+    pub(super) is_known: bool,
 }
 
 /// The reason why a token waits before it can be verified.
@@ -209,24 +217,22 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
             Ok(token) => token,
             Err(error) => return Decision::Reject(error.into()),
         };
-        let decision =
-            match self.verifier.verify_with_present_keys(token, &*self.verifications, now) {
-                Ok(verified) => {
-                    return self.decide_verified(token, verified, is_outdated, now).into();
+        let wait = |wait| {
+            let token = token.to_owned();
+            Decision::Wait(WaitingToken { token, wait, is_known: is_outdated })
+        };
+        match self.verifier.verify_with_present_keys(token, &*self.verifications, now) {
+            Ok(verified) => self.decide_verified(token, verified, is_outdated, now).into(),
+            Err(VerifyError::NeedsKeys(newer)) => wait(Wait::ForKeys(newer)),
+            Err(VerifyError::AtLimit) if self.verifications.has_room() => wait(Wait::ForPermit),
+            Err(VerifyError::AtLimit) => Decision::Reject(AuthError::Unavailable),
+            Err(VerifyError::Rejected(error)) => {
+                if let (true, Some(tokens)) = (is_outdated, &self.tokens) {
+                    tokens.remove(token.as_bytes());
                 }
-                Err(VerifyError::Rejected(error)) => Decision::Reject(error.into()),
-                Err(VerifyError::NeedsKeys(newer)) => {
-                    return Decision::Wait(Wait::ForKeys(newer), token.to_owned());
-                }
-                Err(VerifyError::AtLimit) if self.verifications.has_room() => {
-                    return Decision::Wait(Wait::ForPermit, token.to_owned());
-                }
-                Err(VerifyError::AtLimit) => return Decision::Reject(AuthError::Unavailable),
-            };
-        if let (true, Some(tokens)) = (is_outdated, &self.tokens) {
-            tokens.remove(token.as_bytes());
+                Decision::Reject(error.into())
+            }
         }
-        decision
     }
 
     /// Decides on a token that has been accepted before, or returns `None` if it must be verified again.
@@ -239,7 +245,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
         Some(self.decide_by_status(status, || cached.identity.for_repeated_request(now)))
     }
 
-    /// Decides on a token that has just been verified, and remembers it if it is accepted. `is_known` if it was in the
+    /// Decides on a token that has just been verified, and remembers it unless it is revoked. `is_known` if it was in the
     /// cache before.
     pub(super) fn decide_verified(
         &self,
@@ -251,7 +257,8 @@ impl<C: DeserializeOwned + Send + Sync + 'static> AuthConfig<C> {
         let keys = self.revocations.prepare(verified.identity.revocation_keys());
         let status = self.revocations.lookup_prepared(&keys, self.max_staleness, now);
         let decision = self.decide_by_status(status, || verified.identity.clone());
-        if let (VerifiedDecision::Accept(_), Some(tokens)) = (&decision, &self.tokens) {
+        // Also where the store decides: an entry has no revocation status.
+        if let (true, Some(tokens)) = (status != RevocationStatus::Revoked, &self.tokens) {
             tokens.insert(token, verified, keys, is_known, now);
         }
         decision

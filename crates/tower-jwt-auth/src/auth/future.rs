@@ -55,12 +55,15 @@ pin_project! {
         Inner { #[pin] future: F },
         /// The request is rejected.
         Rejected { response: Option<Response<RejectionBody>> },
-        /// The decision waits. The service has been polled ready and waits with its request.
+        /// The decision waits, with the request and its service.
         Pending {
             decision: PendingDecision,
             challenge: Challenge,
-            ready: Option<(S, Request<ReqBody>)>,
+            waiting: Option<(S, Request<ReqBody>)>,
+            is_ready: bool,
         },
+        /// The request is accepted, and the service must be polled ready.
+        Accepted { waiting: Option<(S, Request<ReqBody>)> },
     }
 }
 
@@ -79,15 +82,16 @@ where
         Self { state: State::Rejected { response: Some(response) }, caching }
     }
 
+    /// Creates the future of a request whose decision waits. `is_ready` if the service has been polled ready.
     pub(super) fn pending(
         decision: PendingDecision,
         challenge: Challenge,
-        service: S,
+        (service, is_ready): (S, bool),
         request: Request<ReqBody>,
         caching: Caching,
     ) -> Self {
-        let ready = Some((service, request));
-        Self { state: State::Pending { decision, challenge, ready }, caching }
+        let waiting = Some((service, request));
+        Self { state: State::Pending { decision, challenge, waiting, is_ready }, caching }
     }
 }
 
@@ -139,16 +143,20 @@ where
                     caching.apply(response.headers_mut());
                     return Poll::Ready(Ok(response.map(AuthBody::rejection)));
                 }
-                StateProjection::Pending { decision, challenge, ready } => {
+                StateProjection::Pending { decision, challenge, waiting, is_ready } => {
                     let decision = ready!(decision.as_mut().poll(cx));
-                    let Some((mut service, mut request)) = ready.take() else {
+                    let Some((mut service, mut request)) = waiting.take() else {
                         polled_after_completion()
                     };
                     match decision {
                         Ok(mut identity) => {
                             identity.set_challenge(challenge);
                             request.extensions_mut().insert(identity);
-                            State::Inner { future: service.call(request) }
+                            if *is_ready {
+                                State::Inner { future: service.call(request) }
+                            } else {
+                                State::Accepted { waiting: Some((service, request)) }
+                            }
                         }
                         Err(error) => {
                             let with_body = takes_body(request.headers());
@@ -156,6 +164,14 @@ where
                             State::Rejected { response }
                         }
                     }
+                }
+                StateProjection::Accepted { waiting } => {
+                    let Some((service, _)) = waiting else { polled_after_completion() };
+                    ready!(service.poll_ready(cx))?;
+                    let Some((mut service, request)) = waiting.take() else {
+                        polled_after_completion()
+                    };
+                    State::Inner { future: service.call(request) }
                 }
             };
             state.set(next);

@@ -170,16 +170,16 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
         self
     }
 
-    /// Sets the bounds of the cache of accepted tokens: at most `max_tokens`, in about `max_bytes` bytes; 50,000 tokens and
-    /// 96 MiB, unless set. An access token of this library takes about 2 KB. Clones of a layer share one cache; another
-    /// layer has its own.
+    /// Sets the bounds of the cache of accepted tokens: at most `max_tokens`, in about `max_bytes` bytes; 50,000 tokens
+    /// and 96 MiB, unless set. An access token of this library takes about 2 KB. Clones of a layer share one cache;
+    /// another layer has its own.
     ///
     /// A token is kept when it comes for the second time. Its signature is verified again after a change of its issuer's
     /// keys or of the trusted issuers. Each request is checked for expiry (RFC 7519 §4.1.4) and revocation. The
-    /// application's claims are deserialized at a verification, and requests share them. A token is not added while the
-    /// revocation list is stale or incomplete, unless stale lists are accepted.
+    /// application's claims are deserialized at a verification, and requests share them.
     ///
-    /// The size counts the token, its identity, the tables, and the first two segments again for the application's claims.
+    /// The size counts the token, its identity, the tables, and the first two segments again for the application's
+    /// claims. Claims that are lists of lists, read as `serde_json::Value`, take many times that.
     ///
     /// # Errors
     ///
@@ -216,7 +216,7 @@ impl<C: DeserializeOwned + Send + Sync + 'static> JwtAuthLayer<C> {
     /// machine and at least one, unless set. Set a lower one if the runtime has fewer threads. Clones of a layer share the
     /// limit; another layer has its own.
     ///
-    /// Further tokens wait in the order of arrival, at most 256. The others are rejected with 503 and `Retry-After`
+    /// Further tokens wait, at most 256. They hold no permit of a limit inside of this layer. The others are rejected with 503 and `Retry-After`
     /// ([`AuthError::Unavailable`](crate::AuthError::Unavailable)). Tokens in the cache, and tokens that are rejected
     /// without a check of the signature, do not wait. HMAC has no limit, because its check takes less than a microsecond.
     /// On a runtime of one thread the limit has no effect.

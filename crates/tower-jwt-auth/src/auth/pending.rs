@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use tower_jwt_auth_core::RevocationKey;
 
-use super::decision::{AuthConfig, VerifiedDecision, Wait};
+use super::decision::{AuthConfig, VerifiedDecision, Wait, WaitingToken};
 use crate::error::TokenError;
 use crate::http::challenge::AuthError;
 use crate::identity::Identity;
@@ -15,8 +15,7 @@ use crate::revocation::RevocationList;
 /// Waits, and decides on the token. Waits for keys once: the decision with them is final.
 pub(super) async fn decide_later<C: DeserializeOwned + Send + Sync + 'static>(
     config: Arc<AuthConfig<C>>,
-    mut wait: Wait,
-    token: String,
+    WaitingToken { token, mut wait, is_known }: WaitingToken,
 ) -> Result<Identity, AuthError> {
     let mut may_wait_for_keys = true;
     let (verified, now) = loop {
@@ -42,7 +41,7 @@ pub(super) async fn decide_later<C: DeserializeOwned + Send + Sync + 'static>(
             Err(error) => return Err(error.without_waiting().into()),
         };
     };
-    match config.decide_verified(&token, verified, false, now) {
+    match config.decide_verified(&token, verified, is_known, now) {
         VerifiedDecision::Accept(identity) => Ok(identity),
         VerifiedDecision::Reject(error) => Err(error),
         VerifiedDecision::QueryStore(identity) => {

@@ -102,15 +102,19 @@ where
                 let response = rejection(error, &self.config.challenge, with_body);
                 ResponseFuture::rejected(response, caching)
             }
-            Decision::Wait(wait, token) => {
-                let decision = Box::pin(decide_later(Arc::clone(&self.config), wait, token));
+            Decision::Wait(waiting) => {
+                // Forged tokens may wait. They must not hold the permits of a limit inside.
+                drop(self.take_ready());
+                let decision = Box::pin(decide_later(Arc::clone(&self.config), waiting));
                 let challenge = self.config.challenge.clone();
-                ResponseFuture::pending(decision, challenge, self.take_ready(), request, caching)
+                let service = (self.inner.clone(), false);
+                ResponseFuture::pending(decision, challenge, service, request, caching)
             }
             Decision::QueryStore(identity) => {
                 let decision = Box::pin(query_store(self.config.revocations.clone(), identity));
                 let challenge = self.config.challenge.clone();
-                ResponseFuture::pending(decision, challenge, self.take_ready(), request, caching)
+                let service = (self.take_ready(), true);
+                ResponseFuture::pending(decision, challenge, service, request, caching)
             }
         }
     }

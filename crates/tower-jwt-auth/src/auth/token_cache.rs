@@ -7,8 +7,8 @@ use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use quick_cache::unsync::{Cache, DefaultLifecycle};
-use quick_cache::{Equivalent, OptionsBuilder, Weighter};
+use quick_cache::unsync::Cache;
+use quick_cache::{Equivalent, Lifecycle, OptionsBuilder, Weighter};
 use siphasher::sip::SipHasher13;
 use tower_jwt_auth_core::Timestamp;
 
@@ -30,9 +30,10 @@ const TOKENS_PER_SHARD: usize = 512;
 const MAX_SHARDS: usize = 4096;
 /// The interval at which expired tokens are removed from a shard.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
-/// The length of the end of a token that is hashed, in bytes: 192 bits of the signature, which no client can choose for
-/// a token that is verified. A lookup compares the whole token.
-const HASHED_LENGTH: usize = 32;
+/// The length in bytes of each of the two parts of a token that are hashed: its end, and the beginning of its second half.
+/// The end is random with each algorithm but ML-DSA. With ML-DSA, the second half begins in the random part of the
+/// signature.
+const HASHED_LENGTH: usize = 16;
 
 /// The tokens that have been verified, so that a repeated one is not verified again.
 ///
@@ -70,8 +71,7 @@ pub(super) enum Lookup<T> {
 }
 
 struct Shard {
-    tokens:
-        Cache<TokenKey, CachedToken, ByWeight, Prehashed, DefaultLifecycle<TokenKey, CachedToken>>,
+    tokens: Cache<TokenKey, CachedToken, ByWeight, Prehashed, CollectEvicted>,
     swept_at: Timestamp,
 }
 
@@ -125,8 +125,7 @@ impl TokenCache {
                 reason = "both options are set, which are all that it checks"
             )]
             let options = options.expect("the options are complete");
-            let tokens =
-                Cache::with_options(options, weigher, Prehashed, DefaultLifecycle::default());
+            let tokens = Cache::with_options(options, weigher, Prehashed, CollectEvicted);
             RwLock::new(Shard { tokens, swept_at: Timestamp::UNIX_EPOCH })
         };
         let shards = (0..shards).map(|_| shard()).collect();
@@ -175,7 +174,13 @@ impl TokenCache {
             shard.tokens.retain(|_, cached| !cached.stamp.is_expired(now));
             shard.swept_at = now;
         }
-        shard.tokens.insert(key, value);
+        // Dropping the application's claims may run its code. That happens without the lock, and not while the cache
+        // changes its tables.
+        let replaced = shard.tokens.remove(&self.query(token.as_bytes()));
+        let mut evicted = Vec::new();
+        shard.tokens.insert_with_lifecycle(key, value, &mut evicted);
+        drop(shard);
+        drop((replaced, evicted));
     }
 
     /// Removes a token that is no longer accepted.
@@ -183,14 +188,19 @@ impl TokenCache {
         let query = self.query(token);
         let mut shard = self.shard(query.hash).write().unwrap_or_else(PoisonError::into_inner);
         let removed = shard.tokens.remove(&query);
-        // The application's claims are dropped without the lock.
+        // As above.
         drop(shard);
         drop(removed);
     }
 
     fn query<'t>(&self, token: &'t [u8]) -> TokenQuery<'t> {
-        let end = &token[token.len().saturating_sub(HASHED_LENGTH)..];
-        TokenQuery { hash: self.hasher.hash(end), token }
+        let (half, end) = (token.len() / 2, token.len().saturating_sub(HASHED_LENGTH));
+        let mut parts = [0; 2 * HASHED_LENGTH];
+        for (part, start) in parts.chunks_exact_mut(HASHED_LENGTH).zip([half, end]) {
+            let length = (token.len() - start).min(HASHED_LENGTH);
+            part[..length].copy_from_slice(&token[start..start + length]);
+        }
+        TokenQuery { hash: self.hasher.hash(&parts), token }
     }
 
     fn shard(&self, hash: u64) -> &RwLock<Shard> {
@@ -233,6 +243,18 @@ impl Equivalent<TokenKey> for TokenQuery<'_> {
     fn equivalent(&self, key: &TokenKey) -> bool {
         // The hashes first: the time of comparing texts would reveal how much of a token somebody has guessed.
         self.hash == key.hash && *self.token == *key.token
+    }
+}
+
+/// Collects evicted entries, so that they are dropped later.
+#[derive(Clone, Copy)]
+struct CollectEvicted;
+
+impl Lifecycle<TokenKey, CachedToken> for CollectEvicted {
+    type RequestState = Vec<(TokenKey, CachedToken)>;
+
+    fn on_evict(&self, evicted: &mut Self::RequestState, key: TokenKey, value: CachedToken) {
+        evicted.push((key, value));
     }
 }
 

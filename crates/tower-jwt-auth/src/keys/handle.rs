@@ -63,8 +63,10 @@ impl<T: fmt::Debug> KeyHandle<T> {
     /// [`key_rotation`](crate::guide::key_rotation) has the steps.
     pub fn replace(&self, keys: T) {
         tracing::info!(?keys, "keys were replaced");
-        self.current.store(Arc::new(keys));
+        let before = self.current.swap(Arc::new(keys));
         self.revision.raise();
+        // Last, because it may run code of the application, which may panic.
+        drop(before);
     }
 }
 
@@ -77,5 +79,31 @@ impl<T> Clone for KeyHandle<T> {
 impl<T: fmt::Debug> fmt::Debug for KeyHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("KeyHandle").field(&*self.current.load()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    /// Keys of the application whose destructor panics.
+    #[derive(Debug)]
+    struct Fragile(bool);
+
+    impl Drop for Fragile {
+        fn drop(&mut self) {
+            assert!(!self.0, "a destructor of the application");
+        }
+    }
+
+    #[test]
+    fn keys_that_are_replaced_end_their_stamps_also_if_their_destructor_panics() {
+        let handle = KeyHandle::new(Fragile(true));
+        let before = handle.revision().current();
+        assert!(catch_unwind(AssertUnwindSafe(|| handle.replace(Fragile(false)))).is_err());
+        assert!(!handle.load().0);
+        assert_ne!(handle.revision().current(), before);
     }
 }

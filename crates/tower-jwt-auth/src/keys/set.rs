@@ -78,11 +78,11 @@ impl KeySet {
         self.keys.iter()
     }
 
-    /// Returns whether this set has the same keys in the same order.
+    /// Returns whether this set has the same keys, in any order.
     #[cfg(feature = "jwks")]
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.keys.len() == other.keys.len()
-            && self.keys.iter().zip(&*other.keys).all(|(one, other)| one.is_same(other))
+            && self.keys.iter().all(|one| other.keys.iter().any(|other| one.is_same(other)))
     }
 
     /// Returns the keys that may verify a token with this header, at most [`MAX_CANDIDATES`](super::jwk::MAX_CANDIDATES).

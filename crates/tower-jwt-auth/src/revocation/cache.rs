@@ -14,6 +14,7 @@ use crate::keys::crypto;
 use crate::prehashed::Prehashed;
 use crate::revision::Revision;
 use crate::revocation::freshness::Freshness;
+use crate::revocation::sweep_clock::SweepClock;
 use crate::revocation::target_table::{TargetHash, TargetTable};
 
 /// How long an entry is kept after the expiry of the last token that it concerns: the maximum leeway of a verifier,
@@ -42,6 +43,7 @@ pub(super) struct RevocationCache {
     max_entries: u64,
     is_incomplete: AtomicBool,
     freshness: Freshness,
+    sweep_clock: SweepClock,
     clock: Arc<dyn Clock>,
 }
 
@@ -80,6 +82,7 @@ impl RevocationCache {
             max_entries,
             is_incomplete: AtomicBool::new(false),
             freshness: Freshness::new(),
+            sweep_clock: SweepClock::new(clock.now()),
             clock,
         })
     }
@@ -207,8 +210,13 @@ impl RevocationCache {
 
     /// Removes expired entries, some of them at a time.
     pub(super) fn run_maintenance(&self) {
-        self.ids.sweep(self.clock.now() - RETENTION);
+        self.remove_expired(self.sweep_clock.bound(self.clock.now()));
         self.subjects.run_pending_tasks();
+    }
+
+    /// Removes revoked tokens and sessions that have expired at this time, in some of the shards.
+    pub(super) fn remove_expired(&self, time: Timestamp) {
+        self.ids.sweep(time - RETENTION);
     }
 
     pub(super) fn set_incomplete(&self, is_incomplete: bool) {

@@ -10,6 +10,7 @@ mod list;
 mod options;
 mod prepared;
 mod status;
+mod sweep_clock;
 mod target_table;
 
 pub use self::list::RevocationList;

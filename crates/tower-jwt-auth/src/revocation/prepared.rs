@@ -22,7 +22,8 @@ impl PreparedKeys {
     /// Returns whether the cache contains one of the keys. Skips the lookup if nothing has been added to the cache since
     /// one found none of them.
     pub(super) fn are_revoked(&self, cache: &RevocationCache) -> bool {
-        let Some(targets) = &self.targets else { return false };
+        // The keys were prepared by a list without a log, and not by this one.
+        let Some(targets) = &self.targets else { return true };
         // Before the lookup: an entry that arrives in between raises the revision after it.
         let revision = cache.revision();
         if self.not_revoked_at.load(Ordering::Relaxed) == revision {

@@ -103,8 +103,9 @@ impl TargetTable {
             return;
         };
         let first = self.next_shard.fetch_add(SHARDS_PER_SWEEP, Ordering::Relaxed);
-        for number in first..first + SHARDS_PER_SWEEP {
-            if let Some(shard) = self.shards.get(number % self.shards.len()) {
+        for offset in 0..SHARDS_PER_SWEEP {
+            let number = first.wrapping_add(offset) % self.shards.len();
+            if let Some(shard) = self.shards.get(number) {
                 let removed = shard.sweep(time);
                 self.len.fetch_sub(removed as u64, Ordering::Relaxed);
             }

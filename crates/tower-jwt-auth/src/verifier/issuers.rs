@@ -91,11 +91,11 @@ impl TrustedIssuers {
         if names.into_iter().flatten().any(|name| index(&listed, name).is_some()) {
             return Err(ConfigError::DuplicateIssuer { issuer: trusted.name().to_owned() });
         }
-        tracing::info!(issuer = trusted.name(), "an issuer is trusted");
+        let name = trusted.shared_name();
         let at = listed.partition_point(|other| other.name() < trusted.name());
         listed.insert(at, trusted);
-        self.shared.listed.store(Arc::new(listed));
-        self.shared.revision.raise();
+        self.replace(listed);
+        tracing::info!(issuer = &*name, "an issuer is trusted");
         Ok(())
     }
 
@@ -111,11 +111,19 @@ impl TrustedIssuers {
         let listed_at = index(&listed, name);
         if let Some(at) = listed_at {
             listed.remove(at);
-            self.shared.listed.store(Arc::new(listed));
+        }
+        self.replace(listed);
+        if listed_at.is_some() {
             tracing::info!(issuer = name, "an issuer is no longer trusted");
         }
-        self.shared.revision.raise();
         was_resolved || listed_at.is_some()
+    }
+
+    /// Replaces the issuers and raises the revision. Other code, which may panic, runs after both.
+    fn replace(&self, listed: Vec<Arc<TrustedIssuer>>) {
+        let before = self.shared.listed.swap(Arc::new(listed));
+        self.shared.revision.raise();
+        drop(before);
     }
 
     /// Returns the names of the issuers in alphabetical order, without those that

@@ -10,7 +10,7 @@ use tower_jwt_auth::{
     AuthError, Identity, MemoryStore, RequireFreshLoginLayer, RequireScopeLayer, RevocationList,
     SignIn, Timestamp, Verifier,
 };
-use tower_jwt_auth_tests::harness::{Profile, START, call_behind, echo, request, send_to};
+use tower_jwt_auth_tests::harness::{Profile, START, echo, request, send_to};
 use tower_jwt_auth_tests::{Fault, FaultyStore, Harness, ISSUER};
 
 use super::{accepts, keeps, layer, rejection, signer, token, trusted, verifications};
@@ -169,14 +169,18 @@ async fn a_rejection_behind_a_cached_token_has_the_realm_of_its_own_layer() {
 }
 
 #[tokio::test]
-async fn a_token_that_only_the_store_could_accept_is_not_kept() {
-    let list = RevocationList::follow(FaultyStore::new(MemoryStore::new())).unwrap();
+async fn the_store_is_queried_for_each_request_with_a_cached_token() {
+    let store = FaultyStore::new(MemoryStore::new());
+    let list = RevocationList::follow(store.clone()).unwrap();
     // The list has not caught up with its log, since no task has run yet.
     let (auth, _) = layer(Verifier::new(trusted(ISSUER)), list);
-    let token = token().sign(&signer());
     let auth = auth.with_max_staleness(Duration::ZERO);
-    for _ in 0..4 {
-        let response = call_behind(&auth, &token).await;
-        assert_eq!((response.status, verifications()), (StatusCode::OK, 1));
+    let token = token().sign(&signer());
+    keeps(&auth, &token).await;
+    for _ in 0..3 {
+        accepts(&auth, &token).await;
     }
+    assert_eq!(verifications(), 0);
+    store.fail("is_revoked", Fault::Before);
+    assert_eq!(rejection(&auth, &token).await, AuthError::Unavailable);
 }

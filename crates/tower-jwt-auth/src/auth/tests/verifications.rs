@@ -8,17 +8,22 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Request, Response, StatusCode};
 use http_body_util::{Empty, Full};
-use tower::{Layer, ServiceExt, service_fn};
+use tower::limit::ConcurrencyLimitLayer;
+use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_jwt_auth_core::MemoryStore;
 
 use super::*;
 use crate::algorithm::Algorithm;
-use crate::keys::Admission as _;
+use crate::keys::{Admission as _, KeyRing};
 use crate::{Issuer, RefreshSecrets, Sessions, SignIn, SigningKey};
 
 struct Fixture {
     sessions: Sessions,
     auth: JwtAuthLayer,
+}
+
+async fn ok(_: Request<Empty<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::default()))
 }
 
 type Answer = Pin<Box<dyn Future<Output = StatusCode> + Send>>;
@@ -46,11 +51,8 @@ impl Fixture {
 
     /// Begins a request, and returns its answer if it does not wait.
     fn begin(&self, token: &str) -> Result<StatusCode, Answer> {
-        let inner = service_fn(async |_: Request<Empty<Bytes>>| {
-            Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
-        });
         let request = Request::builder().header("authorization", format!("Bearer {token}"));
-        let answer = self.auth.layer(inner).oneshot(request.body(Empty::new()).unwrap());
+        let answer = self.auth.layer(service_fn(ok)).oneshot(request.body(Empty::new()).unwrap());
         let mut answer: Answer = Box::pin(answer.map(|answer| answer.unwrap().status()));
         answer.as_mut().now_or_never().ok_or(answer)
     }
@@ -110,6 +112,55 @@ async fn a_surplus_is_unavailable_and_known_tokens_pass() {
     let valid = fixture.begin(&new).expect_err("it waits");
     drop(permit);
     assert_eq!(valid.await, StatusCode::OK);
+}
+
+/// Forged tokens that wait do not take the permits of a limit inside of the layer.
+#[tokio::test]
+async fn tokens_that_wait_hold_no_permit_of_the_service_inside() {
+    let fixture = Fixture::new(Algorithm::EdDSA).await;
+    let (known, new) = (fixture.token().await, fixture.token().await);
+    for _ in 0..2 {
+        assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK));
+    }
+    let service = ServiceBuilder::new()
+        .layer(fixture.auth.clone())
+        .layer(ConcurrencyLimitLayer::new(2))
+        .service_fn(ok);
+    let begin = |token: &str| {
+        let request = Request::builder().header("authorization", format!("Bearer {token}"));
+        let answer = service.clone().oneshot(request.body(Empty::new()).unwrap());
+        let mut answer: Answer = Box::pin(answer.map(|answer| answer.unwrap().status()));
+        answer.as_mut().now_or_never().ok_or(answer)
+    };
+    let permit = fixture.auth.verifications().admit(Algorithm::EdDSA);
+    let forged: Vec<_> = (0..10).map(|_| begin(&forged(&new)).expect_err("it waits")).collect();
+    let valid = begin(&new).expect_err("it waits");
+    assert_eq!(begin(&known).ok(), Some(StatusCode::OK));
+    drop(permit);
+    for answer in forged {
+        assert_eq!(answer.await, StatusCode::UNAUTHORIZED);
+    }
+    assert_eq!(valid.await, StatusCode::OK, "the service is polled ready again");
+}
+
+/// After a change of the keys, many known tokens may wait. Each is verified once.
+#[tokio::test]
+async fn a_known_token_that_waits_is_kept_at_once() {
+    let fixture = Fixture::new(Algorithm::EdDSA).await;
+    let known = fixture.token().await;
+    for _ in 0..2 {
+        assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK));
+    }
+    let ring = fixture.sessions.issuer().key_ring();
+    let next = SigningKey::generate().unwrap().verifying_key().clone();
+    let signing_key = ring.load().signing_key().clone();
+    ring.replace(KeyRing::new(signing_key).with_next(next).unwrap());
+    let permit = fixture.auth.verifications().admit(Algorithm::EdDSA);
+    let waiting = fixture.begin(&known).expect_err("the ring has changed");
+    drop(permit);
+    assert_eq!(waiting.await, StatusCode::OK);
+    let _permit = fixture.auth.verifications().admit(Algorithm::EdDSA);
+    assert_eq!(fixture.begin(&known).ok(), Some(StatusCode::OK));
 }
 
 #[tokio::test]

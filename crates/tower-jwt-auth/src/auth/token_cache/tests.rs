@@ -166,3 +166,62 @@ fn debug_shows_no_token() {
     entries.insert(&cache, "secret.token.text", NOW);
     assert_eq!(format!("{cache:?}"), "TokenCache { max_tokens: 50000, max_bytes: 100663296, .. }");
 }
+
+#[test]
+fn tokens_of_each_algorithm_have_different_hashes() {
+    let cache = TokenCache::with_default_bounds();
+    for algorithm in [Algorithm::MlDsa44, Algorithm::ES256, Algorithm::EdDSA] {
+        let key = SigningKey::generate_for(algorithm).unwrap();
+        let mut hashes = std::collections::HashSet::new();
+        for n in 0..300 {
+            let token = issuer::sign(&key, "at+jwt", format!(r#"{{"jti":{n}}}"#).as_bytes());
+            hashes.insert(cache.query(token.unwrap().as_bytes()).hash);
+        }
+        assert_eq!(hashes.len(), 300, "{algorithm}");
+    }
+}
+
+/// Claims of an application whose destructor panics now and then.
+#[derive(serde::Deserialize)]
+struct Fragile {}
+
+thread_local! {
+    static PANICS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        assert!(!PANICS.take(), "a destructor of the application");
+    }
+}
+
+#[test]
+fn a_panic_of_the_application_does_not_break_the_cache() {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    let entries = Entries::new();
+    let verifier: Verifier<Fragile> = entries.verifier.clone().with_claims();
+    let cache = TokenCache::new(100, MIN_BYTES).unwrap();
+    let mut panics = 0;
+    for n in 0..5000_u64 {
+        // Some of them are repeated, so that both queues of the cache evict.
+        let token = format!("{:-^40}", n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40 & 0xff);
+        let verified = verifier.verify_with_present_keys(&entries.token, Unlimited, NOW).unwrap();
+        let keys = RevocationList::none().prepare(std::iter::empty());
+        PANICS.set(n % 10 == 0);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            for _ in 0..3 {
+                contains(&cache, &token);
+            }
+            cache.insert(&token, verified, keys, true, NOW);
+        }));
+        PANICS.set(false);
+        if let Err(panic) = result {
+            panics += 1;
+            let text = panic.downcast_ref::<&str>();
+            assert_eq!(text, Some(&"a destructor of the application"), "{n}");
+        }
+        assert!(contains(&cache, &token) || cache.shards.len() == 1);
+    }
+    assert!(panics > 100, "{panics}");
+}
