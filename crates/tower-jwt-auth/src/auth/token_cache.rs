@@ -177,7 +177,7 @@ impl TokenCache {
         // Dropping the application's claims may run its code. That happens without the lock, and not while the cache
         // changes its tables.
         let replaced = shard.tokens.remove(&self.query(token.as_bytes()));
-        let mut evicted = Vec::new();
+        let mut evicted = Evicted::default();
         shard.tokens.insert_with_lifecycle(key, value, &mut evicted);
         drop(shard);
         drop((replaced, evicted));
@@ -246,15 +246,25 @@ impl Equivalent<TokenKey> for TokenQuery<'_> {
     }
 }
 
+/// Evicted entries: mostly one, which needs no allocation.
+#[derive(Default)]
+struct Evicted {
+    first: Option<(TokenKey, CachedToken)>,
+    others: Vec<(TokenKey, CachedToken)>,
+}
+
 /// Collects evicted entries, so that they are dropped later.
 #[derive(Clone, Copy)]
 struct CollectEvicted;
 
 impl Lifecycle<TokenKey, CachedToken> for CollectEvicted {
-    type RequestState = Vec<(TokenKey, CachedToken)>;
+    type RequestState = Evicted;
 
     fn on_evict(&self, evicted: &mut Self::RequestState, key: TokenKey, value: CachedToken) {
-        evicted.push((key, value));
+        match evicted.first {
+            None => evicted.first = Some((key, value)),
+            Some(_) => evicted.others.push((key, value)),
+        }
     }
 }
 
