@@ -38,8 +38,8 @@ const HASHED_LENGTH: usize = 16;
 /// The tokens that have been verified, so that a repeated one is not verified again.
 ///
 /// - A token is found by all of its bytes.
-/// - Only a token that the layer has accepted is inserted, together with the [`Stamp`] of its verification, and only when
-///   it comes for the second time.
+/// - Only a token that has been verified and is not revoked is inserted, together with the [`Stamp`] of its verification,
+///   and only when it comes for the second time.
 /// - A lookup judges the stamp, the expiry and the revocation at its own time. The cache decides nothing.
 /// - Eviction is harmless: the token is verified again. The replacement is a variant of CLOCK-Pro, with a small queue for
 ///   newcomers, so that many tokens that come a few times do not evict those that are repeated.
@@ -104,9 +104,9 @@ impl TokenCache {
     }
 
     fn with_bounds(max_tokens: usize, max_bytes: usize) -> Self {
-        // Each shard has room for the longest token.
         // Not more than fit.
         let remembered = max_tokens.min(max_bytes / SLOT);
+        // Each shard has room for the longest token.
         let shards = (max_tokens / TOKENS_PER_SHARD).min(max_bytes / MIN_BYTES).min(MAX_SHARDS);
         // Rounded down to a power of two, so that no shard has less room.
         let shards = 1 << shards.max(1).ilog2();
@@ -152,7 +152,7 @@ impl TokenCache {
         }
     }
 
-    /// Inserts a token that has been accepted at the time `now`, if it comes for the second time or `is_known` to have
+    /// Inserts a token that has been verified at the time `now`, if it comes for the second time or `is_known` to have
     /// been in the cache.
     pub(super) fn insert(
         &self,
@@ -162,21 +162,21 @@ impl TokenCache {
         is_known: bool,
         now: Timestamp,
     ) {
-        let hash = self.query(token.as_bytes()).hash;
-        if !is_known && !self.doorkeeper.admits(hash) {
+        let query = self.query(token.as_bytes());
+        if !is_known && !self.doorkeeper.admits(query.hash) {
             return;
         }
-        let key = TokenKey { hash, token: token.as_bytes().into() };
+        let key = TokenKey { hash: query.hash, token: query.token.into() };
         let VerifiedToken { identity, stamp } = verified;
         let value = CachedToken { identity, stamp, revocation_keys };
-        let mut shard = self.shard(hash).write().unwrap_or_else(PoisonError::into_inner);
+        let mut shard = self.shard(query.hash).write().unwrap_or_else(PoisonError::into_inner);
         if now.since(shard.swept_at) >= SWEEP_INTERVAL {
             shard.tokens.retain(|_, cached| !cached.stamp.is_expired(now));
             shard.swept_at = now;
         }
         // Dropping the application's claims may run its code. That happens without the lock, and not while the cache
         // changes its tables.
-        let replaced = shard.tokens.remove(&self.query(token.as_bytes()));
+        let replaced = shard.tokens.remove(&query);
         let mut evicted = Evicted::default();
         shard.tokens.insert_with_lifecycle(key, value, &mut evicted);
         drop(shard);
