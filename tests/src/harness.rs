@@ -12,7 +12,8 @@ use tower_jwt_auth::sessions::{RefreshRejection, SessionsBuilder};
 use tower_jwt_auth::store::{Clock, ManualClock};
 use tower_jwt_auth::{
     AuthError, Identity, Issuer, JwtAuthLayer, LogoutService, MemoryStore, RefreshCookie,
-    RefreshSecrets, RefreshService, Sessions, SignIn, SigningKey, Timestamp, TokenSource, Tokens,
+    RefreshSecrets, RefreshService, RotationPolicy, Sessions, SignIn, SigningKey, Timestamp,
+    TokenSource, Tokens,
 };
 
 use crate::{FaultyStore, TestResponse, log_capture};
@@ -177,6 +178,21 @@ impl Default for Harness {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// Returns sessions on the system clock that rotate with each refresh, and the first refresh token of alice.
+pub async fn rotating_sessions() -> (Sessions<Profile>, String) {
+    let key = SigningKey::generate().unwrap();
+    let issuer = Issuer::new(ISSUER, AUDIENCE, key).unwrap();
+    let secrets = RefreshSecrets::generate().unwrap();
+    let sessions = Sessions::builder(issuer, secrets, MemoryStore::new())
+        .claims::<Profile>()
+        .rotation(RotationPolicy::default().with_grace(Duration::ZERO))
+        .build()
+        .unwrap();
+    sessions.revocations().ready().await;
+    let token = sessions.start(Harness::alice()).await.unwrap().refresh().as_str().to_owned();
+    (sessions, token)
 }
 
 /// Returns a request with these headers.

@@ -5,23 +5,17 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::{Request, Response};
 use http_body_util::Full;
-use serde::{Deserialize, Serialize};
 use tower::{Layer, Service, service_fn};
 use tower_jwt_auth::{
     Algorithm, Identity, Issuer, JwtAuthLayer, MemoryStore, RefreshCookie, RefreshSecrets,
-    RefreshService, RotationPolicy, Sessions, SignIn, SigningKey, Timestamp, Verifier,
+    RefreshService, Sessions, SignIn, SigningKey, Timestamp, Verifier,
 };
-
-#[derive(Serialize, Deserialize)]
-struct Profile {
-    name: String,
-}
+use tower_jwt_auth_tests::harness::{Profile, rotating_sessions};
 
 fn inner(_: Request<Full<Bytes>>) -> Ready<Result<Response<Full<Bytes>>, Infallible>> {
     ready(Ok(Response::new(Full::default())))
@@ -205,23 +199,6 @@ async fn cloning_an_identity_allocates_nothing() {
     let identity = verifier.verify(&token, std::time::SystemTime::now().into()).unwrap();
     let counted = allocation_counter::measure(|| drop(identity.clone()));
     assert_eq!(counted.count_total, 0);
-}
-
-/// Returns sessions that rotate with each refresh, and the first refresh token of one.
-async fn rotating_sessions() -> (Sessions<Profile>, String) {
-    let key = SigningKey::generate().unwrap();
-    let issuer = Issuer::new("https://i.example", "https://a.example", key).unwrap();
-    let secrets = RefreshSecrets::generate().unwrap();
-    let sessions = Sessions::builder(issuer, secrets, MemoryStore::new())
-        .claims::<Profile>()
-        .rotation(RotationPolicy::default().with_grace(Duration::ZERO))
-        .build()
-        .unwrap();
-    sessions.revocations().ready().await;
-    let who =
-        SignIn::new("alice").with_claims(Profile { name: "Alice".into() }).with_scope("read write");
-    let token = sessions.start(who).await.unwrap().refresh().as_str().to_owned();
-    (sessions, token)
 }
 
 /// Returns the number of allocations of the refresh that allocates least: the cache of revocations collects its garbage

@@ -18,14 +18,14 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::StatusCode;
 use http_body_util::Full;
-use serde::{Deserialize, Serialize};
 use tokio::runtime::Runtime;
 use tower::{Layer, Service as _, service_fn};
 use tower_jwt_auth::store::{Clock, ManualClock, SystemClock};
 use tower_jwt_auth::{
     Algorithm, Issuer, JwtAuthLayer, MemoryStore, RefreshCookie, RefreshSecrets, RefreshService,
-    RotationPolicy, Sessions, SignIn, SigningKey,
+    Sessions, SignIn, SigningKey,
 };
+use tower_jwt_auth_tests::harness::rotating_sessions;
 use tower_jwt_auth_tests::servers;
 
 /// The environment variable that names the case for the process that runs it.
@@ -94,28 +94,6 @@ fn run_case() {
 #[inline(never)]
 fn measured(operation: &mut dyn FnMut(u64)) {
     operation(ITERATIONS);
-}
-
-#[derive(Serialize, Deserialize)]
-struct Profile {
-    name: String,
-}
-
-/// Returns sessions that rotate with each refresh, and the first refresh token of one.
-async fn rotating_sessions() -> (Sessions<Profile>, String) {
-    let key = SigningKey::generate().unwrap();
-    let issuer = Issuer::new("https://i.example", "https://a.example", key).unwrap();
-    let secrets = RefreshSecrets::generate().unwrap();
-    let sessions = Sessions::builder(issuer, secrets, MemoryStore::new())
-        .claims::<Profile>()
-        .rotation(RotationPolicy::default().with_grace(Duration::ZERO))
-        .build()
-        .unwrap();
-    sessions.revocations().ready().await;
-    let who =
-        SignIn::new("alice").with_claims(Profile { name: "Alice".into() }).with_scope("read write");
-    let token = sessions.start(who).await.unwrap().refresh().as_str().to_owned();
-    (sessions, token)
 }
 
 type Request = http::Request<Full<Bytes>>;
